@@ -1,0 +1,39 @@
+# The two commands of the README are `make demo` and `make test`; the rest serves them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint types contracts suite format venv clean
+
+venv: $(VENV)/.installed
+
+$(VENV)/.installed: setup.cfg common/setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9) and "focusd needs Python 3.9 or newer; this is %s. Use: make PYTHON=python3.9" % sys.version.split()[0] or 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ./common -e '.[test]'
+	@touch $@
+
+demo: venv
+	@$(BIN)/python packaging/demo
+
+test: lint types contracts suite
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv
+	$(BIN)/mypy src common/src
+
+contracts: venv
+	$(BIN)/lint-imports
+
+suite: venv
+	$(BIN)/pytest
+
+format: venv
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
