@@ -1,0 +1,173 @@
+"""Finds every violation in the values of a configuration, and says each in one sentence.
+
+The limits are in config_schema.json, and the sentences are made of them. What a schema cannot say is checked
+here: names that must be registered in rockit.common, and values that must fit each other.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Callable, NamedTuple, Union
+
+from . import registers, registry
+from .config_file import Document, UnusableNumber, shown
+from .errors import ConfigError
+
+Location = tuple[Union[str, int], ...]
+Values = dict[str, Any]
+
+_MAX_LISTED = 100
+_MOVE_KEYS = (
+    "move_timeout",
+    "focus_range_mm",
+    "travel_mm",
+    "anti_backlash_mm",
+    "speed_mm_sec",
+    "acceleration_mm_sec_sec",
+)
+
+
+class Violation(NamedTuple):
+    """Where (the key, and the index in a list), and a sentence: what was given, what was expected."""
+
+    location: Location
+    sentence: str
+
+    def __str__(self) -> str:
+        key, *indices = self.location
+        name = str(key) if re.fullmatch(r"[A-Za-z0-9_]{1,60}", str(key)) else shown(key)
+        return f"{name}{''.join(f'[{index}]' for index in indices)}: {self.sentence}"
+
+
+def violations(document: Document) -> list[Violation]:
+    """All violations of a document that holds an object, in the order of their keys.
+
+    Raises RecursionError if the document is nested deeper than Python can follow.
+    """
+    values: Values = document.values
+    schema = json.loads(Path(__file__).with_name("config_schema.json").read_text(encoding="utf-8"))
+    found = [*_of_keys(values, schema), *_of_values(values, schema)]
+    found += _of_names(values, {violation.location for violation in found})
+    # A relation between two values says nothing new where one of them is wrong by itself.
+    found += _of_relations(values, {str(violation.location[0]) for violation in found})
+    found += [Violation((key,), "is there more than once; expected once") for key in document.repeated_keys]
+    return sorted(found)
+
+
+def message(path: Path, found: list[Violation]) -> str:
+    """The sentences of all violations, one a line; beyond 100 their number only."""
+    lines = [f"{path} has {len(found)} fault{'s' if len(found) > 1 else ''}:"]
+    lines += [f"  {violation}" for violation in found[:_MAX_LISTED]]
+    if len(found) > _MAX_LISTED:
+        lines.append(f"  and {len(found) - _MAX_LISTED} more")
+    return "\n".join(lines)
+
+
+def longest_move_s(values: Mapping[str, Any]) -> float:
+    """How many seconds the longest possible move takes at the real speed: out, past its target, and back."""
+    speed = registers.register_speed_mm_sec(registers.speed_register(values["speed_mm_sec"]))
+    acceleration = registers.register_acceleration_mm_sec_sec(
+        registers.acceleration_register(values["acceleration_mm_sec_sec"])
+    )
+    range_mm = values["focus_range_mm"]
+    travel_mm = values.get("travel_mm", range_mm)
+    overshoot_mm = values["anti_backlash_mm"]
+    # The outermost target that leaves room for the whole overshoot; beyond it the way back shrinks
+    # faster than the way out grows.
+    turn_mm = min(range_mm + overshoot_mm, travel_mm)
+    return sum(registers.move_duration_s(way, speed, acceleration) for way in (turn_mm, overshoot_mm))
+
+
+def _of_keys(values: Values, schema: Values) -> Iterator[Violation]:
+    known = list(schema["properties"])
+    for key in schema["required"]:
+        if key not in values:
+            yield Violation((key,), f"is missing; expected {_expected(schema['properties'][key])}")
+    for position, key in enumerate(sorted(set(values) - set(known))):
+        near = registry.suggestion(key, known) if position < _MAX_LISTED else ""
+        yield Violation((key,), f"is no known key{f'; did you mean {near}?' if near else ''}")
+
+
+def _of_values(values: Values, schema: Values) -> Iterator[Violation]:
+    # Slow to import, and needed for a full check only.
+    import jsonschema
+
+    # Whether the items of a list differ is a question of quadratic cost. One too many is as wrong as thousands.
+    bounded = {
+        key: value[: _MAX_LISTED + 1] if isinstance(value, list) else value for key, value in values.items()
+    }
+    errors = jsonschema.Draft7Validator(schema).iter_errors(bounded)
+    # A value may break several rules of the schema; one sentence names them all. The empty location is the
+    # object itself: missing and unknown keys.
+    for location in {tuple(error.absolute_path) for error in errors} - {()}:
+        value, rules = values[location[0]], schema["properties"][location[0]]
+        if len(location) > 1:
+            value, rules = value[location[1]], rules["items"]
+        finite = ", which is no finite number" if isinstance(value, UnusableNumber) else ""
+        yield Violation(location, f"{shown(value)} was given{finite}; expected {_expected(rules)}")
+
+
+def _expected(rules: Values) -> str:
+    notes = "; ".join(rules[key] for key in ("x-unit", "x-reason") if key in rules)
+    return f"{_wanted(rules)} ({notes})"
+
+
+def _wanted(rules: Values) -> str:
+    if "const" in rules:
+        return f"{rules['const']}"
+    if rules["type"] == "string":
+        return f"text of {rules['minLength']} to {rules['maxLength']} characters"
+    if rules["type"] == "array":
+        return f"a list of {rules['minItems']} to {rules['maxItems']} different names"
+    if "exclusiveMinimum" in rules:
+        return f"a number above {rules['exclusiveMinimum']}, at most {rules['maximum']}"
+    return f"a number from {rules['minimum']} to {rules['maximum']}"
+
+
+def _of_names(values: Values, faulty: set[Location]) -> Iterator[Violation]:
+    try:
+        registry.require_rockit_common()
+    except ConfigError as error:
+        yield Violation(("daemon",), f"cannot be looked up, nor can control_machines: {error}")
+        return
+    yield from _of_name(("daemon",), values.get("daemon"), registry.registered_daemon, faulty)
+    machines = values.get("control_machines")
+    if isinstance(machines, list):
+        for index, machine in enumerate(machines[:_MAX_LISTED]):
+            yield from _of_name(("control_machines", index), machine, registry.machine_ip, faulty)
+
+
+def _of_name(
+    location: Location, name: object, look_up: Callable[[str], object], faulty: set[Location]
+) -> Iterator[Violation]:
+    if location in faulty or not isinstance(name, str):
+        return
+    try:
+        look_up(name)
+    except ConfigError as error:
+        yield Violation(location, str(error))
+
+
+def _of_relations(values: Values, faulty_keys: set[str]) -> Iterator[Violation]:
+    def sound(*keys: str) -> bool:
+        return not faulty_keys.intersection(keys)
+
+    range_mm: Any = values.get("focus_range_mm")
+    backlash_mm: Any = values.get("anti_backlash_mm")
+    travel_key = "travel_mm" if "travel_mm" in values else "focus_range_mm"
+    travel_mm: Any = values.get(travel_key)
+    if sound("focus_range_mm", "travel_mm") and travel_mm < range_mm:
+        expected = f"at least focus_range_mm, which is {range_mm} (mm)"
+        yield Violation(("travel_mm",), f"{travel_mm} was given; expected {expected}")
+    if sound(travel_key, "anti_backlash_mm") and backlash_mm >= travel_mm:
+        expected = f"less than {travel_key}, which is {travel_mm} (mm)"
+        yield Violation(("anti_backlash_mm",), f"{backlash_mm} was given; expected {expected}")
+    if sound(*_MOVE_KEYS) and values["move_timeout"] < longest_move_s(values):
+        # Rounded up: the number that is named must pass.
+        longest_s = math.ceil(longest_move_s(values) * 10) / 10
+        expected = f"at least {longest_s} (s; the longest move, its overshoot and its way back included)"
+        yield Violation(("move_timeout",), f"{values['move_timeout']} was given; expected {expected}")
