@@ -1,0 +1,158 @@
+"""The OK3Z controller as a device: questions that survive a lost reply, and commands.
+
+It knows what can be asked and told, not what a move is; that is `motion`.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Callable, TypeVar
+
+from . import wire
+from .clock import Clock
+from .errors import LinkLostError, MalformedReplyError, ReplyTimeoutError
+from .link import Checkpoint, Link
+from .registers import HOMING_RUN_REGISTER
+
+_log = logging.getLogger(__name__)
+
+# A reply takes about 10 ms at 38400 baud, up to 30 ms through a USB adapter.
+REPLY_DEADLINE_S = 0.25
+# So long without a valid answer to a question, and the link counts as dead. With the pause between two
+# looks at rest (focuser.REST_PERIOD_S) a dead link shows within 3 s.
+SILENCE_S = 1.75
+# A controller that has just got its power may take its time: the first question waits longer each try.
+FIRST_IDENTIFY_DEADLINE_S = 0.5
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the controller said of itself: the register in microsteps, growing inward; whether the motor
+    stands still; and when, in seconds of the clock."""
+
+    register: int
+    stands_still: bool
+    at_s: float
+
+
+class Controller:
+    """An OK3Z behind an open link. Belongs to one thread.
+
+    Args:
+        checkpoint: called before every exchange and while one waits; raises to interrupt.
+    """
+
+    def __init__(self, link: Link, clock: Clock, checkpoint: Checkpoint) -> None:
+        self._link = link
+        self._clock = clock
+        self._checkpoint = checkpoint
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._link.close()
+
+    def deaf(self) -> Controller:
+        """This controller, not to be interrupted: for halting."""
+        return Controller(self._link, self._clock, lambda: None)
+
+    def identify(self, patience_s: float) -> str:
+        """Ask until the controller answers with its firmware's version text.
+
+        Args:
+            patience_s: how long to ask altogether, in seconds (serial_timeout).
+
+        Raises:
+            LinkLostError: nothing, or nothing that a focuser says, was answered.
+        """
+        expires_s = self._clock.monotonic() + patience_s
+        deadline_s = min(FIRST_IDENTIFY_DEADLINE_S, patience_s / 2)
+        while True:
+            try:
+                reply = self._link.exchange(wire.IDENTIFY, deadline_s, self._checkpoint)
+            except ReplyTimeoutError:
+                left_s = expires_s - self._clock.monotonic()
+                if left_s <= 0:
+                    raise self._no_focuser(patience_s) from None
+                deadline_s = min(deadline_s * 2, left_s)
+            else:
+                return wire.read_firmware_version(reply)
+
+    def _no_focuser(self, patience_s: float) -> LinkLostError:
+        if sample := self._link.noise_sample:
+            return LinkLostError(
+                f"the port answers, but not as an OK3Z does: {sample[:32]!r} came. "
+                "Look whether serial_port names the focuser's adapter."
+            )
+        return LinkLostError(
+            f"nothing answered on the port within {patience_s:g} s. "
+            "Look at the controller's power and cable, and whether serial_port names the focuser's adapter."
+        )
+
+    def configure(self, speed_register: int, acceleration_register: int) -> None:
+        """Set the motion registers and the microstep mode, in the order the device needs."""
+        for command in (
+            wire.maximum_speed(speed_register),
+            wire.acceleration(acceleration_register),
+            wire.deceleration(acceleration_register),
+            wire.RELEASE,
+            wire.MICROSTEP_MODE,
+        ):
+            self._link.send(command)
+            # Commands are never answered. A question behind each shows that the controller has read so far.
+            self._ask(wire.MOTION_STATE, wire.read_stands_still)
+
+    def read(self) -> Reading:
+        """Ask for the motion state and the register.
+
+        Raises:
+            LinkLostError: no valid answer for SILENCE_S.
+        """
+        stands_still = self._ask(wire.MOTION_STATE, wire.read_stands_still)
+        register = self._ask(wire.POSITION_REGISTER, wire.read_register)
+        return Reading(register, stands_still, self._clock.monotonic())
+
+    def read_once(self) -> Reading:
+        """Ask once for the motion state and the register: for halting, where asking again comes second.
+
+        Raises:
+            ReplyTimeoutError, MalformedReplyError: no valid answer this time.
+            LinkLostError: the port hung up.
+        """
+        state = self._link.exchange(wire.MOTION_STATE, REPLY_DEADLINE_S, self._checkpoint)
+        register = self._link.exchange(wire.POSITION_REGISTER, REPLY_DEADLINE_S, self._checkpoint)
+        stands_still = wire.read_stands_still(state)
+        return Reading(wire.read_register(register), stands_still, self._clock.monotonic())
+
+    def _ask(self, query: wire.Query, read: Callable[[wire.Reply], _Value]) -> _Value:
+        """Ask until a valid answer comes. Asking moves nothing, so it may be repeated."""
+        expires_s = self._clock.monotonic() + SILENCE_S
+        while True:
+            try:
+                return read(self._link.exchange(query, REPLY_DEADLINE_S, self._checkpoint))
+            except (ReplyTimeoutError, MalformedReplyError) as error:
+                _log.debug("asking again: %s", error)
+                if self._clock.monotonic() >= expires_s:
+                    raise LinkLostError(
+                        f"the controller gave no valid {query.name} for {SILENCE_S:g} s. "
+                        "Look at its power, the cable and the adapter."
+                    ) from error
+
+    def go_to(self, register: int) -> None:
+        """Start a run to an absolute register position, in microsteps."""
+        self._command(wire.go_to(register))
+
+    def run_to_limit_switch(self) -> None:
+        """Start the homing run: inward, until the inner limit switch stops the motor."""
+        self._command(wire.run_to_limit_switch(HOMING_RUN_REGISTER))
+
+    def halt(self) -> None:
+        """Tell the motor to stop now. Repeating it does no harm."""
+        self._command(wire.HALT)
+
+    def _command(self, command: wire.Command) -> None:
+        self._checkpoint()
+        _log.info("%s%s", command.name, f" {command.argument}" if command.argument else "")
+        self._link.send(command)

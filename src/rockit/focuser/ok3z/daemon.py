@@ -1,0 +1,164 @@
+"""focusd: puts the parts together, serves the focuser over Pyro, and ends in good order.
+
+This is the composition root: nothing imports it. It knows every part and holds no logic of a focuser.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import Pyro4
+import serial
+
+from .clock import SystemClock
+from .commands import Settings
+from .config import Config
+from .errors import ConfigError
+from .focuser import Focuser
+from .forecast import forecast
+from .link import open_link
+from .mechanics import Drive, Limits
+from .observatory_log import ObservatoryLog
+from .pyro_service import PyroFocuser
+from .version import VERSION
+
+_log = logging.getLogger(__name__)
+
+EXIT_FAILURE = 1
+# pyserial looks in the packages of this list for the handler of a URL's scheme; it imports them when asked.
+SIMULATOR_PACKAGE = "rockit.focuser.ok3z.simulator"
+# A call carries a few numbers. What is larger is no call.
+MAX_MESSAGE_BYTES = 1_000_000
+# Connections that may be open at a time; each holds a thread.
+MAX_CONNECTIONS = 200
+# For the answers of calls that the end interrupted.
+LAST_ANSWERS_S = 0.1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command `focusd`. Returns its exit code."""
+    options = _parser().parse_args(arguments)
+    _log_to_stderr(options.verbose)
+    try:
+        config = Config.load(options.config)
+        if options.check:
+            print(forecast(config))
+            return 0
+        if options.print_port:
+            print(config.daemon.port)
+            return 0
+        return serve(config)
+    except ConfigError as error:
+        print(f"focusd: {error}", file=sys.stderr)
+        return EXIT_FAILURE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="focusd",
+        description="Drives an ASA OK3Z focuser and serves it over Pyro.",
+        epilog="Example: focusd /etc/focusd/ngts_m06.json",
+    )
+    parser.add_argument("config", type=Path, metavar="FILE", help="the configuration, a JSON file")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="validate FILE, print what it stands for, and end")
+    what.add_argument(
+        "--print-port", action="store_true", help="print the TCP port of FILE's daemon, and end"
+    )
+    parser.add_argument("--verbose", action="store_true", help="log every frame on the wire")
+    parser.add_argument("--version", action="version", version=f"focusd {VERSION}")
+    return parser
+
+
+def _log_to_stderr(verbose: bool) -> None:
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    # Pyro's own debug messages are not the wire's.
+    logging.getLogger("Pyro4").setLevel(logging.WARNING)
+
+
+def serve(config: Config) -> int:
+    """Serve the focuser of a configuration until SIGTERM or SIGINT. Returns the exit code.
+
+    The motor is halted, the port closed and the socket given back within 2 s of the signal.
+    """
+    end = _end_on_signals()
+    try:
+        pyro = _listen(config)
+    except OSError as error:
+        print(_cannot_listen(config, error), file=sys.stderr)
+        return EXIT_FAILURE
+    observatory_log = ObservatoryLog(config.log_name)
+    focuser = new_focuser(config, observatory_log)
+    pyro.register(PyroFocuser(focuser, config.control_ips), objectId=config.daemon.name)
+    observatory_log.start()
+    focuser.start()
+    serving = threading.Thread(target=pyro.requestLoop, name="pyro", daemon=True)
+    serving.start()
+    _log.info("serving %s on %s:%d", config.daemon.name, config.daemon.host, config.daemon.port)
+
+    end.wait()
+
+    halted = focuser.close()
+    if not halted:
+        _log.error("the focuser's thread did not end: the motor may be running. Look at the focuser.")
+    serving.join(LAST_ANSWERS_S)
+    pyro.close()
+    observatory_log.close()
+    return 0 if halted else EXIT_FAILURE
+
+
+def new_focuser(config: Config, observatory_log: ObservatoryLog) -> Focuser:
+    """The service of a configuration, not yet started."""
+    clock = SystemClock()
+    if SIMULATOR_PACKAGE not in serial.protocol_handler_packages:
+        serial.protocol_handler_packages.append(SIMULATOR_PACKAGE)
+    settings = Settings(
+        port_name=config.serial_port,
+        serial_timeout_s=config.serial_timeout_s,
+        move_timeout_s=config.move_timeout_s,
+        limits=Limits.from_mm(config.focus_range_mm, config.travel_mm, config.anti_backlash_mm),
+        drive=Drive.from_mm(config.speed_mm_sec, config.acceleration_mm_sec_sec),
+    )
+    return Focuser(
+        settings,
+        lambda: open_link(config.serial_port, config.serial_baud, clock),
+        observatory_log.announce,
+        clock,
+    )
+
+
+def _listen(config: Config) -> Pyro4.Daemon:
+    # Only what the clients use; the others can be made to run code (docs/security.md).
+    Pyro4.config.SERIALIZERS_ACCEPTED = {"serpent"}
+    Pyro4.config.MAX_MESSAGE_SIZE = MAX_MESSAGE_BYTES
+    Pyro4.config.THREADPOOL_SIZE = MAX_CONNECTIONS
+    Pyro4.config.DETAILED_TRACEBACK = False
+    return Pyro4.Daemon(host=config.daemon.host, port=config.daemon.port)
+
+
+def _cannot_listen(config: Config, error: OSError) -> str:
+    return (
+        f"focusd: {config.daemon.host}:{config.daemon.port} cannot be listened on: {error}. "
+        "Does another focusd run, or is this not the machine where this daemon belongs?"
+    )
+
+
+def _end_on_signals() -> threading.Event:
+    end = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end.set())
+    return end
+
+
+if __name__ == "__main__":
+    sys.exit(main())

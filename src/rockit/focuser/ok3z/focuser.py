@@ -1,0 +1,297 @@
+"""The service: one focuser, one thread that owns its port, and a face that any thread may call.
+
+Callers hand a command to the worker thread and wait for its end outside all locks. `stop` is a request of
+its own kind: it is looked at before every exchange, so the halt is the next thing on the wire
+(docs/decisions/0001-one-owner.md). What is known is published as a frozen snapshot.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+from typing import Callable
+
+from .clock import Clock, SystemClock
+from .commands import HALT_PATIENCE_S, Commands, Settings, Surroundings
+from .errors import (
+    BusyError,
+    FocuserError,
+    HaltFailedError,
+    InternalError,
+    NotConnectedError,
+    RequestError,
+    StoppedError,
+)
+from .link import Link
+from .mechanics import mm_from_steps
+from .snapshot import Snapshot, State
+
+_log = logging.getLogger(__name__)
+
+# How often the controller is asked at rest whether it is still there, in seconds.
+REST_PERIOD_S = 1.0
+# A reading older than this while a link is open means that the worker hangs: nothing is known then.
+STALE_S = 6.0
+# How long `stop` waits for its confirmation, and `close` for the worker.
+STOP_PATIENCE_S = 20.0
+CLOSE_PATIENCE_S = 1.6
+CLOSING_HALT_PATIENCE_S = 0.9
+# Beyond move_timeout: what connecting, halting and repeated questions may add before a call gives up.
+CALL_MARGIN_S = 60.0
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One command for the worker. Its future ends with None or with a FocuserError."""
+
+    name: str
+    run: Callable[[], None]
+    future: Future[None]
+
+
+class Focuser:
+    """An OK3Z focuser that many threads may command. Use as a context manager, or call `start` and `close`.
+
+    Args:
+        settings: limits, drive and patience.
+        open_port: opens the link; called on the worker thread.
+        announce: passes a message on to the observatory's log: a level of `logging` and a sentence. Must not wait.
+        clock: the time.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        open_port: Callable[[], Link],
+        announce: Callable[[int, str], None],
+        clock: Clock | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._announce = announce
+        self._call_patience_s = settings.move_timeout_s + CALL_MARGIN_S
+        self._commands = Commands(
+            settings,
+            Surroundings(
+                open_port, self._clock, self._pause, self._checkpoint, self._halt_patience_s, announce
+            ),
+        )
+        # Shared between callers and the worker. Written under the lock; the worker's checkpoint only looks.
+        self._attention = threading.Condition()
+        self._task: _Task | None = None
+        self._stop: Future[None] | None = None
+        self._stopped_by = ""
+        self._closing = False
+        self._worker = threading.Thread(target=self._work, name="focuser", daemon=True)
+
+    # The face: any thread
+
+    def __enter__(self) -> Focuser:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the worker thread. The focuser is disconnected until `initialize`."""
+        self._worker.start()
+
+    def close(self) -> bool:
+        """Halt the motor, close the port and end the worker, within CLOSE_PATIENCE_S. False: it did not end."""
+        with self._attention:
+            self._closing = True
+            self._attention.notify_all()
+        self._worker.join(CLOSE_PATIENCE_S)
+        return not self._worker.is_alive()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is known now: no lock, no I/O. A fault where the worker has not been heard of for STALE_S."""
+        snapshot = self._commands.snapshot
+        age_s = self.reading_age_s(snapshot)
+        if age_s is None or age_s <= STALE_S:
+            return snapshot
+        reason = f"the last reading is {age_s:.0f} s old: nothing is known now. Restart the daemon."
+        return Snapshot(state=State.FAULT, reason=reason, read_at_s=snapshot.read_at_s)
+
+    def reading_age_s(self, snapshot: Snapshot) -> float | None:
+        """How old a snapshot's reading is, in seconds; None without a link."""
+        return None if snapshot.read_at_s is None else max(0.0, self._clock.monotonic() - snapshot.read_at_s)
+
+    def initialize(self) -> None:
+        """Open the port, identify, configure and home. Blocks until the focuser stands at 0 mm.
+
+        Raises:
+            AlreadyConnectedError: it is connected, and has just answered.
+            BusyError: another command runs.
+            StoppedError, LinkError, DeviceError: it was not homed.
+        """
+        self._call("initialize", self._commands.initialize)
+
+    def shutdown(self) -> None:
+        """Close the port.
+
+        Raises:
+            NotConnectedError: there was nothing to close.
+            BusyError: another command runs.
+        """
+        self._call("shutdown", self._commands.shutdown)
+
+    def set_focus(self, position: object, offset: bool = False) -> None:
+        """Move, and block until the focuser stands at the target.
+
+        Args:
+            position: mm from fully in, 0 ... focus_range_mm; or mm relative to the target.
+            offset: whether it is relative.
+
+        Raises:
+            NotConnectedError, BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved.
+            StoppedError, DeviceError, LinkError: it did not arrive.
+        """
+        self._call("set_focus", lambda: self._commands.move(position, offset))
+
+    def stop(self, by: str) -> None:
+        """Halt any motion, homing included, and return when standstill is confirmed.
+
+        Args:
+            by: who asks, for the observatory's log.
+
+        Raises:
+            HaltFailedError, LinkError: standstill could not be confirmed.
+        """
+        with self._attention:
+            if self._closing:
+                raise NotConnectedError("the daemon is ending.")
+            if self._stop is None:
+                self._stop = Future()
+                self._stopped_by = by
+                self._attention.notify_all()
+            stop = self._stop
+        _wait(stop, STOP_PATIENCE_S)
+
+    def _call(self, name: str, run: Callable[[], None]) -> None:
+        task = _Task(name, run, Future())
+        with self._attention:
+            if self._closing:
+                raise NotConnectedError("the daemon is ending.")
+            if self._task is not None or self._stop is not None:
+                running = self._task.name if self._task else "stop"
+                raise BusyError(f"{running} is still running. Wait for its end, or stop it (focus stop).")
+            self._task = task
+            self._attention.notify_all()
+        _wait(task.future, self._call_patience_s)
+
+    # The worker: everything below runs on its thread
+
+    def _work(self) -> None:
+        while not self._closing:
+            with self._attention:
+                if not (self._task or self._stop or self._closing):
+                    self._attention.wait(REST_PERIOD_S)
+                task, stop = self._task, self._stop
+            if task:
+                self._perform(task)
+            elif stop:
+                self._answer_stop(stop)
+            elif not self._closing:
+                self._tend(self._commands.watch_rest)
+        self._commands.leave()
+        self._dismiss()
+
+    def _perform(self, task: _Task) -> None:
+        _log.debug("%s begins", task.name)
+        outcome = self._attempt(task.run)
+        stop = self._stop if isinstance(outcome, StoppedError) else None
+        unhalted = self._settle(outcome)
+        _log.debug("%s ends: %s", task.name, outcome or "succeeded")
+        with self._attention:
+            self._task = None
+            if stop:
+                self._stop = None
+        if stop:
+            self._announce_stop(unhalted)
+            _resolve(stop, unhalted)
+        _resolve(task.future, outcome)
+
+    def _answer_stop(self, stop: Future[None]) -> None:
+        """Answer a stop that found no command running: halt all the same, and prove standstill."""
+        outcome = self._attempt(self._commands.halt_at_rest)
+        unhalted = self._settle(outcome)
+        with self._attention:
+            self._stop = None
+        _resolve(stop, unhalted)
+
+    def _tend(self, run: Callable[[], None]) -> None:
+        self._settle(self._attempt(run))
+
+    def _attempt(self, run: Callable[[], None]) -> FocuserError | None:
+        try:
+            run()
+        except FocuserError as error:
+            return error
+        except Exception as error:
+            _log.exception("a mistake in this program")
+            return InternalError(f"the daemon made a mistake ({error!r}); its log has the details.")
+        return None
+
+    def _settle(self, outcome: FocuserError | None) -> FocuserError | None:
+        """After a failure: why the motor was not proven to stand, if so."""
+        if outcome is None or isinstance(outcome, RequestError):
+            return outcome
+        try:
+            return self._commands.settle(outcome)
+        except Exception as error:
+            _log.exception("a mistake in this program, while settling")
+            return InternalError(f"the daemon made a mistake ({error!r}); its log has the details.")
+
+    def _announce_stop(self, unhalted: FocuserError | None) -> None:
+        if unhalted:
+            self._announce(logging.ERROR, f"stopped by {self._stopped_by}, without proof: {unhalted}")
+            return
+        steps = self._commands.snapshot.current_steps
+        where = "at an unknown position" if steps is None else f"at {mm_from_steps(steps):.3f} mm"
+        self._announce(logging.INFO, f"stopped by {self._stopped_by} {where}")
+
+    def _dismiss(self) -> None:
+        """Nobody may wait for a worker that has left."""
+        with self._attention:
+            waiting = [self._task.future if self._task else None, self._stop]
+            self._task = self._stop = None
+        for future in waiting:
+            if future:
+                _resolve(future, NotConnectedError("the daemon is ending."))
+
+    # What the commands ask of their thread
+
+    def _checkpoint(self) -> None:
+        if self._stop is not None:
+            raise StoppedError(f"stopped by {self._stopped_by}.")
+        if self._closing:
+            raise StoppedError("stopped because the daemon is ending.")
+
+    def _pause(self, seconds: float) -> None:
+        with self._attention:
+            if not (self._stop or self._closing):
+                self._attention.wait(seconds)
+
+    def _halt_patience_s(self) -> float:
+        return CLOSING_HALT_PATIENCE_S if self._closing else HALT_PATIENCE_S
+
+
+def _resolve(future: Future[None], outcome: FocuserError | None) -> None:
+    if outcome is None:
+        future.set_result(None)
+    else:
+        future.set_exception(outcome)
+
+
+def _wait(future: Future[None], patience_s: float) -> None:
+    try:
+        future.result(patience_s)
+    except FutureTimeoutError:
+        raise HaltFailedError(
+            f"the focuser's thread gave no answer for {patience_s:.0f} s. Look at the daemon's log; restart it."
+        ) from None

@@ -1,0 +1,213 @@
+"""The serial line to the controller: one exchange at a time, each with a deadline of its own.
+
+The only module that knows pyserial. A `Link` belongs to one thread. The protocol numbers nothing, so
+this is where a late reply to an abandoned question is kept from passing for the answer to the next
+one (docs/decisions/0002-late-replies.md).
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import termios
+from typing import Callable
+
+import serial
+
+from .clock import Clock
+from .errors import LinkLostError, PortUnavailableError, ReplyTimeoutError
+from .wire import QUERIES, Command, Query, Reply, ReplyParser
+
+_log = logging.getLogger(__name__)
+
+Checkpoint = Callable[[], None]
+"""Called between short waits; ends the wait by raising."""
+
+# How long one read waits at most, and so how long a stop waits while a reply is outstanding.
+READ_SLICE_S = 0.02
+WRITE_TIMEOUT_S = 0.5
+# How long after an abandoned question its reply may still come, and how long an answer is then watched
+# for a second one beside it.
+LATE_REPLY_S = 2.0
+LINGER_S = 0.05
+# With every kind of question abandoned, none is left to tell the replies apart: they are waited out.
+WAIT_OUT_S = 0.5
+
+_PORT_FAILURES = (OSError, termios.error)
+
+
+class Link:
+    """An open port. Made by `open_link`; `close` it from the thread that uses it."""
+
+    def __init__(self, port: serial.SerialBase, clock: Clock) -> None:
+        self._port = port
+        self._clock = clock
+        self._parser = ReplyParser()
+        self._abandoned: set[str] = set()
+        self._late_until_s: dict[str, float] = {}
+        self.noise_sample = b""
+        """The first bytes that were no frame, for the message about a port that is no focuser."""
+
+    def close(self) -> None:
+        """Give the port back. Never raises: a port that hung up may fail to close."""
+        try:
+            self._port.close()
+        except _PORT_FAILURES as error:
+            _log.debug("closing the port failed: %s", error)
+
+    def send(self, command: Command) -> None:
+        """Put a command on the wire. It is never answered.
+
+        Raises:
+            LinkLostError: the port hung up, or took no bytes for WRITE_TIMEOUT_S.
+        """
+        self._write(command.encode())
+
+    def exchange(self, query: Query, deadline_s: float, checkpoint: Checkpoint) -> Reply:
+        """Ask one question and give its answer.
+
+        Args:
+            query: what to ask.
+            deadline_s: how long to wait for the answer, in seconds.
+            checkpoint: called before the question and every READ_SLICE_S while waiting; what it raises
+                abandons the question.
+
+        Raises:
+            ReplyTimeoutError: no answer, or none that is surely the answer to this question.
+            LinkLostError: the port hung up.
+        """
+        checkpoint()
+        if query.reply_code in self._abandoned:
+            self._outrun_late_replies(deadline_s, checkpoint)
+        return self._ask(query, deadline_s, checkpoint)
+
+    def _ask(self, query: Query, deadline_s: float, checkpoint: Checkpoint) -> Reply:
+        self._drain()
+        self._write(query.encode())
+        # Until the answer is here the question counts as abandoned, whatever ends the wait.
+        self._abandoned.add(query.reply_code)
+        reply = self._await_reply(query, deadline_s, checkpoint)
+        if self._clock.monotonic() < self._late_until_s.get(query.reply_code, 0.0):
+            self._expect_no_other(query, reply, checkpoint)
+        self._abandoned.discard(query.reply_code)
+        return reply
+
+    def _await_reply(self, query: Query, deadline_s: float, checkpoint: Checkpoint) -> Reply:
+        expires_s = self._clock.monotonic() + deadline_s
+        while True:
+            for reply in self._receive():
+                if reply.code == query.reply_code:
+                    return reply
+                _log.debug("unexpected while waiting for the %s: %s", query.name, reply)
+            if self._clock.monotonic() >= expires_s:
+                self._late_until_s[query.reply_code] = self._clock.monotonic() + LATE_REPLY_S
+                raise ReplyTimeoutError(
+                    f"no reply to the question for the {query.name} came within {deadline_s:g} s. "
+                    "Look at the controller's power and the cable."
+                )
+            checkpoint()
+
+    def _outrun_late_replies(self, deadline_s: float, checkpoint: Checkpoint) -> None:
+        """Get past the replies to abandoned questions: the line keeps order, so the answer to a question
+        of another kind comes after all of them."""
+        for query in QUERIES:
+            if query.reply_code not in self._abandoned:
+                self._ask(query, deadline_s, checkpoint)
+                self._abandoned.clear()
+                return
+        expires_s = self._clock.monotonic() + WAIT_OUT_S
+        while self._clock.monotonic() < expires_s:
+            self._receive()
+            checkpoint()
+        self._abandoned.clear()
+
+    def _expect_no_other(self, query: Query, answer: Reply, checkpoint: Checkpoint) -> None:
+        """Shortly after a timeout a reply may be a late one even out of order: of two that differ, neither
+        is believed."""
+        expires_s = self._clock.monotonic() + LINGER_S
+        while self._clock.monotonic() < expires_s:
+            for reply in self._receive():
+                if reply.code == query.reply_code and reply != answer:
+                    raise ReplyTimeoutError(
+                        f"two different replies came for the {query.name}; one is late, neither is believed."
+                    )
+            checkpoint()
+
+    def _receive(self) -> list[Reply]:
+        try:
+            data = self._port.read(max(1, self._waiting()))
+        except _PORT_FAILURES as error:
+            raise LinkLostError(_hung_up(error)) from error
+        return self._parse(data)
+
+    def _waiting(self) -> int:
+        # pyserial's base class lacks the property in its type stubs; every port has it.
+        return int(getattr(self._port, "in_waiting"))  # noqa: B009
+
+    def _parse(self, data: bytes) -> list[Reply]:
+        if not data:
+            return []
+        _log.debug("<- %r", data)
+        received = self._parser.feed(data)
+        for noise in received.noise:
+            _log.debug("no frame: %r", noise.data)
+            self.noise_sample = self.noise_sample or noise.data
+        return received.replies
+
+    def _drain(self) -> None:
+        """Take what nobody asked for off the line, so that it answers nothing."""
+        try:
+            stale = self._port.read(self._waiting()) if self._waiting() else b""
+        except _PORT_FAILURES as error:
+            raise LinkLostError(_hung_up(error)) from error
+        for reply in self._parse(stale):
+            _log.debug("drained: %s", reply)
+        if cut := self._parser.reset():
+            _log.debug("drained: %r", cut)
+            self.noise_sample = self.noise_sample or cut
+
+    def _write(self, data: bytes) -> None:
+        _log.debug("-> %r", data)
+        try:
+            self._port.write(data)
+        except _PORT_FAILURES as error:
+            raise LinkLostError(_hung_up(error)) from error
+
+
+def _hung_up(error: Exception) -> str:
+    return f"the serial port failed ({error}). Look at the adapter, its cable and its power."
+
+
+def open_link(url: str, baud: int, clock: Clock) -> Link:
+    """Open the port for this process alone.
+
+    Args:
+        url: whatever `serial.serial_for_url` takes.
+        baud: bits per second; 8 data bits, no parity, 1 stop bit, no flow control (docs/protocol.md).
+
+    Raises:
+        PortUnavailableError: the port is absent, not permitted, no serial port, or held by another process.
+    """
+    try:
+        port = serial.serial_for_url(url, do_not_open=True)
+        port.baudrate = baud
+        port.timeout = READ_SLICE_S
+        port.write_timeout = WRITE_TIMEOUT_S
+        port.exclusive = True
+        port.open()
+    except (*_PORT_FAILURES, ValueError, AttributeError) as error:
+        raise PortUnavailableError(_why_unavailable(url, error)) from error
+    return Link(port, clock)
+
+
+def _why_unavailable(url: str, error: Exception) -> str:
+    advice = {
+        errno.ENOENT: "There is no such device: is the adapter plugged in, and the udev rule installed?",
+        errno.EACCES: "This user may not open it: it must be in the group of the device (dialout).",
+        errno.EAGAIN: "Another process holds it: end that one first (perhaps a second focusd).",
+        errno.EBUSY: "Another process holds it: end that one first (perhaps a second focusd).",
+        errno.ENOTTY: "It is no serial port: look at serial_port in the configuration.",
+    }
+    number = getattr(error, "errno", None)
+    hint = advice.get(number, "Look at serial_port in the configuration.") if number else ""
+    return f"the serial port {url} cannot be opened: {error}. {hint}".rstrip()

@@ -1,0 +1,179 @@
+"""The mechanics of the focuser, as pure arithmetic: millimetres and steps, the legs of a move, how long it takes.
+
+Two measures, kept apart by name. *Steps out* count from the inner limit switch outward: 0 is fully in.
+The controller's *register* grows inward and starts anywhere, so `steps_out = origin - register`
+(docs/protocol.md). Positions are kept in whole steps; millimetres are for people.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .errors import InvalidArgumentError, OutsideLimitsError
+from .registers import (
+    STEPS_PER_MM,
+    acceleration_register,
+    move_duration_s,
+    register_acceleration_mm_sec_sec,
+    register_speed_mm_sec,
+    speed_register,
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where the focuser may go, in steps out.
+
+    Args:
+        range_steps: the outermost position that may be asked for (the innermost is 0).
+        travel_steps: how far out an overshoot leg may go; at least range_steps.
+        backlash_steps: how far inward the last approach must run to take up the backlash.
+    """
+
+    range_steps: int
+    travel_steps: int
+    backlash_steps: int
+
+    @classmethod
+    def from_mm(cls, focus_range_mm: float, travel_mm: float, anti_backlash_mm: float) -> Limits:
+        """The limits of a configuration. The range is rounded down, so that no step lies outside it."""
+        return cls(
+            range_steps=_whole_steps_within(focus_range_mm),
+            travel_steps=_whole_steps_within(travel_mm),
+            backlash_steps=steps_from_mm(anti_backlash_mm),
+        )
+
+
+@dataclass(frozen=True)
+class Drive:
+    """How the motor runs: the motion registers, and the speed (mm/s) and acceleration (mm/s^2) that they
+    really stand for, after truncation to whole units."""
+
+    speed_register: int
+    acceleration_register: int
+    speed_mm_sec: float
+    acceleration_mm_sec_sec: float
+
+    @classmethod
+    def from_mm(cls, speed_mm_sec: float, acceleration_mm_sec_sec: float) -> Drive:
+        """The drive nearest below what is configured. ValueError where the registers cannot hold it."""
+        speed = speed_register(speed_mm_sec)
+        acceleration = acceleration_register(acceleration_mm_sec_sec)
+        return cls(
+            speed, acceleration, register_speed_mm_sec(speed), register_acceleration_mm_sec_sec(acceleration)
+        )
+
+    def duration_s(self, run_steps: int) -> float:
+        """How long a run of so many steps takes from rest to rest, in seconds."""
+        return move_duration_s(mm_from_steps(abs(run_steps)), self.speed_mm_sec, self.acceleration_mm_sec_sec)
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One go-to of a move, in steps out. `overshoot` marks the leg that runs past the target."""
+
+    target_steps: int
+    overshoot: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The legs of a move, and how much of the backlash they leave untaken.
+
+    Args:
+        target_steps: where the focuser shall stand, in steps out.
+        legs: what to run, in this order; empty where nothing needs to move.
+        shortfall_steps: what the last approach lacks of the full backlash, because the outer limit
+            left no room for more; 0 where the backlash is taken up.
+    """
+
+    target_steps: int
+    legs: tuple[Leg, ...]
+    shortfall_steps: int
+
+
+def steps_from_mm(position_mm: float) -> int:
+    """The whole step nearest to a finite position."""
+    return round(position_mm * STEPS_PER_MM)
+
+
+def mm_from_steps(steps: float) -> float:
+    """Millimetres of travel that `steps` are."""
+    return steps / STEPS_PER_MM
+
+
+def _whole_steps_within(length_mm: float) -> int:
+    # 6.0 mm must give 30528 steps although a product of floats may end in .999...
+    return math.floor(length_mm * STEPS_PER_MM + 1e-6)
+
+
+def requested_steps(position: object, offset_from_steps: int | None, limits: Limits) -> int:
+    """The steps out that a caller asks for.
+
+    Args:
+        position: millimetres from fully in; or, with `offset_from_steps`, relative to that.
+        offset_from_steps: what a relative position counts from, in steps out; None: it is absolute.
+
+    Raises:
+        InvalidArgumentError: `position` is no number (a bool or a text is none).
+        OutsideLimitsError: NaN, an infinity, or a position outside 0 ... focus_range_mm. Never clamped.
+    """
+    if isinstance(position, bool) or not isinstance(position, (int, float)):
+        raise InvalidArgumentError(
+            f"the position is of type {type(position).__name__}; a number of millimetres was expected."
+        )
+    try:
+        position_mm = float(position)
+    except OverflowError:
+        position_mm = math.inf
+    if not math.isfinite(position_mm):
+        raise _outside_limits(position_mm, limits)
+    base_steps = offset_from_steps or 0
+    # Numbers far outside are compared as millimetres: their product could overflow.
+    if abs(position_mm) > 2 * mm_from_steps(limits.travel_steps):
+        raise _outside_limits(position_mm + mm_from_steps(base_steps), limits)
+    target_steps = base_steps + steps_from_mm(position_mm)
+    if not 0 <= target_steps <= limits.range_steps:
+        raise _outside_limits(position_mm + mm_from_steps(base_steps), limits)
+    return target_steps
+
+
+def _outside_limits(position_mm: float, limits: Limits) -> OutsideLimitsError:
+    return OutsideLimitsError(
+        f"{position_mm:.6g} mm was asked for; "
+        f"the focuser goes from 0 to {mm_from_steps(limits.range_steps):.3f} mm."
+    )
+
+
+def plan_move(start_steps: int, taken_up_steps: int, target_steps: int, limits: Limits) -> Plan:
+    """The legs from where the focuser stands to a target within the limits.
+
+    The last approach must run inward by the full backlash. Inward travel since the last outward run
+    counts, so that small inward moves go straight. Near the outer end the overshoot is shortened.
+
+    Args:
+        start_steps: where the focuser stands, in steps out.
+        taken_up_steps: how far it has run inward since it last ran outward.
+        target_steps: where it shall stand, in steps out, within the limits.
+    """
+    inward_steps = start_steps - target_steps
+    taken_up_direct_steps = taken_up_steps + inward_steps if inward_steps >= 0 else 0
+    turn_steps = min(target_steps + limits.backlash_steps, limits.travel_steps)
+    taken_up_turning_steps = turn_steps - target_steps if turn_steps > start_steps else 0
+
+    if taken_up_direct_steps >= min(limits.backlash_steps, taken_up_turning_steps):
+        direct = (Leg(target_steps),) if inward_steps else ()
+        return Plan(target_steps, direct, max(0, limits.backlash_steps - taken_up_direct_steps))
+    legs = (Leg(turn_steps, overshoot=True), Leg(target_steps))
+    return Plan(target_steps, legs, limits.backlash_steps - taken_up_turning_steps)
+
+
+def taken_up_after(taken_up_steps: int, from_steps: int, to_steps: int, limits: Limits) -> int:
+    """How far the focuser has run inward since it last ran outward, after a run between two positions.
+
+    Bounded by the backlash: more than that changes nothing.
+    """
+    if to_steps > from_steps:
+        return 0
+    return min(taken_up_steps + from_steps - to_steps, limits.backlash_steps)

@@ -1,0 +1,160 @@
+"""The focuser as the observatory's programs call it: a Pyro object that answers with numbers.
+
+Control is granted by the caller's address, before any argument is looked at. Nothing foreseeable raises.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any, Callable
+
+import Pyro4
+from rockit.common import helpers
+
+from .constants import CommandStatus, FocuserStatus
+from .errors import (
+    AlreadyConnectedError,
+    BusyError,
+    FocuserError,
+    NotConnectedError,
+    NotPermittedError,
+    OutsideLimitsError,
+)
+from .focuser import Focuser
+from .mechanics import mm_from_steps
+from .snapshot import Snapshot, State
+
+_log = logging.getLogger(__name__)
+
+# Total: a class that is not named is answered as the nearest of its ancestors is.
+COMMAND_STATUS_OF: Mapping[type[FocuserError], int] = {
+    FocuserError: CommandStatus.Failed,
+    BusyError: CommandStatus.Blocked,
+    NotPermittedError: CommandStatus.InvalidControlIP,
+    OutsideLimitsError: CommandStatus.PositionOutsideLimits,
+    NotConnectedError: CommandStatus.NotConnected,
+    AlreadyConnectedError: CommandStatus.NotDisconnected,
+}
+
+
+def command_status(error: FocuserError) -> int:
+    """The published number for an error."""
+    return next(COMMAND_STATUS_OF[cls] for cls in type(error).__mro__ if cls in COMMAND_STATUS_OF)
+
+
+class PyroFocuser:
+    """What is registered with Pyro. Every method but `report_status` returns a CommandStatus.
+
+    Args:
+        focuser: the service.
+        control_ips: the addresses that may control; everybody may ask for the status.
+    """
+
+    def __init__(self, focuser: Focuser, control_ips: Sequence[str]) -> None:
+        self._focuser = focuser
+        self._control_ips = list(control_ips)
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def initialize(self) -> int:
+        """Connect and home; blocks until homed."""
+        return self._command("initialize", self._focuser.initialize)
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def shutdown(self) -> int:
+        """Disconnect."""
+        return self._command("shutdown", self._focuser.shutdown)
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def set_focus(self, pos: Any, offset: Any = False) -> int:
+        """Move to `pos` mm, or by `pos` mm from the target; blocks until the focuser stands there."""
+        return self._command("set_focus", lambda: self._focuser.set_focus(pos, bool(offset)))
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def stop(self) -> int:
+        """Stop any movement; returns when standstill is confirmed. Whatever prevents that is a failure."""
+        status = self._command("stop", lambda: self._focuser.stop(_caller()))
+        if status in (CommandStatus.Succeeded, CommandStatus.InvalidControlIP):
+            return status
+        return CommandStatus.Failed
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def report_status(self) -> dict[str, Any]:
+        """The state as a dict (docs/pyro.md); open to every caller."""
+        snapshot = self._focuser.snapshot
+        return report(snapshot, self._focuser.reading_age_s(snapshot), datetime.now(timezone.utc))
+
+    def _command(self, name: str, run: Callable[[], None]) -> int:
+        try:
+            if not helpers.pyro_client_matches(self._control_ips):
+                raise NotPermittedError(f"{_caller()} is not among control_machines.")
+            run()
+        except FocuserError as error:
+            _log.info("%s, asked by %s: %s", name, _caller(), error)
+            return command_status(error)
+        except Exception:
+            _log.exception("a mistake in this program, in %s asked by %s", name, _caller())
+            return CommandStatus.Failed
+        _log.info("%s, asked by %s: succeeded", name, _caller())
+        return CommandStatus.Succeeded
+
+
+def _caller() -> str:
+    address = Pyro4.current_context.client_sock_addr
+    return str(address[0]) if address else "an unknown machine"
+
+
+def report(snapshot: Snapshot, reading_age_s: float | None, now: datetime) -> dict[str, Any]:
+    """The published dict of a snapshot. Keys of the contract first; the others are additions.
+
+    Args:
+        snapshot: what is known.
+        reading_age_s: how old it is; None without a link.
+        now: the time of the report, UTC.
+    """
+    answer: dict[str, Any] = {
+        "date": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "status": snapshot.status,
+        "status_label": FocuserStatus.label(snapshot.status),
+        "state": snapshot.state.value,
+        "moving": snapshot.motor_may_run,
+    }
+    if snapshot.reason:
+        answer["reason"] = snapshot.reason
+    if reading_age_s is not None:
+        answer["reading_age_s"] = round(reading_age_s, 3)
+    if snapshot.motor_may_run:
+        answer |= _motion_keys(snapshot)
+    if snapshot.status != FocuserStatus.Disabled:
+        answer |= _position_keys(snapshot)
+    return answer
+
+
+def _position_keys(snapshot: Snapshot) -> dict[str, Any]:
+    current_steps = snapshot.current_steps or 0
+    target_steps = current_steps if snapshot.target_steps is None else snapshot.target_steps
+    keys: dict[str, Any] = {
+        "current_mm": _published_mm(current_steps),
+        "target_mm": _published_mm(target_steps),
+        "current_steps": current_steps,
+    }
+    if snapshot.shortfall_steps:
+        keys["backlash_shortfall_mm"] = _published_mm(snapshot.shortfall_steps)
+    return keys
+
+
+def _motion_keys(snapshot: Snapshot) -> dict[str, Any]:
+    keys: dict[str, Any] = {"speed_mm_sec": round(snapshot.speed_mm_sec, 3)}
+    if snapshot.time_left_s is not None:
+        keys["time_left_s"] = round(snapshot.time_left_s, 1)
+    if snapshot.leg is not None:
+        keys["leg"] = "overshoot" if snapshot.leg.overshoot else "approach"
+    if snapshot.state is State.HOMING and snapshot.homing_travelled_mm is not None:
+        keys["homing_travelled_mm"] = round(snapshot.homing_travelled_mm, 3)
+    return keys
+
+
+def _published_mm(steps: int) -> float:
+    # Not -0.0: it would be printed so.
+    return round(mm_from_steps(steps), 3) + 0.0
