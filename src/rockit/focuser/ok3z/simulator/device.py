@@ -1,0 +1,145 @@
+"""The controller at the end of its line: firmware and mechanics, power, and the faults of both directions.
+
+`Device` knows no clock and no lock: every call says what time it is on the host's clock, never earlier
+than the call before. `controller.VirtualOK3Z` is its safe face.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import NamedTuple
+
+from .faults import Faults, spoil
+from .firmware import Firmware
+from .frames import Frame, LineSplitter, read_frame
+from .mechanism import Mechanism
+from .options import Options
+from .serial_line import SerialLine
+
+TRACE_LENGTH = 5000
+
+
+class TraceEntry(NamedTuple):
+    """One line on the wire, when by the host's clock, and the faults that it met.
+
+    `direction` is ">" towards the controller and "<" towards the host. `data` is what was sent; for a
+    reply, what its faults made of it.
+    """
+
+    time_s: float
+    direction: str
+    data: bytes
+    note: str
+
+
+class Device:
+    """One controller with its focuser and its line."""
+
+    def __init__(self, options: Options, start_s: float) -> None:
+        self._options = options
+        self._start_s = start_s
+        self._deaf_until_s = -math.inf
+        self._splitter = LineSplitter()
+        byte_s = 10.0 / options.baud / options.time_scale if options.baud_pacing else 0.0
+        self.line = SerialLine(byte_s)
+        self.mechanism = Mechanism(options)
+        self.firmware = Firmware(options, self.mechanism)
+        self.faults = Faults(options)
+        self.trace: deque[TraceEntry] = deque(maxlen=TRACE_LENGTH)
+        self.is_hung_up = False
+
+    # Time
+
+    def advance(self, now_s: float) -> None:
+        """Live up to now."""
+        while self._next_on_the_line(now_s):
+            pass
+        self.mechanism.advance(self._device_time(now_s))
+
+    def _next_on_the_line(self, now_s: float) -> bool:
+        """Do the next thing that is due; whether there was one."""
+        arrival_s, release_s = self.line.next_arrival_s, self.line.next_release_s
+        if release_s is not None and release_s <= now_s and (arrival_s is None or release_s <= arrival_s):
+            self.line.release_overtaken(release_s)
+            return True
+        arrived = self.line.arrived(now_s)
+        if arrived is None:
+            return False
+        arrival_s, run = arrived
+        for byte in run:
+            line = self._splitter.push(byte)
+            if line is not None:
+                self._hear(line, arrival_s)
+        return True
+
+    def _device_time(self, host_s: float) -> float:
+        return (host_s - self._start_s) * self._options.time_scale
+
+    # The line
+
+    def _hear(self, line: bytes, now_s: float) -> None:
+        """A line from the host arrives: its faults first, then the firmware."""
+        self.mechanism.advance(self._device_time(now_s))
+        frame = read_frame(line)
+        faults = self.faults.for_command(frame.code if frame else "")
+        kinds = [fault.kind for fault in faults]
+        is_deaf = now_s < self._deaf_until_s
+        self._record(now_s, ">", line, kinds + ["deaf"] * is_deaf)
+        for fault in faults:
+            if fault.kind == "power_cut":
+                self.cut_power(now_s, fault.seconds)
+            elif fault.kind == "hang_up":
+                self.hang_up(now_s)
+        if is_deaf or {"command_lost", "power_cut", "hang_up"} & set(kinds):
+            return
+        heard = read_frame(spoil(line, faults, self.faults.random))
+        if heard is not None:
+            self._obey(heard, now_s)
+
+    def _obey(self, frame: Frame, now_s: float) -> None:
+        reply = self.firmware.obey(frame)
+        if reply is None:
+            return
+        faults = self.faults.for_reply(frame.code)
+        spoilt = spoil(reply, faults, self.faults.random)
+        self._record(now_s, "<", spoilt, [fault.kind for fault in faults])
+        if any(fault.kind == "lost" for fault in faults):
+            return
+        late = [fault for fault in faults if fault.kind == "late"]
+        delay_s = sum(fault.seconds for fault in late)
+        self.line.reply(spoilt, now_s, delay_s, overtaken=any(fault.order == "out" for fault in late))
+
+    def _record(self, time_s: float, direction: str, data: bytes, notes: list[str]) -> None:
+        self.trace.append(TraceEntry(time_s, direction, data, " ".join(notes)))
+
+    # Power and plug
+
+    @property
+    def is_powered(self) -> bool:
+        """Whether the power is on, or comes back by itself."""
+        return self._deaf_until_s != math.inf
+
+    def cut_power(self, now_s: float, off_s: float) -> None:
+        """The motor stops, all settings and the register are lost; deaf for `off_s` (may be infinite)."""
+        self.advance(now_s)
+        self._splitter.clear()
+        self.line.drop_replies(now_s, arrived_too=False)
+        self.firmware.power_up()
+        self._deaf_until_s = now_s + off_s + self._options.boot_s / self._options.time_scale
+
+    def restore_power(self, now_s: float) -> None:
+        """The power is back: it answers once it has booted."""
+        self.cut_power(now_s, 0.0)
+
+    def hang_up(self, now_s: float) -> None:
+        """The USB adapter drops off the bus. The controller itself goes on with what it does."""
+        self.advance(now_s)
+        self.is_hung_up = True
+        self._splitter.clear()
+        self.line.drop_unsent()
+        self.line.drop_replies(now_s, arrived_too=True)
+
+    def come_back(self) -> None:
+        """The adapter is on the bus again. Ports that were open stay dead: they must be opened anew."""
+        self.is_hung_up = False

@@ -1,0 +1,185 @@
+"""The controller's firmware: frames in, motion registers, replies out (docs/protocol.md).
+
+Commands are never answered. What the device would refuse is refused here without a word, and noted in
+`refused`, so that a test can see it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, deque
+from collections import Counter as CounterType
+from itertools import cycle
+from typing import Callable
+
+from .frames import Frame, format_frame
+from .mechanism import Mechanism
+from .options import Options
+from .ramp import Limits
+
+# The motion registers are those of an ST L6470 with a tick of 250 ns, and four position steps make a
+# full step (inferred; docs/protocol.md). Position steps/s and steps/s^2 for one unit of each register:
+_TICK_S = 250e-9
+_STEPS_PER_FULL_STEP = 4
+SPEED_UNIT = _STEPS_PER_FULL_STEP / (_TICK_S * 2**18)
+ACCELERATION_UNIT = _STEPS_PER_FULL_STEP / (_TICK_S**2 * 2**40)
+RUN_SPEED_UNIT = _STEPS_PER_FULL_STEP / (_TICK_S * 2**28)
+
+# What the registers hold after power-up is not known. These are so slow that a driver which forgets to
+# configure the motor is found out: 0.048 mm/s, and 0.14 mm/s^2.
+POWER_UP_SPEED = 4
+POWER_UP_ACCELERATION = 12
+
+MICROSTEP_MODE = 3
+"""The only mode in use; in any other the motor keeps to its power-up speed."""
+
+_INTEGER = re.compile(r"-?[0-9]{1,10}")
+
+
+class Firmware:
+    """One controller's program, and the registers that a power cut wipes out."""
+
+    def __init__(self, options: Options, mechanism: Mechanism) -> None:
+        self._options = options
+        self._mechanism = mechanism
+        self._moving_texts = cycle(options.moving_texts)
+        self.frames_seen: CounterType[str] = Counter()
+        self.refused: deque[str] = deque(maxlen=200)
+        self.stand_short_steps: deque[int] = deque()
+        self._wipe()
+        self._queries: dict[str, Callable[[], bytes]] = {
+            "S051": self._identify,
+            "S001": self._state,
+            "P081": self._position,
+        }
+        self._commands: dict[str, Callable[[str], bool]] = {
+            "P092": self._go_to,
+            "P103": self._home,
+            "P021": self._stop,
+            "P031": self._release,
+            "E002": self._set_microstep_mode,
+            "P132": self._set_speed,
+            "P052": self._set_acceleration,
+            "P062": self._set_deceleration,
+        }
+
+    def power_up(self) -> None:
+        """Begin anew after the power was away."""
+        self._wipe()
+        self._mechanism.restart_register(self._options.power_up_register)
+
+    def obey(self, frame: Frame) -> bytes | None:
+        """Do what a frame says, now; give the reply, which commands have none of."""
+        self.frames_seen[frame.code] += 1
+        if frame.argument is None and frame.code in self._queries:
+            return self._queries[frame.code]()
+        if frame.argument is not None and frame.code in self._commands:
+            if not self._commands[frame.code](frame.argument):
+                self.refused.append(f"{frame.code} F {frame.argument}")
+            return None
+        self.refused.append(f"{frame.code} F" + ("" if frame.argument is None else f" {frame.argument}"))
+        return self._answer_unknown(frame)
+
+    @property
+    def limits(self) -> Limits:
+        """What the motor may do at present, in position steps/s and steps/s^2."""
+        configured = self.microstep_mode == MICROSTEP_MODE
+        speed = self.speed_register if configured else min(self.speed_register, POWER_UP_SPEED)
+        return Limits(
+            speed * SPEED_UNIT,
+            self.acceleration_register * ACCELERATION_UNIT,
+            self.deceleration_register * ACCELERATION_UNIT,
+        )
+
+    def _wipe(self) -> None:
+        self.speed_register = POWER_UP_SPEED
+        self.acceleration_register = POWER_UP_ACCELERATION
+        self.deceleration_register = POWER_UP_ACCELERATION
+        self.microstep_mode: int | None = None
+        self.is_released = False
+
+    # Queries
+
+    def _identify(self) -> bytes:
+        return format_frame("S052", self._options.version)
+
+    def _state(self) -> bytes:
+        moving = self._mechanism.is_moving
+        return format_frame("S004", next(self._moving_texts) if moving else self._options.still_text)
+
+    def _position(self) -> bytes:
+        return format_frame("P081", str(self._mechanism.register))
+
+    def _answer_unknown(self, frame: Frame) -> bytes | None:
+        if self._options.unknown == "echo":
+            return format_frame(frame.code, frame.argument)
+        if self._options.unknown == "question":
+            return format_frame(frame.code, "?")
+        return None
+
+    # Commands: each says whether it was accepted.
+
+    def _go_to(self, argument: str) -> bool:
+        target = _integer(argument, -(2**31), 2**31 - 1)
+        if target is None:
+            return False
+        if self.stand_short_steps:
+            short = self.stand_short_steps.popleft()
+            target += short if target < self._mechanism.register else -short
+        self.is_released = False
+        self._mechanism.go_to(target, self.limits, self._options.start_latency_s)
+        return True
+
+    def _home(self, argument: str) -> bool:
+        speed = _integer(argument[2:], 1, 2**20 - 1) if argument.startswith("V ") else None
+        if speed is None:
+            return False
+        self.is_released = False
+        self._mechanism.run_inward(speed * RUN_SPEED_UNIT, self.limits, self._options.start_latency_s)
+        return True
+
+    def _stop(self, argument: str) -> bool:
+        if argument:
+            return False
+        if self._options.stop_mode == "hard":
+            self._mechanism.stop_at_once()
+        else:
+            self._mechanism.stop(self.limits.deceleration)
+        return True
+
+    def _release(self, argument: str) -> bool:
+        if argument:
+            return False
+        self._mechanism.stop_at_once()
+        self.is_released = True
+        return True
+
+    def _set_microstep_mode(self, argument: str) -> bool:
+        mode = _integer(argument, 0, 7)
+        if mode is None or not self.is_released:
+            return False
+        self.microstep_mode = mode
+        return True
+
+    def _set_speed(self, argument: str) -> bool:
+        value = _integer(argument, 1, 2**10 - 1)
+        self.speed_register = value or self.speed_register
+        return value is not None
+
+    def _set_acceleration(self, argument: str) -> bool:
+        value = _integer(argument, 1, 2**12 - 1)
+        self.acceleration_register = value or self.acceleration_register
+        return value is not None
+
+    def _set_deceleration(self, argument: str) -> bool:
+        value = _integer(argument, 1, 2**12 - 1)
+        self.deceleration_register = value or self.deceleration_register
+        return value is not None
+
+
+def _integer(text: str, low: int, high: int) -> int | None:
+    """The decimal number a text says, if it is one and in range."""
+    if not _INTEGER.fullmatch(text):
+        return None
+    number = int(text)
+    return number if low <= number <= high else None

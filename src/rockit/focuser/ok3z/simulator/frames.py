@@ -1,0 +1,67 @@
+"""Frames of the wire as the controller reads and writes them (docs/protocol.md).
+
+This is the simulator's own reading of the protocol. The driver has another one, and both must satisfy
+the vectors in tests/vectors.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+LONGEST_FRAME = 256
+"""More bytes than this without an end mark are noise, so that a babbling host cannot fill the memory."""
+
+_FRAME = re.compile(rb"#([A-Z][0-9]{3}) F(?: ([ -\"%-~]*))?\$\n")
+
+
+class Frame(NamedTuple):
+    """One frame. `argument` is None where there is none, and "" where it is there but empty."""
+
+    code: str
+    argument: str | None
+
+
+def format_frame(code: str, argument: str | None) -> bytes:
+    """The bytes of one frame; the argument must be printable ASCII without # and $."""
+    tail = "" if argument is None else f" {argument}"
+    return f"#{code} F{tail}$\n".encode("ascii")
+
+
+def read_frame(line: bytes) -> Frame | None:
+    """The frame at the end of a line that ends with a newline; None where there is none."""
+    start = line.rfind(b"#")
+    match = _FRAME.fullmatch(line[start:]) if start >= 0 else None
+    if match is None:
+        return None
+    argument = match.group(2)
+    return Frame(match.group(1).decode(), None if argument is None else argument.decode())
+
+
+class LineSplitter:
+    """Cuts a stream of bytes after each newline, with bounded memory."""
+
+    def __init__(self) -> None:
+        self._begun = bytearray()
+
+    def push(self, byte: int) -> bytes | None:
+        """Take one byte; give the line that it completes."""
+        self._begun.append(byte)
+        if byte == 0x0A:
+            line = bytes(self._begun)
+            self._begun.clear()
+            return line
+        if len(self._begun) > LONGEST_FRAME:
+            del self._begun[0]
+        return None
+
+    def clear(self) -> None:
+        """Forget the line that has begun."""
+        self._begun.clear()
+
+
+def frames_in(data: bytes) -> list[Frame]:
+    """All frames in a stream of bytes; whatever is no frame is dropped."""
+    splitter = LineSplitter()
+    lines = [line for line in (splitter.push(byte) for byte in data) if line is not None]
+    return [frame for frame in map(read_frame, lines) if frame is not None]

@@ -1,0 +1,152 @@
+"""The options of a virtual OK3Z: one table for the URL, the command line and the documentation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Union
+
+STEPS_PER_MM = 5088
+"""Position steps in one mm of travel (docs/protocol.md)."""
+
+Value = Union[bool, int, float, str]
+
+
+class OptionError(ValueError):
+    """An option is unknown or its value is not allowed; the message says which are."""
+
+
+def _option(
+    default: Value,
+    text: str,
+    low: float = -math.inf,
+    high: float = math.inf,
+    choices: tuple[str, ...] | None = None,
+) -> Any:
+    return field(default=default, metadata={"text": text, "low": low, "high": high, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Options:
+    """How one virtual controller and its mechanics are made. Rates are chances, 0 to 1, a frame."""
+
+    start_mm: float = _option(3.0, "where the carriage stands at first, mm from fully in", 0, 20)
+    register: int = _option(-40000, "position register at first, steps", -(2**31), 2**31)
+    power_up_register: int = _option(0, "position register after a power cut, steps", -(2**31), 2**31)
+    backlash_mm: float = _option(0.2, "play between motor and carriage, mm", 0, 2)
+    travel_mm: float = _option(9.0, "way from the limit switch to the outer hard stop, mm", 0.1, 20)
+    time_scale: float = _option(1.0, "the device runs this many times faster than the clock", 0.001, 1000)
+    baud: int = _option(38400, "speed of the line, bits/s, 10 bits a byte", 50, 4000000)
+    baud_pacing: bool = _option(True, "bytes take their time on the line (divided by time_scale)")
+    check_baud: bool = _option(True, "a port with other line settings than 8N1 at `baud` is heard as noise")
+    start_latency_s: float = _option(
+        0.0, "a motor at rest obeys, and says that it moves, this much later, s", 0, 60
+    )
+    boot_s: float = _option(0.0, "after a power cut the controller is deaf for this long, s", 0, 60)
+    stop_mode: str = _option(
+        "soft", "P021 decelerates (soft) or ends at once (hard)", choices=("soft", "hard")
+    )
+    version: str = _option("OK3Z virtual 1", "text of the answer to S051")
+    still_text: str = _option("NS", "state text at rest; the second character must be S")
+    moving_text: str = _option(
+        "SN,SM,SR", "state texts in motion, used in turn; the second character must not be S"
+    )
+    unknown: str = _option(
+        "ignore",
+        "an unknown frame is ignored, echoed, or answered with ?",
+        choices=("ignore", "echo", "question"),
+    )
+    lost_steps: float = _option(0.0, "part of the steps that the motor loses", 0, 1)
+    seed: int = _option(1, "seed of everything random")
+    reply_loss: float = _option(0.0, "rate of lost replies", 0, 1)
+    reply_late: float = _option(0.0, "rate of late replies", 0, 1)
+    late_s: float = _option(0.5, "how late a late reply is, s of the host's clock", 0, 3600)
+    reply_cut: float = _option(0.0, "rate of replies that end too early", 0, 1)
+    reply_garble: float = _option(0.0, "rate of replies with wrong bytes", 0, 1)
+    garble: str = _option(
+        "any",
+        "wrong bytes are any, so that a digit may become another, or clean: always no ASCII",
+        choices=("any", "clean"),
+    )
+    reply_merge: float = _option(0.0, "rate of replies that lose their end mark and run into the next", 0, 1)
+    command_loss: float = _option(0.0, "rate of lost frames from the host", 0, 1)
+    command_garble: float = _option(0.0, "rate of frames from the host with wrong bytes", 0, 1)
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            object.__setattr__(self, one.name, checked_value(one, getattr(self, one.name)))
+        if self.start_mm > self.travel_mm:
+            raise OptionError(
+                f"start_mm={self.start_mm:g} is beyond the outer hard stop: "
+                f"at most travel_mm={self.travel_mm:g} is possible."
+            )
+        _check_state_texts(self.still_text, self.moving_texts)
+        if not is_argument(self.version):
+            raise OptionError(f"version={self.version!r} must be printable ASCII without # and $.")
+
+    @property
+    def moving_texts(self) -> list[str]:
+        return self.moving_text.split(",")
+
+    @classmethod
+    def from_mapping(cls, given: Mapping[str, Any]) -> Options:
+        """Options from names and values (text or already typed). Raises OptionError."""
+        known = cls.describe()
+        for name in given:
+            if name not in known:
+                raise OptionError(f"There is no option {name!r}; the options are: {', '.join(known)}.")
+        return cls(**given)
+
+    @classmethod
+    def describe(cls) -> dict[str, str]:
+        """What every option means, by name, in the order of the documentation."""
+        return {one.name: one.metadata["text"] for one in fields(cls)}
+
+
+def is_argument(text: str) -> bool:
+    """Whether a text can be the argument of a frame."""
+    return text.isascii() and text.isprintable() and "#" not in text and "$" not in text
+
+
+def checked_value(one: Any, value: Any) -> Value:
+    """The value in the type of a dataclass field's default; OptionError where it cannot be."""
+    low, high = one.metadata.get("low", -math.inf), one.metadata.get("high", math.inf)
+    choices = one.metadata.get("choices")
+    if choices and value not in choices:
+        raise OptionError(f"{one.name}={value!r} is none of: {', '.join(choices)}.")
+    if isinstance(one.default, bool):
+        return _as_bool(one.name, value)
+    if isinstance(one.default, str):
+        return str(value)
+    return _as_number(one.name, value, isinstance(one.default, int), low, high)
+
+
+def _as_bool(name: str, value: Any) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False}
+    words["off"] = False
+    word = str(value).lower()
+    if word not in words:
+        raise OptionError(f"{name}={value!r} is neither 1 nor 0.")
+    return words[word]
+
+
+def _as_number(name: str, value: Any, whole: bool, low: float, high: float) -> int | float:
+    kind = "a whole number" if whole else "a number"
+    expected = kind if low == -math.inf else f"{kind} from {low:g} to {high:g}"
+    try:
+        number: int | float = int(value) if whole else float(value)
+        fits = low <= number <= high and number == float(value)
+    except (TypeError, ValueError, OverflowError):
+        fits = False
+    if not fits:
+        raise OptionError(f"{name}={value!r} is not {expected}.")
+    return number
+
+
+def _check_state_texts(still: str, moving: list[str]) -> None:
+    if not (is_argument(still) and still[1:2] == "S"):
+        raise OptionError(f"still_text={still!r} must have S as its second character.")
+    for text in moving:
+        if not (is_argument(text) and len(text) >= 2 and text[1] != "S"):
+            raise OptionError(f"moving_text={text!r} must have a second character, and not S.")

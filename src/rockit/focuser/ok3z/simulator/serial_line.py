@@ -1,0 +1,126 @@
+"""The serial line between host and controller: bytes on their way, each with the time it arrives.
+
+All times are seconds of the host's clock. The line knows nothing of frames but that a newline ends
+something worth waking up for.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+
+BUFFER_BYTES = 4096
+"""What an operating system keeps for a port, in each direction."""
+
+
+class SerialLine:
+    """Two directions of bytes, one after the other, at `byte_s` seconds a byte."""
+
+    def __init__(self, byte_s: float) -> None:
+        self.byte_s = byte_s
+        self.overflowed_bytes = 0
+        self._to_device: deque[tuple[float, bytes]] = deque()
+        self._to_device_bytes = 0
+        self._device_free_s = 0.0
+        self._to_host: deque[tuple[float, int]] = deque()
+        self._host_free_s = 0.0
+        self._overtaken: list[tuple[float, int, bytes]] = []
+        self._order = 0
+
+    # Host to controller
+
+    @property
+    def out_waiting(self) -> int:
+        """Bytes that the host wrote and that have not yet arrived."""
+        return self._to_device_bytes
+
+    def write(self, data: bytes, now_s: float) -> int:
+        """Put bytes on the line towards the controller; how many found room."""
+        data = data[: max(0, BUFFER_BYTES - self._to_device_bytes)]
+        self._to_device_bytes += len(data)
+        self._device_free_s = max(self._device_free_s, now_s)
+        for run in data.splitlines(keepends=True):
+            self._device_free_s += len(run) * self.byte_s
+            self._to_device.append((self._device_free_s, run))
+        return len(data)
+
+    def arrived(self, now_s: float) -> tuple[float, bytes] | None:
+        """The next run of bytes that has reached the controller, with its time."""
+        if not self._to_device or self._to_device[0][0] > now_s:
+            return None
+        time_s, run = self._to_device.popleft()
+        self._to_device_bytes -= len(run)
+        return time_s, run
+
+    def drop_unsent(self) -> None:
+        """Forget what the host wrote and the controller has not yet got."""
+        self._to_device.clear()
+        self._to_device_bytes = 0
+        self._device_free_s = 0.0
+
+    # Controller to host
+
+    def reply(self, data: bytes, now_s: float, delay_s: float = 0.0, overtaken: bool = False) -> None:
+        """Put bytes on the line towards the host; `overtaken` lets later ones pass while these are late."""
+        if overtaken:
+            self._order += 1
+            heapq.heappush(self._overtaken, (now_s + delay_s, self._order, data))
+            return
+        self._host_free_s = max(self._host_free_s, now_s + delay_s)
+        for byte in data:
+            self._host_free_s += self.byte_s
+            if len(self._to_host) < BUFFER_BYTES:
+                self._to_host.append((self._host_free_s, byte))
+            else:
+                self.overflowed_bytes += 1
+
+    def release_overtaken(self, now_s: float) -> None:
+        """Let the late replies go whose time has come."""
+        while self._overtaken and self._overtaken[0][0] <= now_s:
+            time_s, _, data = heapq.heappop(self._overtaken)
+            self.reply(data, time_s)
+
+    def in_waiting(self, now_s: float) -> int:
+        """Bytes that the host can read now."""
+        count = 0
+        for time_s, _ in self._to_host:
+            if time_s > now_s:
+                break
+            count += 1
+        return count
+
+    def read(self, size: int, now_s: float) -> bytes:
+        """Up to `size` bytes that have reached the host."""
+        taken = bytearray()
+        while len(taken) < size and self._to_host and self._to_host[0][0] <= now_s:
+            taken.append(self._to_host.popleft()[1])
+        return bytes(taken)
+
+    def drop_replies(self, now_s: float, arrived_too: bool) -> None:
+        """Forget what is on its way to the host, and with `arrived_too` also what it has not yet read."""
+        while self._to_host and (arrived_too or self._to_host[-1][0] > now_s):
+            self._to_host.pop()
+        self._overtaken.clear()
+        self._host_free_s = 0.0
+
+    def drop_unread(self, now_s: float) -> None:
+        """Forget what has reached the host and was not read; what is on its way still comes."""
+        while self._to_host and self._to_host[0][0] <= now_s:
+            self._to_host.popleft()
+
+    # Time
+
+    @property
+    def next_arrival_s(self) -> float | None:
+        """When the next run of bytes reaches the controller."""
+        return self._to_device[0][0] if self._to_device else None
+
+    @property
+    def next_release_s(self) -> float | None:
+        """When the next overtaken reply gets on the line."""
+        return self._overtaken[0][0] if self._overtaken else None
+
+    @property
+    def next_byte_s(self) -> float | None:
+        """When the next byte can be read; may be in the past."""
+        return self._to_host[0][0] if self._to_host else None

@@ -1,0 +1,222 @@
+"""The controller obeys what the device obeys, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import pytest
+
+from rockit.focuser.ok3z.simulator import STEPS_PER_MM
+
+Make = Callable[..., Any]
+
+
+def test_commands_are_never_answered(bench: Any) -> None:
+    bench.home()
+    bench.tell("P092", "0")
+    bench.tell("P021")
+    bench.tell("P031")
+
+    assert bench.everything() == b""
+
+
+def test_a_driver_that_forgets_to_configure_is_slow(bench: Any) -> None:
+    bench.tell("P092", str(bench.model.register + STEPS_PER_MM))
+    bench.clock.sleep(5)
+
+    assert bench.model.is_moving
+    assert bench.model.state()["limit_speed_mm_per_s"] < 0.05
+
+
+def test_microstep_mode_is_refused_before_a_release(bench: Any) -> None:
+    bench.tell("P132", "41")
+
+    bench.tell("E002", "3")
+
+    assert bench.model.refused == ["E002 F 3"]
+    assert bench.model.state()["limit_speed_mm_per_s"] < 0.05
+
+
+def test_a_motion_ends_the_release(bench: Any) -> None:
+    bench.tell("P031")
+    bench.tell("P092", str(bench.model.register))
+
+    bench.tell("E002", "3")
+
+    assert bench.model.refused == ["E002 F 3"]
+
+
+@pytest.mark.parametrize("mode", ["0", "2", "7"])
+def test_another_microstep_mode_is_taken_and_leaves_the_motor_slow(bench: Any, mode: str) -> None:
+    bench.tell("P132", "41")
+    bench.tell("P031")
+
+    bench.tell("E002", mode)
+
+    assert bench.model.refused == []
+    assert bench.model.state()["limit_speed_mm_per_s"] < 0.05
+
+
+def test_release_ends_a_motion(bench: Any) -> None:
+    origin = bench.home()
+    bench.go_to_mm(origin, 3.0)
+    bench.clock.sleep(2)
+
+    bench.tell("P031")
+
+    assert not bench.model.is_moving
+
+
+@pytest.mark.parametrize(
+    ("code", "argument"),
+    [
+        ("P132", "0"),
+        ("P132", "1024"),
+        ("P132", "-1"),
+        ("P052", "0"),
+        ("P052", "4096"),
+        ("P062", "4096"),
+        ("P103", "21341"),
+        ("P103", "W 21341"),
+        ("P103", "V 0"),
+        ("P103", "V 1048576"),
+        ("P103", "V  21341"),
+        ("P092", ""),
+        ("P092", "12.5"),
+        ("P092", "nan"),
+        ("P092", "1e3"),
+        ("P092", "99999999999"),
+        ("P021", "1"),
+        ("P031", "1"),
+        ("E002", "8"),
+        ("Q999", "1"),
+        ("P081", "5"),
+        ("S001", ""),
+    ],
+)
+def test_wrong_frames_change_nothing_and_are_noted(bench: Any, code: str, argument: str) -> None:
+    bench.configure()
+    before = {
+        key: value for key, value in bench.model.state().items() if key not in ("frames_seen", "refused")
+    }
+
+    bench.tell(code, argument)
+    bench.clock.sleep(1)
+
+    after = {
+        key: value for key, value in bench.model.state().items() if key not in ("frames_seen", "refused")
+    }
+    assert after == before
+    assert bench.model.refused == [f"{code} F {argument}"]
+    assert bench.everything() == b""
+
+
+def test_a_command_without_its_space_is_not_obeyed(bench: Any) -> None:
+    origin = bench.home()
+    bench.go_to_mm(origin, 3.0)
+    bench.clock.sleep(1)
+
+    bench.port.write(b"#P021 F$\n")
+    bench.clock.sleep(1)
+
+    assert bench.model.is_moving
+    assert bench.model.refused == ["P021 F"]
+
+
+@pytest.mark.parametrize(
+    ("unknown", "answer"),
+    [("ignore", b""), ("echo", b"#Q123 F abc$\n"), ("question", b"#Q123 F ?$\n")],
+)
+def test_unknown_frames_are_answered_as_the_option_says(
+    make_bench: Make, unknown: str, answer: bytes
+) -> None:
+    bench = make_bench(unknown=unknown)
+
+    bench.tell("Q123", "abc")
+
+    assert bench.everything() == answer
+
+
+def test_moving_texts_are_used_in_turn(make_bench: Make) -> None:
+    bench = make_bench(moving_text="AB,CD")
+    bench.tell("P103", "V 21341")
+
+    texts = [bench.ask("S001") for _ in range(3)]
+
+    assert texts == [b"#S004 F AB$\n", b"#S004 F CD$\n", b"#S004 F AB$\n"]
+
+
+def test_homing_is_limited_by_the_maximum_speed(bench: Any) -> None:
+    bench.configure()
+    bench.tell("P132", "8")
+
+    bench.tell("P103", "V 21341")
+    bench.clock.sleep(1)
+
+    assert bench.model.state()["speed_mm_per_s"] == pytest.approx(0.095967, abs=1e-5)
+
+
+def test_power_cut_wipes_register_and_settings_and_nothing_moves(bench: Any) -> None:
+    origin = bench.home()
+    bench.go_to_mm(origin, 3.0)
+    bench.clock.sleep(3)
+    stood = bench.model.carriage_mm
+
+    bench.model.power_cut()
+    bench.clock.sleep(1)
+
+    assert bench.model.carriage_mm == stood
+    assert bench.ask("P081") == b"#P081 F 0$\n"
+    assert bench.ask("S001") == b"#S004 F NS$\n"
+    assert bench.model.state()["limit_speed_mm_per_s"] < 0.05
+    bench.tell("E002", "3")
+    assert bench.model.refused == ["E002 F 3"]
+
+
+def test_power_up_register_is_an_option(make_bench: Make) -> None:
+    bench = make_bench(power_up_register=-123)
+
+    bench.model.power_cut()
+
+    assert bench.model.register == -123
+
+
+def test_without_power_nothing_is_heard_and_later_nothing_is_made_up(make_bench: Make) -> None:
+    bench = make_bench(boot_s=2)
+    bench.model.power_off()
+    assert not bench.model.state()["powered"]
+    assert bench.ask("S051") == b""
+    bench.model.power_on()
+    assert bench.ask("S051") == b""
+
+    bench.clock.sleep(2)
+
+    assert bench.ask("S051") == b"#S052 F OK3Z virtual 1$\n"
+    assert bench.everything() == b""
+
+
+def test_power_on_does_no_harm_to_a_powered_controller(bench: Any) -> None:
+    bench.model.power_on()
+
+    assert bench.model.register == -40000
+
+
+def test_power_cut_takes_the_reply_that_is_on_its_way(bench: Any) -> None:
+    bench.port.write(b"#S051 F$\n")
+    bench.clock.sleep(9 * 10 / 38400 + 5.5 * 10 / 38400)
+
+    bench.model.power_cut()
+
+    assert bench.everything() == b"#S052"
+
+
+def test_journal_holds_what_arrived_with_its_time(bench: Any) -> None:
+    begun = bench.clock.monotonic()
+
+    bench.ask("S051")
+    bench.port.write(b"xyz\n")
+    bench.port.flush()
+
+    lines = [line for _, line in bench.model.journal]
+    assert lines == [b"#S051 F$\n", b"xyz\n"]
+    assert bench.model.journal[0][0] == pytest.approx(begun + 9 * 10 / 38400)
