@@ -23,6 +23,7 @@ _numbers = itertools.count()
 class Rig:
     """A focuser on a bench: the driver's commands on one side, the true carriage on the other.
 
+    The line takes no time unless `baud_pacing` is given: then a command has ten times as many checkpoints.
     `at_exchange` is called with the number of each checkpoint before it passes; what it raises interrupts
     the command, as a stop does.
     """
@@ -36,7 +37,7 @@ class Rig:
         **options: object,
     ) -> None:
         self.clock = VirtualClock()
-        self.model = VirtualOK3Z(self.clock, **{"start_mm": 1.0, **options})
+        self.model = VirtualOK3Z(self.clock, **{"start_mm": 1.0, "baud_pacing": False, **options})
         self.name = f"rig{next(_numbers)}"
         url = register(self.name, self.model)
         self.limits = Limits.from_mm(focus_range_mm, travel_mm or focus_range_mm, anti_backlash_mm)

@@ -32,7 +32,7 @@ def assert_stopped_at_once(rig, outcome, sent_before):
 
 def test_in_every_exchange_of_the_bring_up(make_rig):
     count = exchanges_of(make_rig, lambda rig: rig.home())
-    assert count > 50
+    assert count > 20
     for number in range(1, count + 1):
         rig = make_rig(start_mm=0.4)
         rig.interrupt_at(number)
@@ -66,6 +66,17 @@ def test_in_every_exchange_of_a_move(make_rig, start_mm, target_mm):
         assert rig.move(1.0) is None
         rig.assert_stands_at(1.0)
         assert rig.commands.snapshot.reason == ""
+
+
+def test_between_any_two_bytes_of_a_reply(make_rig):
+    for number in range(1, 1500, 23):
+        rig = make_rig(start_mm=0.1, baud_pacing=True)
+        rig.home()
+        sent_before = len(rig.sent())
+        rig.interrupt_at(number)
+        assert_stopped_at_once(rig, rig.move(1.0), sent_before)
+        assert rig.move(0.5) is None
+        rig.assert_stands_at(0.5)
 
 
 def test_a_stop_in_the_overshoot_leg_leaves_the_backlash_to_the_next_move(rig):

@@ -332,7 +332,9 @@ class Motion:
                     return False
                 command()
                 watch.restarted(self._clock.monotonic())
-            elif verdict is Verdict.GOING:
+            elif verdict is Verdict.LOOK_AGAIN:
+                self._pause(SHORTEST_PAUSE_S)
+            else:
                 self._pause(min(LONGEST_PAUSE_S, max(SHORTEST_PAUSE_S, seen.time_left_s / 4)))
 
     def _judge(self, watch: LegWatch | HomingWatch) -> Verdict:

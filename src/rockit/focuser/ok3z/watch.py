@@ -179,7 +179,7 @@ class Verdict(enum.Enum):
 
     GOING = enum.auto()
     LOOK_AGAIN = enum.auto()
-    """Read again at once: something is to be confirmed."""
+    """Read again soon: something is to be confirmed."""
     NOT_STARTED = enum.auto()
     """The motor stands where it stood: the command may be lost on the wire, and may be repeated."""
     ARRIVED = enum.auto()
