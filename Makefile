@@ -1,6 +1,8 @@
 # The two commands of the README are `make demo` and `make test`; the rest serves them.
 PYTHON ?= python3
 VENV ?= .venv
+# How many tests run side by side.
+JOBS ?= 2
 BIN := $(VENV)/bin
 
 .PHONY: demo test lint types contracts suite format venv clean
@@ -29,7 +31,7 @@ contracts: venv
 	$(BIN)/lint-imports
 
 suite: venv
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(JOBS)
 
 format: venv
 	$(BIN)/ruff check --fix .

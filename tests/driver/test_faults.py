@@ -51,7 +51,7 @@ def test_one_bad_reply_anywhere_in_a_move_changes_nothing(make_rig, fault, query
 @pytest.mark.parametrize("fault", REPLY_FAULTS)
 @pytest.mark.parametrize("query", ["S051", "S001", "P081"])
 def test_one_bad_reply_anywhere_in_homing_changes_nothing(make_rig, fault, query):
-    for after in range(0, 30):
+    for after in range(30):
         rig = make_rig(start_mm=0.1, seed=after + 1)
         inject(rig, fault, to=query, after=after)
         rig.home()
@@ -250,7 +250,13 @@ def test_a_power_cut_at_rest_is_noticed_by_the_next_move(rig):
         {"reply_merge": 0.1},
         {"command_loss": 0.1},
         {"command_garble": 0.05},
-        {"reply_loss": 0.05, "reply_garble": 0.03, "reply_merge": 0.03, "reply_late": 0.02, "command_loss": 0.02},
+        {
+            "reply_loss": 0.05,
+            "reply_garble": 0.03,
+            "reply_merge": 0.03,
+            "reply_late": 0.02,
+            "command_loss": 0.02,
+        },
     ],
     ids=lambda rates: "+".join(rates),
 )

@@ -86,7 +86,9 @@ def test_a_stated_travel_leaves_room_for_the_whole_overshoot(make_rig):
     rig.assert_stands_at(6.0)
 
 
-@pytest.mark.parametrize("position", [float("nan"), float("inf"), -float("inf"), 10**400, -0.001, 6.001, 1e300])
+@pytest.mark.parametrize(
+    "position", [float("nan"), float("inf"), -float("inf"), 10**400, -0.001, 6.001, 1e300]
+)
 def test_what_is_outside_never_reaches_the_wire(rig, position):
     before = rig.model.journal
     assert isinstance(rig.move(position), OutsideLimitsError)

@@ -178,10 +178,7 @@ class Commands:
             raise NotConnectedError("the focuser is not connected: whether its motor stands cannot be told.")
         before = self.snapshot
         self._publish(replace(before, state=State.STOPPING))
-        if before.state is State.IDLE:
-            self._motion.halt_at_rest()
-        else:
-            self._motion.halt(HALT_PATIENCE_S)
+        self._motion.halt(HALT_PATIENCE_S)
         self._stand(self._motion, before.reason, before.shortfall_steps)
 
     def settle(self, error: FocuserError) -> FocuserError | None:

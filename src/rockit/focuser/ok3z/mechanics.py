@@ -21,24 +21,31 @@ from .registers import (
 )
 
 
+# What adding up decimal fractions in binary may be off by, in mm.
+SUM_ROUNDING_MM = 1e-9
+
+
 @dataclass(frozen=True)
 class Limits:
-    """Where the focuser may go, in steps out.
+    """Where the focuser may go.
 
     Args:
-        range_steps: the outermost position that may be asked for (the innermost is 0).
+        range_mm: the outermost position that may be asked for, in mm.
+        range_steps: the last whole step within it, in steps out (the innermost is 0).
         travel_steps: how far out an overshoot leg may go; at least range_steps.
         backlash_steps: how far inward the last approach must run to take up the backlash.
     """
 
+    range_mm: float
     range_steps: int
     travel_steps: int
     backlash_steps: int
 
     @classmethod
     def from_mm(cls, focus_range_mm: float, travel_mm: float, anti_backlash_mm: float) -> Limits:
-        """The limits of a configuration. The range is rounded down, so that no step lies outside it."""
+        """The limits of a configuration. They are rounded down to whole steps, so that none lies outside."""
         return cls(
+            range_mm=focus_range_mm,
             range_steps=_whole_steps_within(focus_range_mm),
             travel_steps=_whole_steps_within(travel_mm),
             backlash_steps=steps_from_mm(anti_backlash_mm),
@@ -127,22 +134,23 @@ def requested_steps(position: object, offset_from_steps: int | None, limits: Lim
         position_mm = float(position)
     except OverflowError:
         position_mm = math.inf
-    if not math.isfinite(position_mm):
-        raise _outside_limits(position_mm, limits)
-    base_steps = offset_from_steps or 0
-    # Numbers far outside are compared as millimetres: their product could overflow.
-    if abs(position_mm) > 2 * mm_from_steps(limits.travel_steps):
-        raise _outside_limits(position_mm + mm_from_steps(base_steps), limits)
-    target_steps = base_steps + steps_from_mm(position_mm)
+    if offset_from_steps is None:
+        # A position is never clamped, not even by half a step; but 0.1 + 0.2 is 0.3.
+        if not -SUM_ROUNDING_MM <= position_mm <= limits.range_mm + SUM_ROUNDING_MM:
+            raise _outside_limits(position_mm, limits)
+        return min(steps_from_mm(position_mm), limits.range_steps)
+    # An offset counts from a whole step, which may lie half a step beside what was once asked for.
+    if not abs(position_mm) <= limits.range_mm + 1:
+        raise _outside_limits(position_mm + mm_from_steps(offset_from_steps), limits)
+    target_steps = offset_from_steps + steps_from_mm(position_mm)
     if not 0 <= target_steps <= limits.range_steps:
-        raise _outside_limits(position_mm + mm_from_steps(base_steps), limits)
+        raise _outside_limits(position_mm + mm_from_steps(offset_from_steps), limits)
     return target_steps
 
 
 def _outside_limits(position_mm: float, limits: Limits) -> OutsideLimitsError:
     return OutsideLimitsError(
-        f"{position_mm:.6g} mm was asked for; "
-        f"the focuser goes from 0 to {mm_from_steps(limits.range_steps):.3f} mm."
+        f"{position_mm:.6g} mm was asked for; the focuser goes from 0 to {limits.range_mm:.3f} mm."
     )
 
 

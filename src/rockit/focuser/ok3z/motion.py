@@ -31,6 +31,7 @@ from .watch import (
     BELIEVED_READINGS,
     HOMING_REACH_MM,
     PATH_MARGIN_STEPS,
+    POWER_UP_REGISTER,
     STANDSTILL_GAP_S,
     HomingWatch,
     LegWatch,
@@ -51,6 +52,8 @@ HOMING_TRIES = 3
 BACK_OFF_MARGIN_MM = 0.25
 # A halt may be lost on the wire, and repeating it does no harm.
 HALT_REPEAT_S = 0.3
+# From the last reading before a halt to the moment when the motor obeys it, generously.
+HALT_TAKES_EFFECT_S = 0.2
 # Between two readings of a running motor, in seconds. An exchange itself takes about 10 ms.
 LONGEST_PAUSE_S = 0.06
 # Readings within which a motor that nobody told to move must be seen standing.
@@ -376,6 +379,7 @@ class Motion:
             LinkLostError: the link died; the halt was sent blindly as often as the time allowed.
         """
         standstill = StandstillWatch()
+        before = self._tracker.last if self._tracker else None
         lost: PositionLostError | None = None
         for reading in self._readings_while_halting(patience_s + self._ramp_s()):
             try:
@@ -385,14 +389,30 @@ class Motion:
             self._observer.progress(Progress(reading, 0.0, self._speed_mm_sec()))
             if standstill.take(reading) and believed:
                 break
-        if lost is None and self._tracker and self._tracker.jumped:
-            lost = PositionLostError(
-                f"the register jumped to {reading.register} while the motor was halted. "
-                "Was the controller's power cut? Home the focuser (focus init)."
-            )
+        lost = lost or self._lost_in_halting(before, reading)
         self._stand_at(reading)
         if lost:
             raise lost
+
+    def _lost_in_halting(self, before: Reading | None, reading: Reading) -> PositionLostError | None:
+        if self._tracker is None or before is None:
+            # No motion was on its way, so the register must be where it was left.
+            moved = self.homed and reading.register != self.standing.register
+            return _moved_unasked(self.standing, reading) if moved else None
+        if not self._tracker.came_unseen or self._within_the_ramp(before, reading):
+            return None
+        return PositionLostError(
+            f"the register went from {before.register} to {reading.register} unseen while the motor was halted. "
+            "Was the controller's power cut? Home the focuser (focus init)."
+        )
+
+    def _within_the_ramp(self, before: Reading, reading: Reading) -> bool:
+        """Whether a motor that obeyed the halt at once can have come so far."""
+        if reading.register == POWER_UP_REGISTER:
+            return False
+        reach_s = HALT_TAKES_EFFECT_S + self._ramp_s()
+        reach_steps = steps_from_mm(self._drive.speed_mm_sec * self._pace.factor * reach_s)
+        return abs(reading.register - before.register) <= reach_steps
 
     def _ramp_s(self) -> float:
         return self._drive.speed_mm_sec / self._drive.acceleration_mm_sec_sec
@@ -457,19 +477,6 @@ class Motion:
                 f"{expected.register}. Look at the focuser."
             )
         raise _moved_unasked(expected, reading)
-
-    def halt_at_rest(self) -> None:
-        """Halt a motor that should not be running.
-
-        Raises:
-            PositionLostError: the register is not where it was left.
-            HaltFailedError, LinkLostError: see `halt`.
-        """
-        expected = self.standing
-        self.halt()
-        if self.standing.register == expected.register:
-            return
-        raise _moved_unasked(expected, self.standing)
 
 
 def _moved_unasked(expected: Reading, found: Reading) -> PositionLostError:

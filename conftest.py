@@ -1,0 +1,42 @@
+"""What holds for every test: it leaves no thread running and no file open."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# How long what a test ended may take to be gone. It only delays a test that fails.
+PATIENCE_S = 5.0
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_behind() -> Iterator[None]:
+    threads, files = set(threading.enumerate()), _open_files()
+    yield
+    end_s = time.monotonic() + PATIENCE_S
+    while True:
+        left_threads = [thread.name for thread in threading.enumerate() if thread not in threads]
+        left_files = sorted(set(_open_files().items()) - set(files.items()))
+        if not left_threads and not left_files:
+            return
+        if time.monotonic() > end_s:
+            pytest.fail(f"left behind: threads {left_threads}, files {left_files}")
+        gc.collect()
+        time.sleep(0.01)
+
+
+def _open_files() -> dict[int, str]:
+    """What each file descriptor of this process is open on."""
+    found = {}
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            found[int(entry.name)] = os.readlink(entry)
+        except OSError:
+            continue
+    return found

@@ -1,0 +1,164 @@
+"""Random lives of a focuser: moves, stops and faults in any order, against the true carriage (model-based)."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import sys
+from pathlib import Path
+
+import serial
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from rockit.focuser.ok3z.constants import FocuserStatus
+from rockit.focuser.ok3z.errors import (
+    DeviceError,
+    LinkError,
+    NotConnectedError,
+    OutsideLimitsError,
+    StoppedError,
+)
+
+
+def _rig_class():
+    # The machine is made by hypothesis, not by a fixture: the rig comes from the conftest beside this file.
+    spec = importlib.util.spec_from_file_location("driver_rig", Path(__file__).with_name("conftest.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["driver_rig"] = module
+    spec.loader.exec_module(module)
+    return module.Rig
+
+
+Rig = _rig_class()
+SIMULATOR = "rockit.focuser.ok3z.simulator"
+
+positions = st.one_of(
+    st.floats(0, 6), st.sampled_from([0.0, 6.0, 5.9999, 0.0001, 3.0]), st.floats(-1, 7), st.just(math.nan)
+)
+offsets = st.one_of(st.floats(-0.3, 0.3), st.sampled_from([0.0, -0.05, 0.05]), st.floats(-7, 7))
+replies = st.sampled_from(["lost", "cut", "merged", "doubled", "noise", "late"])
+codes = st.sampled_from(["", "S001", "P081"])
+
+
+class FocuserLife(RuleBasedStateMachine):
+    @initialize(
+        start_mm=st.floats(0, 9), register=st.integers(-(10**6), 10**6), travel_mm=st.sampled_from([6.0, 6.5])
+    )
+    def power_up(self, start_mm, register, travel_mm):
+        if SIMULATOR not in serial.protocol_handler_packages:
+            serial.protocol_handler_packages.append(SIMULATOR)
+        self.rig = Rig(start_mm=start_mm, register=register, travel_mm=travel_mm)
+        self.rig.home()
+        self.rig.assert_stands_at(0.0)
+        self.outside_mm = start_mm
+
+    @rule(position=positions)
+    def move(self, position):
+        self._judge(self.rig.move(position), position)
+
+    @rule(offset=offsets)
+    def offset(self, offset):
+        target_steps = self.rig.commands.snapshot.target_steps
+        wanted = None if target_steps is None else target_steps / 5088 + offset
+        self._judge(self.rig.move(offset, offset=True), wanted)
+
+    @rule(position=st.floats(0, 6), number=st.integers(1, 120))
+    def move_and_stop(self, position, number):
+        self.rig.interrupt_at(number)
+        outcome = self.rig.move(position)
+        assert not self.rig.model.is_moving
+        if not isinstance(outcome, StoppedError):
+            self._judge(outcome, position)
+
+    @rule(number=st.integers(1, 120))
+    def home_and_stop(self, number):
+        self.rig.carry_out(self.rig.commands.shutdown)
+        self.rig.interrupt_at(number)
+        self.rig.carry_out(self.rig.commands.initialize)
+        assert not self.rig.model.is_moving
+
+    @rule()
+    def initialize_again(self):
+        self.rig.carry_out(self.rig.commands.initialize)
+
+    @rule()
+    def stop_at_rest(self):
+        self.rig.carry_out(self.rig.commands.halt_at_rest)
+
+    @rule(kind=replies, to=codes, count=st.integers(1, 3), after=st.integers(0, 40))
+    def spoil_replies(self, kind, to, count, after):
+        self.rig.model.fault(kind, to=to, count=count, after=after)
+
+    @rule(to=st.sampled_from(["P092", "P103", "P021", "P132"]), count=st.integers(1, 2))
+    def lose_commands(self, to, count):
+        self.rig.model.fault("command_lost", to=to, count=count)
+
+    @rule(after=st.integers(0, 40))
+    def cut_the_power(self, after):
+        self.rig.model.fault("power_cut", to="P081", after=after, seconds=0.3)
+
+    @rule(steps=st.integers(1, 2000))
+    def stand_short(self, steps):
+        self.rig.model.stand_short(steps)
+
+    @rule(kind=st.sampled_from(["frozen", "reversed", "works"]))
+    def spoil_the_motor(self, kind):
+        self.rig.model.motor(kind)
+
+    @rule()
+    def pull_the_adapter_and_plug_it_in(self):
+        self.rig.model.hang_up()
+        self.rig.model.come_back()
+
+    @rule()
+    def watch_rest(self):
+        self.rig.carry_out(self.rig.commands.watch_rest)
+
+    @rule()
+    def mend_everything(self):
+        self.rig.model.clear_faults()
+        self.rig.model.forget_extremes()
+
+    @precondition(lambda self: self.rig.status == FocuserStatus.Disabled)
+    @rule()
+    def recover(self):
+        """Whatever happened: mended and initialised, it is as good as new."""
+        self.rig.model.clear_faults()
+        assert self.rig.carry_out(self.rig.commands.initialize) is None
+        self.rig.assert_stands_at(0.0)
+        self.rig.model.forget_extremes()
+        assert self.rig.move(2.0) is None
+        self.rig.assert_stands_at(2.0)
+
+    @invariant()
+    def is_never_idle_at_a_false_position(self):
+        rig = self.rig
+        if rig.status == FocuserStatus.Idle:
+            # What the controller lost at rest shows with the next look; nothing here may be older than that.
+            rig.carry_out(rig.commands.watch_rest)
+        if rig.status == FocuserStatus.Idle:
+            assert not rig.model.is_moving
+            assert abs(rig.position_mm - rig.model.motor_mm) < 1.5 / 5088
+
+    def _judge(self, outcome, wanted_mm):
+        rig = self.rig
+        if outcome is None:
+            assert rig.status == FocuserStatus.Idle
+            assert abs(rig.position_mm - wanted_mm) <= 0.6 / 5088
+            play_mm = 0.2 if rig.commands.snapshot.shortfall_steps else 0.0
+            assert abs(rig.model.carriage_mm - wanted_mm) <= play_mm + 2 / 5088
+        else:
+            assert isinstance(outcome, (OutsideLimitsError, NotConnectedError, DeviceError, LinkError)), (
+                f"{outcome!r}"
+            )
+
+    def teardown(self):
+        self.rig.close()
+
+
+FocuserLife.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestFocuserLife = FocuserLife.TestCase
