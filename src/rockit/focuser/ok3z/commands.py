@@ -26,12 +26,11 @@ from .errors import (
 )
 from .link import Checkpoint, Link
 from .mechanics import Drive, Leg, Limits, Plan, mm_from_steps, plan_move, requested_steps
-from .motion import Motion, Observer, Progress
+from .motion import Motion
+from .motor import Motor, Progress
 from .snapshot import Snapshot, State
 
 _log = logging.getLogger(__name__)
-
-HALT_PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -123,14 +122,15 @@ class Commands:
         return True
 
     def _new_motion(self, controller: Controller) -> Motion:
+        settings, surroundings = self._settings, self._surroundings
+        motor = Motor(controller, settings.drive, surroundings.clock, surroundings.pause, self._progress)
         return Motion(
-            controller,
-            self._settings.drive,
-            self._settings.limits,
-            self._settings.move_timeout_s,
-            self._surroundings.clock,
-            self._surroundings.pause,
-            Observer(self._leg_begins, self._progress),
+            motor,
+            settings.drive,
+            settings.limits,
+            settings.move_timeout_s,
+            surroundings.clock,
+            self._leg_begins,
         )
 
     def shutdown(self) -> None:
@@ -178,7 +178,7 @@ class Commands:
             raise NotConnectedError("the focuser is not connected: whether its motor stands cannot be told.")
         before = self.snapshot
         self._publish(replace(before, state=State.STOPPING))
-        self._motion.halt(HALT_PATIENCE_S)
+        self._motion.halt()
         self._stand(self._motion, before.reason, before.shortfall_steps)
 
     def settle(self, error: FocuserError) -> FocuserError | None:
@@ -264,7 +264,7 @@ class Commands:
             self._publish(replace(self.snapshot, read_at_s=reading.at_s))
         elif self.snapshot.state is State.STOPPING:
             # Standstill was not seen when it should have been. Halting is never given up.
-            self._motion.halt(HALT_PATIENCE_S)
+            self._motion.halt()
             self._stand(self._motion, self.snapshot.reason)
         else:
             self._publish(replace(self.snapshot, read_at_s=self._controller.read().at_s))

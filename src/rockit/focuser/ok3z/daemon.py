@@ -112,8 +112,8 @@ def serve(config: Config) -> int:
     if not halted:
         _log.error("the focuser's thread did not end: the motor may be running. Look at the focuser.")
     serving.join(LAST_ANSWERS_S)
-    pyro.close()
     observatory_log.close()
+    # The sockets end with the process: Pyro's own close waits for each idle client in turn.
     return 0 if halted else EXIT_FAILURE
 
 

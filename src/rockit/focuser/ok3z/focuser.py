@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from .clock import Clock, SystemClock
-from .commands import HALT_PATIENCE_S, Commands, Settings, Surroundings
+from .commands import Commands, Settings, Surroundings
 from .errors import (
     BusyError,
     FocuserError,
@@ -27,6 +27,7 @@ from .errors import (
 )
 from .link import Link
 from .mechanics import mm_from_steps
+from .motion import HALT_PATIENCE_S
 from .snapshot import Snapshot, State
 
 _log = logging.getLogger(__name__)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .config import Config
 from .mechanics import Drive, Limits, mm_from_steps
-from .motion import homing_deadline_s, homing_duration_s, move_deadline_s
+from .motion import move_deadline_s
+from .motor import homing_deadline_s, homing_duration_s
 
 
 def forecast(config: Config) -> str:

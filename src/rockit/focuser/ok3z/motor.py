@@ -1,0 +1,357 @@
+"""The motor, in the terms of its register: runs that are followed to their end, halting, and looking at rest.
+
+A `Motor` belongs to the thread that owns the port. Its procedures run to their end or raise; they are
+interrupted between two exchanges by the controller's checkpoint, and whoever catches that calls `halt`.
+What a register stands for in millimetres is `motion`'s business.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Callable
+
+from .clock import Clock
+from .controller import SILENCE_S, Controller, Reading
+from .errors import (
+    HaltFailedError,
+    LinkLostError,
+    MalformedReplyError,
+    MoveTimeoutError,
+    PositionLostError,
+    ReplyTimeoutError,
+    UnexpectedMotionError,
+)
+from .mechanics import Drive, mm_from_steps, steps_from_mm
+from .registers import HOMING_RUN_REGISTER, TRAVEL_MM, register_homing_speed_mm_sec
+from .watch import (
+    BELIEVED_READINGS,
+    HOMING_REACH_MM,
+    POWER_UP_REGISTER,
+    STANDSTILL_GAP_S,
+    HomingWatch,
+    LegWatch,
+    Pace,
+    StandstillWatch,
+    Tracker,
+    Verdict,
+)
+
+_log = logging.getLogger(__name__)
+
+HOMING_SPEED_MM_SEC = register_homing_speed_mm_sec(HOMING_RUN_REGISTER)
+# How often a motion command is sent whose effect does not show: it may be lost on the wire.
+COMMAND_TRIES = 3
+# A halt may be lost on the wire, and repeating it does no harm.
+HALT_REPEAT_S = 0.3
+# From the last reading before a halt to the moment when the motor obeys it, generously.
+HALT_TAKES_EFFECT_S = 0.2
+# Between two readings of a running motor, in seconds. An exchange itself takes about 10 ms.
+LONGEST_PAUSE_S = 0.06
+SHORTEST_PAUSE_S = 0.005
+# Readings within which a motor that nobody told to move must be seen standing.
+STANDSTILL_READINGS = 5
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A reading, and what it means for the command that runs.
+
+    Args:
+        reading: what the controller said, if it is believed.
+        time_left_s: until the whole command ends, in seconds; for homing, at worst.
+        speed_mm_sec: measured, positive outward.
+        homing_travelled_mm: how far a homing run has come; None in a leg.
+    """
+
+    reading: Reading
+    time_left_s: float
+    speed_mm_sec: float
+    homing_travelled_mm: float | None = None
+
+
+class End(enum.Enum):
+    """How a homing run ended."""
+
+    SEEN = enum.auto()
+    """The register grew until the motor stood."""
+    UNSEEN = enum.auto()
+    """The motor stands, but how it came there was not seen: a controller that lost its power looks so too."""
+    NO_RUN = enum.auto()
+    """The motor never left its place."""
+
+
+def homing_duration_s() -> float:
+    """How long a homing run takes at worst, in seconds: the whole travel."""
+    return TRAVEL_MM / HOMING_SPEED_MM_SEC
+
+
+def homing_deadline_s() -> float:
+    """How long a homing run may take, in seconds. move_timeout does not shorten it: homing has its own speed."""
+    return 2 * homing_duration_s() + 2
+
+
+class Motor:
+    """The motor behind a controller.
+
+    Args:
+        controller: the device; its checkpoint interrupts every procedure but `halt`.
+        drive: how it runs.
+        clock: the time.
+        pause: waits so many seconds, or less where somebody wants the thread's attention.
+        notice: is told every reading while the motor runs; must not wait.
+    """
+
+    def __init__(
+        self,
+        controller: Controller,
+        drive: Drive,
+        clock: Clock,
+        pause: Callable[[float], None],
+        notice: Callable[[Progress], None],
+    ) -> None:
+        self._controller = controller
+        self._drive = drive
+        self._clock = clock
+        self._pause = pause
+        self._notice = notice
+        self._pace = Pace()
+        self._standing: Reading | None = None
+        self._tracker: Tracker | None = None
+        self._configured = False
+
+    @property
+    def standing(self) -> Reading:
+        """The last reading from proven standstill. Raises PositionLostError before there was one."""
+        if self._standing is None:
+            raise PositionLostError("the focuser was not seen standing still: home it (focus init).")
+        return self._standing
+
+    def configure(self) -> None:
+        """Send the settings. The motor must stand: it is released for a moment."""
+        self._controller.configure(self._drive.speed_register, self._drive.acceleration_register)
+        self._configured = True
+
+    def configure_if_doubtful(self) -> None:
+        """Send the settings again if the motor has been too slow: one that was lost on the wire shows only so."""
+        if not self._configured:
+            self.configure()
+
+    # Runs
+
+    def run_to_register(self, target_register: int, deadline_s: float, after_s: float) -> bool:
+        """Run to a position and prove the arrival.
+
+        Args:
+            target_register: where to, in microsteps.
+            deadline_s: the moment, on the clock, when it must have ended.
+            after_s: what else the command does afterwards, for the time left.
+
+        Returns:
+            False where the motor never left its place; its target may have been elsewhere.
+
+        Raises:
+            NoProgressError, MoveTimeoutError: it did not arrive.
+            PositionLostError: the register cannot be trusted any more.
+            LinkLostError: the link died.
+        """
+        start = self._start_here()
+        speed_steps_s = steps_from_mm(self._drive.speed_mm_sec)
+        self._tracker = Tracker(start, target_register, speed_steps_s, self._pace)
+        watch = LegWatch(self._tracker, target_register, deadline_s)
+
+        def progress(reading: Reading) -> Progress:
+            left_s = self._drive.duration_s(target_register - reading.register) + after_s
+            return Progress(reading, left_s, self._speed_mm_sec())
+
+        return self._follow(watch, lambda: self._controller.go_to(target_register), progress, COMMAND_TRIES)
+
+    def run_to_switch(self, tries: int) -> End:
+        """Run inward until the motor stands, wherever that is.
+
+        Args:
+            tries: how often the command is sent if the motor does not leave its place.
+
+        Raises:
+            HomingFailedError: it ran further than the whole travel.
+            NoProgressError, MoveTimeoutError, PositionLostError, LinkLostError: as for a run to a register.
+        """
+        start = self._start_here()
+        reach_steps = 2 * steps_from_mm(HOMING_REACH_MM)
+        speed_steps_s = steps_from_mm(HOMING_SPEED_MM_SEC)
+        self._tracker = Tracker(start, start.register + reach_steps, speed_steps_s, self._pace)
+        watch = HomingWatch(self._tracker, start.at_s + homing_deadline_s())
+
+        def progress(reading: Reading) -> Progress:
+            travelled_mm = mm_from_steps(reading.register - start.register)
+            left_s = max(0.0, TRAVEL_MM - travelled_mm) / HOMING_SPEED_MM_SEC
+            return Progress(reading, left_s, self._speed_mm_sec(), travelled_mm)
+
+        if not self._follow(watch, self._controller.run_to_limit_switch, progress, tries):
+            return End.NO_RUN
+        return End.UNSEEN if watch.tracker.came_unseen else End.SEEN
+
+    def _start_here(self) -> Reading:
+        """The standstill from which a run starts now."""
+        return replace(self.standing, at_s=self._clock.monotonic())
+
+    def _follow(
+        self,
+        watch: LegWatch | HomingWatch,
+        command: Callable[[], None],
+        progress: Callable[[Reading], Progress],
+        tries: int,
+    ) -> bool:
+        """Send a motion command and follow it to its end. False: sent `tries` times, it moved nothing."""
+        command()
+        while True:
+            verdict = self._judge(watch)
+            seen = progress(watch.tracker.last)
+            self._notice(seen)
+            if verdict is Verdict.ARRIVED:
+                self._stand_at(watch.tracker.last)
+                return True
+            if verdict is Verdict.NOT_STARTED:
+                tries -= 1
+                if not tries:
+                    self._tracker = None
+                    return False
+                command()
+                watch.restarted(self._clock.monotonic())
+            elif verdict is Verdict.LOOK_AGAIN:
+                self._pause(SHORTEST_PAUSE_S)
+            else:
+                self._pause(min(LONGEST_PAUSE_S, max(SHORTEST_PAUSE_S, seen.time_left_s / 4)))
+
+    def _judge(self, watch: LegWatch | HomingWatch) -> Verdict:
+        try:
+            return watch.take(self._controller.read())
+        except MoveTimeoutError:
+            self._configured = False
+            raise
+
+    def _speed_mm_sec(self) -> float:
+        return -mm_from_steps(self._tracker.rate_steps_s) if self._tracker else 0.0
+
+    def _stand_at(self, reading: Reading) -> None:
+        self._standing = reading
+        self._tracker = None
+
+    # Halting
+
+    def halt(self, patience_s: float, left_at_register: int | None = None) -> None:
+        """Stop the motor and prove that it stands. Not to be interrupted: the next thing on the wire is the halt.
+
+        Args:
+            patience_s: how long to try, in seconds, beyond what the ramp takes.
+            left_at_register: where the register must be if no run was under way; None: not known.
+
+        Raises:
+            PositionLostError: it stands, but the register cannot be trusted any more.
+            HaltFailedError: it was not seen standing.
+            LinkLostError: the link died; the halt was sent blindly as often as the time allowed.
+        """
+        standstill = StandstillWatch()
+        before = self._tracker.last if self._tracker else None
+        lost: PositionLostError | None = None
+        for reading in self._readings_while_halting(patience_s + self._ramp_s()):
+            try:
+                believed = self._tracker.take(reading) if self._tracker and not lost else True
+            except PositionLostError as error:
+                lost, believed = error, True
+            self._notice(Progress(reading, 0.0, self._speed_mm_sec()))
+            if standstill.take(reading) and believed:
+                break
+        if self._tracker is None or before is None:
+            moved = left_at_register is not None and reading.register != left_at_register
+            lost = moved_unasked(left_at_register, reading.register) if moved else None
+        elif lost is None and self._tracker.came_unseen and not self._within_the_ramp(before, reading):
+            lost = PositionLostError(
+                f"the register went from {before.register} to {reading.register} unseen while the motor was "
+                "halted. Was the controller's power cut? Home the focuser (focus init)."
+            )
+        self._stand_at(reading)
+        if lost:
+            raise lost
+
+    def _ramp_s(self) -> float:
+        return self._drive.speed_mm_sec / self._drive.acceleration_mm_sec_sec
+
+    def _within_the_ramp(self, before: Reading, reading: Reading) -> bool:
+        """Whether a motor that obeyed the halt at once can have come so far."""
+        if reading.register == POWER_UP_REGISTER:
+            return False
+        reach_s = HALT_TAKES_EFFECT_S + self._ramp_s()
+        reach_steps = steps_from_mm(self._drive.speed_mm_sec * self._pace.factor * reach_s)
+        return abs(reading.register - before.register) <= reach_steps
+
+    def _readings_while_halting(self, patience_s: float) -> Iterator[Reading]:
+        controller = self._controller.deaf()
+        now_s = self._clock.monotonic()
+        expires_s, silent_from_s, halt_again_s = now_s + patience_s, now_s, now_s
+        while now_s < expires_s:
+            if now_s >= halt_again_s:
+                controller.halt()
+                halt_again_s = now_s + HALT_REPEAT_S
+            try:
+                reading = controller.read_once()
+            except (ReplyTimeoutError, MalformedReplyError) as error:
+                now_s = self._clock.monotonic()
+                if now_s - silent_from_s >= SILENCE_S:
+                    raise LinkLostError(
+                        f"the motor was told to stop, but nothing valid was answered for {SILENCE_S:g} s: "
+                        "it may be running. Look at the focuser, its power and the cable."
+                    ) from error
+                continue
+            silent_from_s = reading.at_s
+            yield reading
+            self._clock.sleep(SHORTEST_PAUSE_S)
+            now_s = self._clock.monotonic()
+        raise HaltFailedError(
+            f"the motor was told to stop and was not seen standing still within {patience_s:.1f} s. "
+            "It may be running: cut its power if it is in danger."
+        )
+
+    # At rest
+
+    def await_standstill(self, halt_patience_s: float) -> None:
+        """Prove that the motor stands; where it does not, halt it: it was not told to move."""
+        standstill = StandstillWatch()
+        for _ in range(STANDSTILL_READINGS):
+            reading = self._controller.read()
+            if standstill.take(reading):
+                self._stand_at(reading)
+                return
+            self._pause(STANDSTILL_GAP_S)
+        self.halt(halt_patience_s)
+
+    def look(self) -> Reading:
+        """Look whether the motor stands where it was left.
+
+        Raises:
+            PositionLostError: the register changed; the motor may be running.
+            UnexpectedMotionError: the register is as it was, but the motor is said to run.
+            LinkLostError: nothing valid was answered.
+        """
+        expected = self.standing
+        for _ in range(BELIEVED_READINGS):
+            reading = self._controller.read()
+            if reading.stands_still and reading.register == expected.register:
+                self._standing = reading
+                return reading
+        if reading.register == expected.register:
+            raise UnexpectedMotionError(
+                "the controller says that the motor runs, though nothing was commanded and the register stands at "
+                f"{expected.register}. Look at the focuser."
+            )
+        raise moved_unasked(expected.register, reading.register)
+
+
+def moved_unasked(left_at_register: int | None, register: int) -> PositionLostError:
+    """The error for a register that changed at rest."""
+    return PositionLostError(
+        f"the focuser moved unasked: its register was left at {left_at_register} and reads {register}. "
+        "Was the controller's power cut, or its hand control used? Home the focuser (focus init)."
+    )
