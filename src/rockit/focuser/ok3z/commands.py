@@ -278,7 +278,7 @@ class Commands:
         """The motor is proven to stand: say where, if that is known."""
         standing = motion.standing
         if not motion.homed:
-            self._publish(Snapshot(state=State.FAULT, reason=reason, read_at_s=standing.at_s))
+            self._publish(Snapshot(state=State.UNHOMED, reason=reason, read_at_s=standing.at_s))
             return
         here_steps = motion.steps_out(standing)
         self._publish(

@@ -20,7 +20,6 @@ from .registers import (
     speed_register,
 )
 
-
 # What adding up decimal fractions in binary may be off by, in mm.
 SUM_ROUNDING_MM = 1e-9
 

@@ -18,7 +18,10 @@ class State(enum.Enum):
     IDLE = "idle"
     MOVING = "moving"
     STOPPING = "stopping"
+    UNHOMED = "unhomed"
+    """The port is open and the motor stands, but the position is not known."""
     FAULT = "fault"
+    """The service does not answer for the focuser any more."""
 
 
 _PUBLIC_STATUS = {
@@ -26,6 +29,7 @@ _PUBLIC_STATUS = {
     State.CONNECTING: FocuserStatus.Disabled,
     # As it always was: a client waits for a focuser that can be used.
     State.HOMING: FocuserStatus.Disabled,
+    State.UNHOMED: FocuserStatus.Disabled,
     State.FAULT: FocuserStatus.Disabled,
     State.IDLE: FocuserStatus.Idle,
     State.MOVING: FocuserStatus.Moving,

@@ -1,0 +1,188 @@
+"""`focus`: what each command does, from its command line to its exit code.
+
+Whatever only some commands need is imported by those: `focus stop` and `focus json` must start at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable
+
+from .client import (
+    MOTION_TIMEOUT_S,
+    SHUTDOWN_TIMEOUT_S,
+    STATUS_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+    CallError,
+    FocuserClient,
+)
+from .command import options as command_line
+from .command import output
+from .command.options import USAGE_STATUS, Options, UsageError
+from .constants import CommandStatus
+from .errors import ConfigError
+
+if TYPE_CHECKING:
+    from .command.answers import Answers
+
+EXIT_CODES = 256
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `focus` with these words (by default those of its own command line); gives the exit code."""
+    try:
+        status = _run(sys.argv[1:] if argv is None else argv)
+    except (UsageError, ConfigError) as error:
+        output.note(f"error: {error}")
+        status = USAGE_STATUS
+    except KeyboardInterrupt:
+        output.note(CommandStatus.message(CommandStatus.TerminatedByUser))
+        status = CommandStatus.TerminatedByUser
+    except output.WriteError as error:
+        output.note(f"error: {error}")
+        status = CommandStatus.Failed
+    output.finish()
+    return status % EXIT_CODES
+
+
+def _run(words: Sequence[str]) -> int:
+    try:
+        options = command_line.read(words)
+    except (SystemExit, BrokenPipeError):
+        # --help and --version end so, the latter where nobody reads them.
+        return CommandStatus.Succeeded
+    return COMMANDS[options.command](options)
+
+
+class Target:
+    """The daemon that the options mean: how it is called, and which configuration named it."""
+
+    def __init__(self, options: Options) -> None:
+        from .config import find, load_daemon_name
+        from .registry import registered_daemon
+
+        self.config_path = Path(options.config) if options.config else find(os.environ)
+        name = load_daemon_name(self.config_path)
+        try:
+            self.client = FocuserClient(registered_daemon(name))
+        except ConfigError as error:
+            raise ConfigError(f"{self.config_path}: daemon: {error}") from error
+
+    def answers(self) -> Answers:
+        """Shows what this daemon answers."""
+        from .command.answers import Answers
+
+        return Answers(self.client, self.config_path)
+
+
+def _timeout_s(options: Options, default_s: float) -> float:
+    return default_s if options.timeout_s is None else options.timeout_s
+
+
+def _stop(options: Options) -> int:
+    target = Target(options)
+    try:
+        status = target.client.stop(_timeout_s(options, STOP_TIMEOUT_S))
+    except CallError as error:
+        return target.answers().show_error(error, motion=True)
+    return target.answers().show_end(status)
+
+
+def _shutdown(options: Options) -> int:
+    target = Target(options)
+    try:
+        status = target.client.shutdown(_timeout_s(options, SHUTDOWN_TIMEOUT_S))
+    except CallError as error:
+        return target.answers().show_error(error)
+    answers = target.answers()
+    if status == CommandStatus.NotConnected:
+        return answers.show_refusal(status, "There is nothing to disconnect.")
+    return answers.show_end(status)
+
+
+def _status(options: Options) -> int:
+    target = Target(options)
+    try:
+        report = target.client.report_status(_timeout_s(options, STATUS_TIMEOUT_S))
+    except CallError as error:
+        return target.answers().show_error(error)
+    return target.answers().show_report(report)
+
+
+def _json(options: Options) -> int:
+    import json
+
+    target = Target(options)
+    try:
+        report = target.client.report_status(_timeout_s(options, STATUS_TIMEOUT_S))
+    except CallError as error:
+        return target.answers().show_error(error)
+    output.result(json.dumps(_with_null_for_no_number(report), default=str, allow_nan=False))
+    return CommandStatus.Succeeded
+
+
+def _with_null_for_no_number(value: object) -> object:
+    """JSON has no NaN and no infinities."""
+    if isinstance(value, dict):
+        return {str(key): _with_null_for_no_number(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_null_for_no_number(item) for item in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
+
+
+def _watch(options: Options) -> int:
+    from .command.watch import watch
+
+    with Target(options).client.status_feed(_timeout_s(options, STATUS_TIMEOUT_S)) as feed:
+        watch(feed)
+    return CommandStatus.Succeeded
+
+
+def _initialize(options: Options) -> int:
+    from .command.motion import carry_out
+
+    target = Target(options)
+    timeout_s = _timeout_s(options, MOTION_TIMEOUT_S)
+    return carry_out(target.client, target.answers(), lambda: target.client.initialize(timeout_s))
+
+
+def _move(options: Options) -> int:
+    from math import isfinite
+
+    from .command.arguments import millimetres
+    from .command.motion import carry_out
+
+    number_mm = millimetres(options)
+    offset = options.command == "offset"
+    if not isfinite(number_mm):
+        # Older daemons take NaN for a position: it never leaves this process.
+        output.note(
+            f"{CommandStatus.message(CommandStatus.PositionOutsideLimits)}. "
+            "That is no position: give a finite number of millimetres."
+        )
+        return CommandStatus.PositionOutsideLimits
+    target = Target(options)
+    timeout_s = _timeout_s(options, MOTION_TIMEOUT_S)
+    answers = target.answers()
+    answers.asked_for(number_mm, offset)
+    return carry_out(target.client, answers, lambda: target.client.set_focus(number_mm, offset, timeout_s))
+
+
+COMMANDS: dict[str, Callable[[Options], int]] = {
+    "set": _move,
+    "offset": _move,
+    "stop": _stop,
+    "status": _status,
+    "json": _json,
+    "init": _initialize,
+    "kill": _shutdown,
+    "watch": _watch,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

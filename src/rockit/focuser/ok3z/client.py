@@ -1,0 +1,171 @@
+"""The calls of `focus`: one Pyro connection a call, and every way it can fail said in one sentence."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import Pyro4
+import Pyro4.errors
+
+from .constants import CommandStatus
+
+if TYPE_CHECKING:
+    from .registry import RegisteredDaemon
+
+Report = dict[str, Any]
+
+CONNECT_TIMEOUT_S = 5.0
+STATUS_TIMEOUT_S = 5.0
+# stop() answers when standstill is confirmed, which can take a few lost replies.
+STOP_TIMEOUT_S = 10.0
+SHUTDOWN_TIMEOUT_S = 10.0
+# Longer than any homing run or move that the daemon allows.
+MOTION_TIMEOUT_S = 300.0
+
+
+class CallError(Exception):
+    """A call gave no usable answer. `status` is its CommandStatus; the text says what was seen."""
+
+    status = CommandStatus.Failed
+
+
+class DaemonUnreachableError(CallError):
+    """No connection, so nothing was asked for. Start the daemon, or mend the network."""
+
+    status = CommandStatus.CommunicationFailed
+
+
+class AnswerLostError(CallError):
+    """The daemon was asked and its answer did not come: what was asked for may still be going on."""
+
+    status = CommandStatus.CommunicationFailed
+
+
+class DaemonFaultError(CallError):
+    """The daemon answered with something that is no answer. Its log says why."""
+
+
+class FocuserClient:
+    """The focuser behind one registered daemon.
+
+    Methods return a CommandStatus, or raise CallError. Timeouts are seconds, 0 for no limit.
+    """
+
+    def __init__(self, daemon: RegisteredDaemon) -> None:
+        self._daemon = daemon
+
+    @property
+    def address(self) -> str:
+        """Where the daemon is looked for, as `host:port`."""
+        return f"{self._daemon.host}:{self._daemon.port}"
+
+    def initialize(self, timeout_s: float = MOTION_TIMEOUT_S) -> int:
+        """Connect and home the focuser. Returns when it is homed."""
+        return self._command("initialize", timeout_s=timeout_s)
+
+    def shutdown(self, timeout_s: float = SHUTDOWN_TIMEOUT_S) -> int:
+        """Disconnect from the focuser."""
+        return self._command("shutdown", timeout_s=timeout_s)
+
+    def set_focus(self, position_mm: float, offset: bool = False, timeout_s: float = MOTION_TIMEOUT_S) -> int:
+        """Move to a position, or with `offset` by a distance from the current target. Returns on arrival."""
+        return self._command("set_focus", position_mm, offset, timeout_s=timeout_s)
+
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
+        """Stop any movement. Returns when the focuser stands still."""
+        return self._command("stop", timeout_s=timeout_s)
+
+    def report_status(self, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
+        """What the daemon says of the focuser; any key of it may be missing."""
+        with StatusFeed(self._daemon, timeout_s) as feed:
+            return feed.read()
+
+    def status_feed(self, timeout_s: float = STATUS_TIMEOUT_S) -> StatusFeed:
+        """A connection for many status calls, for displays that ask several times a second."""
+        return StatusFeed(self._daemon, timeout_s)
+
+    def _command(self, method: str, *arguments: float | bool, timeout_s: float) -> int:
+        with _bound_proxy(self._daemon, timeout_s) as proxy:
+            answer = _invoke(self._daemon, proxy, method, *arguments, timeout_s=timeout_s)
+        if isinstance(answer, bool) or not isinstance(answer, int):
+            raise DaemonFaultError(f"The daemon answered {method} with {answer!r}, not with a number.")
+        return answer
+
+
+class StatusFeed:
+    """Status calls over one connection that is kept, and made anew by the first call after it broke."""
+
+    def __init__(self, daemon: RegisteredDaemon, timeout_s: float) -> None:
+        self._daemon = daemon
+        self._timeout_s = timeout_s
+        self._proxy: Any | None = None
+
+    def __enter__(self) -> StatusFeed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(self) -> Report:
+        """One status report. Raises CallError, after which the next call connects again."""
+        try:
+            if self._proxy is None:
+                self._proxy = _bound_proxy(self._daemon, self._timeout_s)
+            answer = _invoke(self._daemon, self._proxy, "report_status", timeout_s=self._timeout_s)
+        except CallError:
+            self.close()
+            raise
+        if not isinstance(answer, dict):
+            raise DaemonFaultError(f"The daemon answered report_status with {answer!r}, not with a status.")
+        return answer
+
+    def close(self) -> None:
+        """Give the connection up."""
+        if self._proxy is not None:
+            self._proxy._pyroRelease()
+            self._proxy = None
+
+
+def _bound_proxy(daemon: RegisteredDaemon, timeout_s: float) -> Any:
+    """A connected proxy whose calls may take `timeout_s`; a daemon that is away shows within seconds."""
+    connect_timeout_s = min(timeout_s, CONNECT_TIMEOUT_S) if timeout_s > 0 else CONNECT_TIMEOUT_S
+    proxy = daemon.connect(timeout=connect_timeout_s)
+    try:
+        proxy._pyroBind()
+    except Pyro4.errors.PyroError as error:
+        proxy._pyroRelease()
+        raise DaemonUnreachableError(_why_unreachable(daemon, error, connect_timeout_s)) from error
+    # Of a connected proxy 0 would mean "do not block", where None means "no limit".
+    proxy._pyroTimeout = timeout_s if timeout_s > 0 else None
+    return proxy
+
+
+def _invoke(
+    daemon: RegisteredDaemon, proxy: Any, method: str, *arguments: float | bool, timeout_s: float
+) -> Any:
+    address = f"{daemon.host}:{daemon.port}"
+    try:
+        return getattr(proxy, method)(*arguments)
+    except Pyro4.errors.TimeoutError as error:
+        raise AnswerLostError(f"{address} did not answer {method} within {timeout_s:g} s.") from error
+    except Pyro4.errors.CommunicationError as error:
+        raise AnswerLostError(f"The connection to {address} broke before {method} was answered.") from error
+    except AttributeError as error:
+        raise DaemonFaultError(f"What answers at {address} has no {method}: it is no focuser.") from error
+    except Exception as error:  # whatever the far side raised arrives here under its own class
+        raise DaemonFaultError(f"{method} failed in the daemon: {type(error).__name__}: {error}.") from error
+
+
+def _why_unreachable(
+    daemon: RegisteredDaemon, error: Pyro4.errors.PyroError, connect_timeout_s: float
+) -> str:
+    address = f"{daemon.host}:{daemon.port}"
+    cause = error.__cause__
+    if isinstance(cause, ConnectionRefusedError):
+        return f"Nothing listens at {address}."
+    if isinstance(cause, socket.timeout) or isinstance(error, Pyro4.errors.TimeoutError):
+        return f"{address} did not answer within {connect_timeout_s:g} s."
+    if isinstance(cause, OSError):
+        return f"{address} cannot be reached: {cause.strerror or cause}."
+    return f"What listens at {address} is no {daemon.name}: {error}."

@@ -1,0 +1,1 @@
+"""The parts of the `focus` command: its arguments, its words, its displays. `cli.py` puts them together."""

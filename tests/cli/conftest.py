@@ -1,0 +1,386 @@
+"""A focuser daemon that does what the test says, over real Pyro4 on a free loopback port."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import select
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Callable, Iterator
+from fcntl import ioctl
+from pathlib import Path
+from typing import Any
+
+import Pyro4
+import pytest
+import rockit.common.daemons as registry
+
+import rockit.focuser.ok3z
+
+IDLE = {
+    "date": "2026-11-22T20:00:00Z",
+    "status": 1,
+    "status_label": "IDLE",
+    "state": "idle",
+    "moving": False,
+    "current_mm": 2.0,
+    "target_mm": 2.0,
+    "current_steps": 10176,
+    "reading_age_s": 0.2,
+}
+BOUND_S = 20.0
+
+
+class Script:
+    """What the stand-in answers, and what it was asked for."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.answers: dict[str, Any] = {"initialize": 0, "shutdown": 0, "set_focus": 0, "stop": 0}
+        self.report: Any = dict(IDLE)
+        self.reads = 0
+        self.held: dict[str, threading.Event] = {}
+        self._begun = threading.Condition()
+
+    def hold(self, method: str) -> threading.Event:
+        """Let calls of a method block until the returned event is set."""
+        self.held[method] = threading.Event()
+        return self.held[method]
+
+    def wait_for_call(self, method: str, count: int = 1) -> None:
+        """Wait until a method was called so often."""
+        with self._begun:
+            assert self._begun.wait_for(lambda: self.count(method) >= count, BOUND_S), f"{method} never came"
+
+    def wait_for_reads(self, more: int) -> None:
+        """Wait until the status was read so many times more."""
+        with self._begun:
+            wanted = self.reads + more
+            assert self._begun.wait_for(lambda: self.reads >= wanted, BOUND_S), "the status is not read"
+
+    def count(self, method: str) -> int:
+        return sum(call[0] == method for call in self.calls)
+
+    def answer(self, method: str, *arguments: Any) -> Any:
+        with self._begun:
+            if method == "report_status":
+                self.reads += 1
+            else:
+                self.calls.append((method, *arguments))
+            self._begun.notify_all()
+        if method in self.held:
+            assert self.held[method].wait(BOUND_S)
+        answer = self.report if method == "report_status" else self.answers[method]
+        if callable(answer):
+            answer = answer()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def release(self) -> None:
+        for event in self.held.values():
+            event.set()
+
+
+class StandIn:
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def initialize(self) -> Any:
+        return self._server.script.answer("initialize")
+
+    def shutdown(self) -> Any:
+        return self._server.script.answer("shutdown")
+
+    def set_focus(self, pos: Any, offset: Any = False) -> Any:
+        return self._server.script.answer("set_focus", pos, offset)
+
+    def stop(self) -> Any:
+        return self._server.script.answer("stop")
+
+    def report_status(self) -> Any:
+        return self._server.script.answer("report_status")
+
+
+Pyro4.expose(StandIn)
+
+
+class Registered:
+    """An entry of rockit.common.daemons, with no more than every copy of that library has."""
+
+    def __init__(self, name: str, host: str, port: int) -> None:
+        self.name, self.host, self.port = name, host, port
+        self.uri = f"PYRO:{name}@{host}:{port}"
+        self.timeouts: list[float | None] = []
+        self.proxies: list[Any] = []
+
+    def connect(self, timeout: float | None = None, retries: int | None = None) -> Any:
+        del retries
+        self.timeouts.append(timeout)
+        proxy = Pyro4.Proxy(self.uri)
+        proxy._pyroTimeout = 5 if timeout is None else timeout or None
+        self.proxies.append(proxy)
+        return proxy
+
+    def launch(self, obj: object) -> None:
+        raise NotImplementedError
+
+
+class PyroServer(Pyro4.Daemon):  # type: ignore[misc]  # Pyro4 has no types
+    """Remembers its connections: Pyro goes on serving them when it has shut down, unlike one that died."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(host="127.0.0.1", port=port)
+        self.connections: list[Any] = []
+
+    def validateHandshake(self, conn: Any, data: Any) -> Any:  # noqa: N802  (Pyro's name)
+        self.connections.append(conn)
+        return super().validateHandshake(conn, data)
+
+    def cut_connections(self) -> None:
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
+        self.connections.clear()
+
+
+class Server:
+    """Serves a script; can be taken away and brought back on the same port."""
+
+    def __init__(self) -> None:
+        self.script = Script()
+        self.port = 0
+        self._server: PyroServer | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        # All of its threads from the beginning: one that came later would be left behind by the test it came in.
+        previous, Pyro4.config.THREADPOOL_SIZE_MIN = Pyro4.config.THREADPOOL_SIZE_MIN, 16
+        try:
+            self._server = PyroServer(self.port)
+        finally:
+            Pyro4.config.THREADPOOL_SIZE_MIN = previous
+        self._server.register(StandIn(self), "stand_in_daemon")
+        self.port = self._server.sock.getsockname()[1]
+        self._thread = threading.Thread(target=self._server.requestLoop, name="stand-in")
+        self._thread.start()
+
+    def begin(self, script: Script) -> None:
+        """Serve another script, to nobody who was there before."""
+        self.script = script
+        if self._server is None:
+            self.start()
+        else:
+            self._server.cut_connections()
+
+    def end(self) -> None:
+        """Go away, as a daemon that died."""
+        if self._server is None or self._thread is None:
+            return
+        self.script.release()
+        self._server.cut_connections()
+        self._server.shutdown()
+        self._thread.join(BOUND_S)
+        assert not self._thread.is_alive()
+        self._server = None
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[Server]:
+    """One server for all tests that leave it alive: Pyro takes 0.2 s to end one."""
+    server = Server()
+    server.start()
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, shared_server: Server, script: Script) -> Iterator[Server]:
+    """The shared server, or one of the test's own where it is to die: parametrised (indirectly) with "mortal"."""
+    if getattr(request, "param", "") == "mortal":
+        server = Server()
+        server.begin(script)
+        yield server
+        server.end()
+        return
+    shared_server.begin(script)
+    yield shared_server
+    script.release()
+
+
+@pytest.fixture
+def registered(server: Server) -> Registered:
+    return Registered("stand_in_daemon", "127.0.0.1", server.port)
+
+
+@pytest.fixture
+def config_path(tmp_path: Path) -> Path:
+    path = tmp_path / "night.json"
+    path.write_text(json.dumps({"daemon": "stand_in", "focus_range_mm": 6.0}))
+    return path
+
+
+@pytest.fixture
+def phone_book(registered: Registered, config_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registered:
+    """Makes `main()` in this process call the stand-in."""
+    monkeypatch.setattr(registry, "stand_in", registered, raising=False)
+    monkeypatch.setenv("FOCUSD_CONFIG_PATH", str(config_path))
+    return registered
+
+
+SITE_DAEMONS = """
+import Pyro4
+
+
+class _Daemon:
+    def __init__(self, name, host, port):
+        self.name, self.host, self.port = name, host, port
+        self.uri = f"PYRO:{name}@{host}:{port}"
+
+    def connect(self, timeout=None, retries=None):
+        proxy = Pyro4.Proxy(self.uri)
+        proxy._pyroTimeout = 5 if timeout is None else timeout or None
+        return proxy
+
+    def launch(self, obj):
+        raise NotImplementedError
+
+
+stand_in = _Daemon("stand_in_daemon", "127.0.0.1", %d)
+"""
+SITE_INIT = """
+class IP:
+    LocalHost = "127.0.0.1"
+
+
+def print(*args, **kwargs):
+    import rich
+
+    rich.print(*args, **kwargs)
+"""
+
+
+@pytest.fixture
+def environment(tmp_path: Path, server: Server, config_path: Path) -> dict[str, str]:
+    """The environment of a `focus` process that finds the stand-in, in a site's own copy of rockit.common."""
+    common = tmp_path / "site" / "rockit" / "common"
+    common.mkdir(parents=True)
+    (common / "__init__.py").write_text(SITE_INIT)
+    (common / "daemons.py").write_text(SITE_DAEMONS % server.port)
+    source = Path(rockit.focuser.ok3z.__file__).parents[3]
+    # PYTHONUNBUFFERED would hide what is never flushed.
+    unwanted = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTHONUNBUFFERED")
+    environment = {key: value for key, value in os.environ.items() if key not in unwanted}
+    environment.update(
+        PYTHONPATH=os.pathsep.join([str(tmp_path / "site"), str(source)]),
+        FOCUSD_CONFIG_PATH=str(config_path),
+        TERM="xterm-256color",
+        LC_ALL="C.UTF-8",
+    )
+    return environment
+
+
+COMMAND = [sys.executable, "-m", "rockit.focuser.ok3z.cli"]
+
+
+class Process:
+    """A running `focus`, on pipes."""
+
+    def __init__(self, words: tuple[str, ...], environment: dict[str, str]) -> None:
+        self.popen = subprocess.Popen(
+            [*COMMAND, *words],
+            env=environment,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def end(self) -> tuple[int, str, str]:
+        """Wait for the end; gives exit code, stdout, stderr."""
+        out, err = self.popen.communicate(timeout=BOUND_S)
+        return self.popen.returncode, out, err
+
+
+@pytest.fixture
+def start(environment: dict[str, str]) -> Iterator[Callable[..., Process]]:
+    """Starts `focus WORDS` on pipes."""
+    started: list[Process] = []
+
+    def start_one(*words: str, **extra: str) -> Process:
+        started.append(Process(words, {**environment, **extra}))
+        return started[-1]
+
+    yield start_one
+    for process in started:
+        process.popen.kill()
+        process.popen.communicate(timeout=BOUND_S)
+
+
+class Terminal:
+    """A running `focus` on a pseudo-terminal of its own."""
+
+    def __init__(self, words: tuple[str, ...], environment: dict[str, str], columns: int) -> None:
+        self.text = ""
+        self._master, slave = pty.openpty()
+        ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        self.popen = subprocess.Popen(
+            [*COMMAND, *words], env=environment, stdin=slave, stdout=slave, stderr=slave, close_fds=True
+        )
+        os.close(slave)
+
+    def read_until(self, text: str) -> str:
+        """Read on until `text` has been written; gives everything so far."""
+        while text not in self.text:
+            assert self._read(), f"ended without {text!r}: {self.text!r}"
+        return self.text
+
+    def end(self) -> tuple[int, str]:
+        """Read to the end; gives the exit code and everything that was written."""
+        while self._read():
+            pass
+        return self.popen.wait(BOUND_S), self.text
+
+    def close(self) -> None:
+        self.popen.kill()
+        self.popen.wait(BOUND_S)
+        os.close(self._master)
+
+    def _read(self) -> bool:
+        deadline_s = time.monotonic() + BOUND_S
+        while not select.select([self._master], [], [], 0.2)[0]:
+            assert time.monotonic() < deadline_s, f"nothing comes after {self.text!r}"
+        try:
+            data = os.read(self._master, 65536)
+        except OSError:
+            # The last process on the other side is gone.
+            return False
+        self.text += data.decode()
+        return bool(data)
+
+
+@pytest.fixture
+def on_terminal(environment: dict[str, str]) -> Iterator[Callable[..., Terminal]]:
+    """Starts `focus WORDS` on a terminal, 80 columns wide unless told otherwise."""
+    started: list[Terminal] = []
+
+    def start_one(*words: str, columns: int = 80, **extra: str) -> Terminal:
+        started.append(Terminal(words, {**environment, **extra}, columns))
+        return started[-1]
+
+    yield start_one
+    for terminal in started:
+        terminal.close()

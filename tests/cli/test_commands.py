@@ -1,0 +1,251 @@
+"""Each command against the stand-in, piped: its lines, its exit code and what it asks of the daemon."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rockit.focuser.ok3z.cli import main
+from rockit.focuser.ok3z.constants import CommandStatus
+
+pytestmark = [
+    # Pyro4 uses an old name of threading's.
+    pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning"),
+    pytest.mark.usefixtures("phone_book"),
+]
+
+OFFLINE = {"date": "2026-11-22T20:00:00Z", "status": 0}
+
+
+@pytest.mark.parametrize(
+    ("words", "call"),
+    [
+        (["set", "2.5"], ("set_focus", 2.5, False)),
+        (["set", "0"], ("set_focus", 0.0, False)),
+        (["offset", "-0.25"], ("set_focus", -0.25, True)),
+        (["offset", "-1e-2", "--timeout", "0"], ("set_focus", -0.01, True)),
+        (["init"], ("initialize",)),
+        (["kill"], ("shutdown",)),
+        (["stop"], ("stop",)),
+    ],
+)
+def test_a_command_makes_its_one_call_and_prints_the_result_in_one_line(
+    words: list[str], call: tuple[Any, ...], script: Any, capsys: Any
+) -> None:
+    assert main(words) == 0
+
+    assert script.calls == [call]
+    assert capsys.readouterr() == ("Focuser is IDLE (2.000 mm)\n", "")
+
+
+@pytest.mark.parametrize("words", [["set", "9"], ["offset", "9"], ["init"], ["kill"], ["stop"]])
+@pytest.mark.parametrize("status", [1, 2, 3, 6, 7, 8])
+def test_a_refused_command_ends_with_its_number_and_one_line_on_stderr(
+    words: list[str], status: int, script: Any, capsys: Any
+) -> None:
+    script.answers = dict.fromkeys(script.answers, status)
+
+    assert main(words) == status
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert written.err.startswith(CommandStatus.message(status))
+    assert written.err.count("\n") == 1
+
+
+def test_there_is_nothing_to_kill_where_nothing_is_connected(script: Any, capsys: Any) -> None:
+    script.answers["shutdown"] = 7
+
+    assert main(["kill"]) == 7
+    assert capsys.readouterr().err == "error: focuser is not connected. There is nothing to disconnect.\n"
+
+
+def test_a_failure_tells_the_reason_of_the_daemon(script: Any, capsys: Any) -> None:
+    script.answers["set_focus"] = 1
+    script.report = {**OFFLINE, "state": "fault", "reason": "The motor does not advance. Look at its power."}
+
+    assert main(["set", "3"]) == 1
+    assert capsys.readouterr().err == (
+        "error: command failed. The motor does not advance. Look at its power.\n"
+    )
+
+
+def test_a_position_outside_the_range_is_told_with_the_range_of_the_configuration(
+    script: Any, capsys: Any
+) -> None:
+    script.answers["set_focus"] = 6
+
+    assert main(["offset", "4.5"]) == 6
+    assert capsys.readouterr().err == (
+        "error: requested position outside range. 2 mm +4.5 mm is 6.5 mm, which is not between 0 and 6 mm.\n"
+    )
+
+
+@pytest.mark.parametrize("words", [["set", "nan"], ["offset", "-inf"], ["set", "1e400"]])
+def test_what_is_no_finite_number_is_refused_without_asking_the_daemon(
+    words: list[str], script: Any, capsys: Any
+) -> None:
+    assert main(words) == 6
+    assert capsys.readouterr().err.startswith("error: requested position outside range. ")
+    assert script.calls == []
+
+
+@pytest.mark.parametrize("words", [["set", "abc"], ["set"], ["set", "1", "2"]])
+def test_wrong_usage_does_not_bother_the_daemon(words: list[str], script: Any) -> None:
+    assert main(words) == 255
+    assert script.calls == []
+    assert script.reads == 0
+
+
+@pytest.mark.parametrize(
+    ("report", "line"),
+    [
+        ({**OFFLINE, "status": 1, "current_mm": 2.0, "target_mm": 2.0}, "Focuser is IDLE (2.000 mm)\n"),
+        (
+            {**OFFLINE, "status": 2, "current_mm": 1.234, "target_mm": 2.0},
+            "Focuser is MOVING (1.234 / 2.000 mm)\n",
+        ),
+        (OFFLINE, "Focuser is OFFLINE\n"),
+    ],
+)
+def test_the_status_of_an_old_daemon_is_one_line(report: Any, line: str, script: Any, capsys: Any) -> None:
+    script.report = report
+
+    assert main(["status"]) == 0
+    assert capsys.readouterr() == (line, "")
+
+
+def test_piped_details_of_the_status_go_to_stderr(script: Any, capsys: Any) -> None:
+    script.report = {**OFFLINE, "state": "fault", "reason": "The port hung up."}
+
+    assert main(["status"]) == 0
+    assert capsys.readouterr() == ("Focuser is OFFLINE\n", "  state: fault\n  reason: The port hung up.\n")
+
+
+@pytest.mark.parametrize("report", [{}, {"status": "on"}, {"status": 1, "reason": [1], "state": {}}])
+@pytest.mark.parametrize("words", [["status"], ["set", "1"], ["init"], ["stop"]])
+def test_a_strange_report_breaks_no_command(report: Any, words: list[str], script: Any, capsys: Any) -> None:
+    script.report = report
+
+    assert main(words) == 0
+    assert capsys.readouterr().out.startswith("Focuser is ")
+
+
+def test_json_is_everything_the_daemon_says_on_one_line(script: Any, capsys: Any) -> None:
+    script.report = {**script.report, "reason": "a\nb " + "long " * 100, "extra": [1, {"x": None}]}
+
+    assert main(["json"]) == 0
+    written = capsys.readouterr()
+    assert written.out.count("\n") == 1
+    assert json.loads(written.out) == script.report
+    assert written.err == ""
+
+
+def test_json_is_valid_whatever_the_daemon_says(script: Any, capsys: Any) -> None:
+    script.report = {"status": 1, "current_mm": float("nan"), "list": [float("inf"), 1.5], "set": {3}}
+
+    assert main(["json"]) == 0
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    report = json.loads(capsys.readouterr().out, parse_constant=refuse)
+    assert report["current_mm"] is None
+    assert report["list"] == [None, 1.5]
+
+
+@pytest.mark.parametrize("command", ["set 2", "offset 1", "stop", "status", "json", "init", "kill"])
+@pytest.mark.parametrize("server", ["mortal"], indirect=True)
+def test_without_a_daemon_one_line_says_the_address_and_what_to_do(
+    command: str, server: Any, config_path: Path, capsys: Any
+) -> None:
+    server.end()
+
+    assert main(command.split()) == 155
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert written.err == (
+        f"error: unable to communicate with focus daemon. Nothing listens at 127.0.0.1:{server.port}. "
+        f"Start it with `focusd {config_path}`, or mend the network.\n"
+    )
+
+
+@pytest.mark.parametrize("server", ["mortal"], indirect=True)
+def test_an_installed_daemon_is_started_by_its_unit(
+    server: Any, config_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    from rockit.focuser.ok3z.command import answers
+
+    monkeypatch.setattr(answers, "DIRECTORY", config_path.parent)
+    server.end()
+
+    assert main(["status"]) == 155
+    assert "`systemctl start focusd@night`; `systemctl status focusd@night`" in capsys.readouterr().err
+
+
+def test_a_move_whose_answer_is_lost_warns_that_the_focuser_may_move(script: Any, capsys: Any) -> None:
+    script.hold("set_focus")
+    script.report = {**script.report, "status": 2, "current_mm": 1.0, "target_mm": 3.0}
+
+    assert main(["set", "3", "--timeout", "0.1"]) == 155
+    error = capsys.readouterr().err
+    assert "did not answer set_focus within 0.1 s. THE FOCUSER MAY STILL BE MOVING: " in error
+    assert error.endswith("Now: Focuser is MOVING (1.000 / 3.000 mm).\n")
+
+
+def test_a_stop_whose_answer_is_lost_warns_too(script: Any, capsys: Any) -> None:
+    script.hold("stop")
+
+    assert main(["stop", "--timeout", "0.1"]) == 155
+    assert "did not answer stop within 0.1 s. THE FOCUSER MAY STILL BE MOVING: " in capsys.readouterr().err
+
+
+def test_a_daemon_that_breaks_is_told_in_one_line(script: Any, capsys: Any) -> None:
+    script.answers["stop"] = ValueError("boom")
+
+    assert main(["stop"]) == 1
+    assert capsys.readouterr().err == (
+        "error: command failed. stop failed in the daemon: ValueError: boom. See the daemon's log.\n"
+    )
+
+
+def test_success_stays_success_where_the_status_cannot_be_had_afterwards(script: Any, capsys: Any) -> None:
+    script.report = ValueError("boom")
+
+    assert main(["set", "2"]) == 0
+    assert capsys.readouterr().err.startswith("Done, but")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "night.json cannot be read: No such file"),
+        ("{", "night.json is no valid JSON: line 1, column 2"),
+        ('{"daemon": "dome"}', 'night.json: daemon: "dome" was given; expected a daemon registered'),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_told_in_one_line(
+    text: Any, said: str, config_path: Path, capsys: Any
+) -> None:
+    if text is None:
+        config_path.unlink()
+    else:
+        config_path.write_text(text)
+
+    assert main(["status"]) == 255
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_the_configuration_of_the_command_line_comes_before_that_of_the_environment(
+    config_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setenv("FOCUSD_CONFIG_PATH", "/nowhere/at-all.json")
+
+    assert main(["status"]) == 255
+    assert main(["status", "--config", str(config_path)]) == 0
+    assert capsys.readouterr().out == "Focuser is IDLE (2.000 mm)\n"

@@ -1,0 +1,177 @@
+"""`focus` on a terminal: bar, colours and their absence. The terminals are real pseudo-terminals."""
+
+from __future__ import annotations
+
+import re
+import signal
+from typing import Any
+
+import pytest
+
+# Pyro4 uses an old name of threading's.
+pytestmark = pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")
+
+MOVING: dict[str, Any] = {
+    "status": 2,
+    "state": "moving",
+    "leg": "approach",
+    "current_mm": 1.5,
+    "target_mm": 2.5,
+    "time_left_s": 2.0,
+    "speed_mm_sec": -0.49,
+}
+ARRIVED: dict[str, Any] = {"status": 1, "state": "idle", "current_mm": 2.5, "target_mm": 2.5}
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\x1b\[[?0-9;]*[A-Za-z]|\r", "", text)
+
+
+def test_a_move_shows_a_bar_and_ends_with_the_result_line(script: Any, on_terminal: Any) -> None:
+    held = script.hold("set_focus")
+    script.report = MOVING
+    terminal = on_terminal("set", "2.5")
+    terminal.read_until("2.0 s left")
+    script.report = ARRIVED
+    held.set()
+
+    code, text = terminal.end()
+    assert code == 0
+    assert "Approach" in text
+    assert "━" in text
+    assert "1.500 / 2.500 mm" in text
+    last_lines = _plain(text).splitlines()[-2:]
+    assert "Done" in last_lines[0]
+    assert last_lines[1] == "Focuser is IDLE (2.500 mm)"
+    # The cursor is hidden while the bar moves, and shown again.
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+
+
+def test_ctrl_c_on_a_terminal_leaves_it_in_order(script: Any, on_terminal: Any) -> None:
+    held = script.hold("set_focus")
+    script.report = MOVING
+
+    def obey() -> int:
+        script.answers["set_focus"] = 1
+        script.report = {**ARRIVED, "current_mm": 1.75}
+        held.set()
+        return 0
+
+    script.answers["stop"] = obey
+    terminal = on_terminal("set", "2.5")
+    terminal.read_until("2.0 s left")
+    terminal.popen.send_signal(signal.SIGINT)
+
+    code, text = terminal.end()
+    assert code == 156
+    assert text.replace("\r", "").endswith("error: terminated by user\nStopped at 1.750 mm\n")
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+
+
+def test_a_refusal_shows_no_bar(script: Any, on_terminal: Any) -> None:
+    script.answers["set_focus"] = 7
+
+    code, text = on_terminal("set", "2.5").end()
+    assert code == 7
+    assert text == "error: focuser is not connected. Connect and home it with `focus init`.\r\n"
+
+
+def test_a_terminal_that_cannot_redraw_gets_the_result_line_only(script: Any, on_terminal: Any) -> None:
+    held = script.hold("set_focus")
+    script.report = MOVING
+    terminal = on_terminal("set", "2.5", TERM="dumb")
+    script.wait_for_call("set_focus")
+    script.report = ARRIVED
+    held.set()
+
+    code, text = terminal.end()
+    assert code == 0
+    assert text == "Focuser is IDLE (2.500 mm)\r\n"
+    # A display that draws nothing would still ask.
+    assert script.reads == 1
+
+
+def test_no_color_is_respected_by_bar_and_result(script: Any, on_terminal: Any) -> None:
+    held = script.hold("set_focus")
+    script.report = MOVING
+    terminal = on_terminal("set", "2.5", NO_COLOR="1")
+    terminal.read_until("2.0 s left")
+    script.report = {**MOVING, "current_mm": 2.5}
+    held.set()
+
+    _, text = terminal.end()
+    assert "━" in text
+    assert not [number for number in range(30, 50) if f"\x1b[{number}m" in text or f";{number}m" in text]
+
+
+def test_the_status_is_coloured_on_a_terminal_and_says_more_below(script: Any, on_terminal: Any) -> None:
+    script.report = {"status": 0, "state": "fault", "reason": "Reply [b]lost[/b]."}
+
+    code, text = on_terminal("status").end()
+    assert code == 0
+    assert "\x1b[1;31mOFFLINE\x1b[0m" in text
+    # The daemon's text is no markup.
+    assert text.replace("\r", "").endswith("\n  state: fault\n  reason: Reply [b]lost[/b].\n")
+
+
+def test_json_is_one_line_on_the_narrowest_terminal(on_terminal: Any) -> None:
+    _, text = on_terminal("json", columns=20).end()
+
+    assert text.count("\n") == 1
+    assert "\x1b" not in text
+
+
+def test_watch_on_a_terminal_follows_the_focuser_until_ctrl_c(script: Any, on_terminal: Any) -> None:
+    script.report = ARRIVED
+    terminal = on_terminal("watch")
+    terminal.read_until("Focuser is IDLE (2.500 mm)")
+    script.report = MOVING
+    terminal.read_until("Focuser is MOVING (1.500 / 2.500 mm)  approach  -0.490 mm/s  2.0 s left")
+    terminal.popen.send_signal(signal.SIGINT)
+
+    code, text = terminal.end()
+    assert code == 0
+    assert "Traceback" not in text
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+
+
+def test_watch_on_a_narrow_terminal_shows_what_fits(script: Any, on_terminal: Any) -> None:
+    script.report = MOVING
+    terminal = on_terminal("watch", columns=40)
+    text = terminal.read_until("Focuser is MOVING (1.500 / 2.500 mm)")
+    terminal.popen.send_signal(signal.SIGINT)
+    _, text = terminal.end()
+
+    assert "mm/s" not in text
+
+
+@pytest.mark.parametrize("server", ["mortal"], indirect=True)
+def test_watch_survives_a_daemon_that_goes_away_and_comes_back(script: Any, server: Any, start: Any) -> None:
+    process = start("watch")
+    assert process.popen.stdout.readline() == "Focuser is IDLE (2.000 mm)\n"
+    server.end()
+    assert process.popen.stdout.readline().startswith("Focus daemon does not answer; trying again.  ")
+    script.report = MOVING
+    server.start()
+    lines = [process.popen.stdout.readline()]
+    while lines[-1].startswith("Focus daemon does not answer"):
+        lines.append(process.popen.stdout.readline())
+    assert lines[-1].startswith("Focuser is MOVING (1.500 / 2.500 mm)")
+    process.popen.send_signal(signal.SIGINT)
+
+    code, rest, error = process.end()
+    assert (code, rest, error) == (0, "", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_piped_watch_writes_a_line_for_a_change_and_none_without(
+    script: Any, start: Any, number: int
+) -> None:
+    process = start("watch")
+    assert process.popen.stdout.readline() == "Focuser is IDLE (2.000 mm)\n"
+    script.wait_for_reads(3)
+    script.report = MOVING
+    assert process.popen.stdout.readline().startswith("Focuser is MOVING")
+    process.popen.send_signal(number)
+
+    assert process.end() == (0, "", "")
