@@ -208,7 +208,7 @@ def test_a_hand_at_rest(rig, register):
     if register:
         assert isinstance(outcome, PositionLostError)
         assert rig.status == FocuserStatus.Disabled
-        assert rig.commands.snapshot.state is State.FAULT
+        assert rig.commands.snapshot.state is State.UNHOMED
     else:
         assert outcome is None  # nothing on the wire shows it
 
