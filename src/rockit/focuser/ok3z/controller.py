@@ -6,13 +6,13 @@ It knows what can be asked and told, not what a move is; that is `motion`.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import Callable, TypeVar
 
 from . import wire
 from .clock import Clock
 from .errors import LinkLostError, MalformedReplyError, ReplyTimeoutError
 from .link import Checkpoint, Link
+from .reading import Reading
 from .registers import HOMING_RUN_REGISTER
 
 _log = logging.getLogger(__name__)
@@ -26,16 +26,6 @@ SILENCE_S = 1.75
 FIRST_IDENTIFY_DEADLINE_S = 0.5
 
 _Value = TypeVar("_Value")
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What the controller said of itself: the register in microsteps, growing inward; whether the motor
-    stands still; and when, in seconds of the clock."""
-
-    register: int
-    stands_still: bool
-    at_s: float
 
 
 class Controller:

@@ -31,12 +31,15 @@ from .version import VERSION
 _log = logging.getLogger(__name__)
 
 EXIT_FAILURE = 1
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 # pyserial looks in the packages of this list for the handler of a URL's scheme; it imports them when asked.
 SIMULATOR_PACKAGE = "rockit.focuser.ok3z.simulator"
 # A call carries a few numbers. What is larger is no call.
 MAX_MESSAGE_BYTES = 1_000_000
 # Connections that may be open at a time; each holds a thread.
 MAX_CONNECTIONS = 200
+# How often it is looked whether Pyro's thread still serves.
+LOOK_AT_PYRO_S = 1.0
 # For the answers of calls that the end interrupted.
 LAST_ANSWERS_S = 0.1
 
@@ -91,7 +94,8 @@ def serve(config: Config) -> int:
 
     The motor is halted, the port closed and the socket given back within 2 s of the signal.
     """
-    end = _end_on_signals()
+    # Blocked in every thread, and taken one by one below: no handler runs in the middle of anything.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
     try:
         pyro = _listen(config)
     except OSError as error:
@@ -106,15 +110,25 @@ def serve(config: Config) -> int:
     serving.start()
     _log.info("serving %s on %s:%d", config.daemon.name, config.daemon.host, config.daemon.port)
 
-    end.wait()
-
+    served = _wait_for_the_end(serving)
     halted = focuser.close()
     if not halted:
         _log.error("the focuser's thread did not end: the motor may be running. Look at the focuser.")
     serving.join(LAST_ANSWERS_S)
     observatory_log.close()
     # The sockets end with the process: Pyro's own close waits for each idle client in turn.
-    return 0 if halted else EXIT_FAILURE
+    return 0 if halted and served else EXIT_FAILURE
+
+
+def _wait_for_the_end(serving: threading.Thread) -> bool:
+    """Wait for a signal. False: Pyro's thread ended instead, and nobody can call any more."""
+    while serving.is_alive():
+        signalled = signal.sigtimedwait(ENDING_SIGNALS, LOOK_AT_PYRO_S)
+        if signalled:
+            _log.info("ending on %s", signal.Signals(signalled.si_signo).name)
+            return True
+    _log.error("Pyro's thread has ended: nobody can call any more. Restart the daemon.")
+    return False
 
 
 def new_focuser(config: Config, observatory_log: ObservatoryLog) -> Focuser:
@@ -138,7 +152,7 @@ def new_focuser(config: Config, observatory_log: ObservatoryLog) -> Focuser:
 
 
 def _listen(config: Config) -> Pyro4.Daemon:
-    # Only what the clients use; the others can be made to run code (docs/security.md).
+    # Only what the clients use: others, pickle above all, can be made to run code.
     Pyro4.config.SERIALIZERS_ACCEPTED = {"serpent"}
     Pyro4.config.MAX_MESSAGE_SIZE = MAX_MESSAGE_BYTES
     Pyro4.config.THREADPOOL_SIZE = MAX_CONNECTIONS
@@ -151,13 +165,6 @@ def _cannot_listen(config: Config, error: OSError) -> str:
         f"focusd: {config.daemon.host}:{config.daemon.port} cannot be listened on: {error}. "
         "Does another focusd run, or is this not the machine where this daemon belongs?"
     )
-
-
-def _end_on_signals() -> threading.Event:
-    end = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: end.set())
-    return end
 
 
 if __name__ == "__main__":

@@ -199,8 +199,10 @@ class Focuser:
                 self._answer_stop(stop)
             elif not self._closing:
                 self._tend(self._commands.watch_rest)
-        self._commands.leave()
-        self._dismiss()
+        try:
+            self._commands.leave()
+        finally:
+            self._dismiss()
 
     def _perform(self, task: _Task) -> None:
         _log.debug("%s begins", task.name)

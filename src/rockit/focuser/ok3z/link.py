@@ -32,6 +32,8 @@ LATE_REPLY_S = 2.0
 LINGER_S = 0.05
 # With every kind of question abandoned, none is left to tell the replies apart: they are waited out.
 WAIT_OUT_S = 0.5
+# A port that gives out more than so many reads hold is no focuser; its noise must not hold the thread.
+MAX_DRAIN_READS = 1000
 
 _PORT_FAILURES = (OSError, termios.error)
 
@@ -86,7 +88,11 @@ class Link:
         self._write(query.encode())
         # Until the answer is here the question counts as abandoned, whatever ends the wait.
         self._abandoned.add(query.reply_code)
-        reply = self._await_reply(query, deadline_s, checkpoint)
+        try:
+            reply = self._await_reply(query, deadline_s, checkpoint)
+        except Exception:
+            self._late_until_s[query.reply_code] = self._clock.monotonic() + LATE_REPLY_S
+            raise
         if self._clock.monotonic() < self._late_until_s.get(query.reply_code, 0.0):
             self._expect_no_other(query, reply, checkpoint)
         self._abandoned.discard(query.reply_code)
@@ -95,12 +101,10 @@ class Link:
     def _await_reply(self, query: Query, deadline_s: float, checkpoint: Checkpoint) -> Reply:
         expires_s = self._clock.monotonic() + deadline_s
         while True:
-            for reply in self._receive():
-                if reply.code == query.reply_code:
-                    return reply
-                _log.debug("unexpected while waiting for the %s: %s", query.name, reply)
+            answers = self._receive_answers(query)
+            if answers:
+                return _only(query, answers)
             if self._clock.monotonic() >= expires_s:
-                self._late_until_s[query.reply_code] = self._clock.monotonic() + LATE_REPLY_S
                 raise ReplyTimeoutError(
                     f"no reply to the question for the {query.name} came within {deadline_s:g} s. "
                     "Look at the controller's power and the cable."
@@ -126,12 +130,16 @@ class Link:
         is believed."""
         expires_s = self._clock.monotonic() + LINGER_S
         while self._clock.monotonic() < expires_s:
-            for reply in self._receive():
-                if reply.code == query.reply_code and reply != answer:
-                    raise ReplyTimeoutError(
-                        f"two different replies came for the {query.name}; one is late, neither is believed."
-                    )
+            _only(query, [answer, *self._receive_answers(query)])
             checkpoint()
+
+    def _receive_answers(self, query: Query) -> list[Reply]:
+        """What came now under the code of this question's answer."""
+        received = self._receive()
+        for reply in received:
+            if reply.code != query.reply_code:
+                _log.debug("unexpected while waiting for the %s: %s", query.name, reply)
+        return [reply for reply in received if reply.code == query.reply_code]
 
     def _receive(self) -> list[Reply]:
         try:
@@ -157,11 +165,14 @@ class Link:
     def _drain(self) -> None:
         """Take what nobody asked for off the line, so that it answers nothing."""
         try:
-            stale = self._port.read(self._waiting()) if self._waiting() else b""
+            for _ in range(MAX_DRAIN_READS):
+                # Not one read for all: socket:// says 1 however much there is.
+                if not (waiting := self._waiting()):
+                    break
+                for reply in self._parse(self._port.read(waiting)):
+                    _log.debug("drained: %s", reply)
         except _PORT_FAILURES as error:
             raise LinkLostError(_hung_up(error)) from error
-        for reply in self._parse(stale):
-            _log.debug("drained: %s", reply)
         if cut := self._parser.reset():
             _log.debug("drained: %r", cut)
             self.noise_sample = self.noise_sample or cut
@@ -172,6 +183,15 @@ class Link:
             self._port.write(data)
         except _PORT_FAILURES as error:
             raise LinkLostError(_hung_up(error)) from error
+
+
+def _only(query: Query, answers: list[Reply]) -> Reply:
+    """The answer, if all that came agree."""
+    if any(answer != answers[0] for answer in answers):
+        raise ReplyTimeoutError(
+            f"two different replies came for the {query.name}; one is late, neither is believed."
+        )
+    return answers[0]
 
 
 def _hung_up(error: Exception) -> str:
@@ -195,19 +215,29 @@ def open_link(url: str, baud: int, clock: Clock) -> Link:
         port.write_timeout = WRITE_TIMEOUT_S
         port.exclusive = True
         port.open()
-    except (*_PORT_FAILURES, ValueError, AttributeError) as error:
+    except (*_PORT_FAILURES, ValueError, LookupError, TypeError, AttributeError) as error:
         raise PortUnavailableError(_why_unavailable(url, error)) from error
     return Link(port, clock)
 
 
 def _why_unavailable(url: str, error: Exception) -> str:
-    advice = {
+    advice: dict[int | None, str] = {
         errno.ENOENT: "There is no such device: is the adapter plugged in, and the udev rule installed?",
         errno.EACCES: "This user may not open it: it must be in the group of the device (dialout).",
         errno.EAGAIN: "Another process holds it: end that one first (perhaps a second focusd).",
         errno.EBUSY: "Another process holds it: end that one first (perhaps a second focusd).",
         errno.ENOTTY: "It is no serial port: look at serial_port in the configuration.",
     }
-    number = getattr(error, "errno", None)
-    hint = advice.get(number, "Look at serial_port in the configuration.") if number else ""
-    return f"the serial port {url} cannot be opened: {error}. {hint}".rstrip()
+    hint = advice.get(_system_error_number(error), "Look at serial_port in the configuration.")
+    return f"the serial port {url} cannot be opened: {error}. {hint}"
+
+
+def _system_error_number(error: BaseException | None) -> int | None:
+    """The errno behind an error of pyserial, which wraps some of them without it."""
+    while error is not None:
+        # termios.error is no OSError: its number is only in its arguments.
+        number = error.args[0] if isinstance(error, termios.error) else getattr(error, "errno", None)
+        if isinstance(number, int):
+            return number
+        error = error.__context__
+    return None

@@ -132,7 +132,7 @@ def requested_steps(position: object, offset_from_steps: int | None, limits: Lim
     try:
         position_mm = float(position)
     except OverflowError:
-        position_mm = math.inf
+        position_mm = math.inf if position > 0 else -math.inf
     if offset_from_steps is None:
         # A position is never clamped, not even by half a step; but 0.1 + 0.2 is 0.3.
         if not -SUM_ROUNDING_MM <= position_mm <= limits.range_mm + SUM_ROUNDING_MM:

@@ -9,10 +9,10 @@ import logging
 from typing import Callable
 
 from .clock import Clock
-from .controller import Reading
 from .errors import HomingFailedError, NoProgressError, PositionLostError
 from .mechanics import Drive, Leg, Limits, Plan, mm_from_steps, steps_from_mm, taken_up_after
 from .motor import COMMAND_TRIES, End, Motor
+from .reading import Reading
 from .watch import PATH_MARGIN_STEPS
 
 _log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Callable
 
 from .clock import Clock
-from .controller import SILENCE_S, Controller, Reading
+from .controller import SILENCE_S, Controller
 from .errors import (
     HaltFailedError,
     LinkLostError,
@@ -25,6 +25,7 @@ from .errors import (
     UnexpectedMotionError,
 )
 from .mechanics import Drive, mm_from_steps, steps_from_mm
+from .reading import Reading
 from .registers import HOMING_RUN_REGISTER, TRAVEL_MM, register_homing_speed_mm_sec
 from .watch import (
     BELIEVED_READINGS,
@@ -191,7 +192,9 @@ class Motor:
 
         if not self._follow(watch, self._controller.run_to_limit_switch, progress, tries):
             return End.NO_RUN
-        return End.UNSEEN if watch.tracker.came_unseen else End.SEEN
+        # A register that a power cut set to its first value may lie on the way.
+        doubtful = watch.tracker.came_unseen or self.standing.register == POWER_UP_REGISTER
+        return End.UNSEEN if doubtful else End.SEEN
 
     def _start_here(self) -> Reading:
         """The standstill from which a run starts now."""
@@ -261,7 +264,9 @@ class Motor:
                 believed = self._tracker.take(reading) if self._tracker and not lost else True
             except PositionLostError as error:
                 lost, believed = error, True
-            self._notice(Progress(reading, 0.0, self._speed_mm_sec()))
+            self._notice(
+                Progress(self._tracker.last if self._tracker else reading, 0.0, self._speed_mm_sec())
+            )
             if standstill.take(reading) and believed:
                 break
         if self._tracker is None or before is None:

@@ -43,7 +43,8 @@ class ObservatoryLog:
             self._queue.put_nowait(None)
         except queue.Full:
             return
-        self._thread.join(CLOSE_PATIENCE_S)
+        if self._thread.is_alive():
+            self._thread.join(CLOSE_PATIENCE_S)
 
     def announce(self, level: int, message: str) -> None:
         """Pass a message on: a level of `logging`, and a sentence."""

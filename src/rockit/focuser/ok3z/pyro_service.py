@@ -18,6 +18,7 @@ from .errors import (
     AlreadyConnectedError,
     BusyError,
     FocuserError,
+    InvalidArgumentError,
     NotConnectedError,
     NotPermittedError,
     OutsideLimitsError,
@@ -69,7 +70,7 @@ class PyroFocuser:
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def set_focus(self, pos: Any, offset: Any = False) -> int:
         """Move to `pos` mm, or by `pos` mm from the target; blocks until the focuser stands there."""
-        return self._command("set_focus", lambda: self._focuser.set_focus(pos, bool(offset)))
+        return self._command("set_focus", lambda: self._focuser.set_focus(pos, _yes_or_no(offset)))
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def stop(self) -> int:
@@ -98,6 +99,13 @@ class PyroFocuser:
             return CommandStatus.Failed
         _log.info("%s, asked by %s: succeeded", name, _caller())
         return CommandStatus.Succeeded
+
+
+def _yes_or_no(offset: object) -> bool:
+    # Not the truth of anything: "False" is true.
+    if offset is None or isinstance(offset, int):
+        return bool(offset)
+    raise InvalidArgumentError(f"offset is of type {type(offset).__name__}; True or False was expected.")
 
 
 def _caller() -> str:

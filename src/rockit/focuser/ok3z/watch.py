@@ -9,9 +9,9 @@ from __future__ import annotations
 import enum
 from collections import deque
 
-from .controller import Reading
 from .errors import HomingFailedError, MoveTimeoutError, NoProgressError, PositionLostError
 from .mechanics import mm_from_steps
+from .reading import Reading
 from .registers import TRAVEL_MM
 
 # Readings of one kind of surprise, in a row, that make it a fact.
@@ -75,6 +75,7 @@ class Tracker:
         self._speed_steps_s = speed_steps_s
         self._pace = pace
         self._start_register = start.register
+        self._furthest_register = start.register
         self._end_register = end_register
         self._direction = 1 if end_register >= start.register else -1
         self._recent = deque([start], maxlen=SPEED_READINGS)
@@ -119,39 +120,48 @@ class Tracker:
 
     def _surprise(self, reading: Reading) -> Surprise | None:
         ahead = self._direction * (reading.register - self.last.register)
+        back = self._direction * (self._furthest_register - reading.register)
         beyond = self._direction * (reading.register - self._end_register)
         behind = self._direction * (self._start_register - reading.register)
         if max(beyond, behind) > PATH_MARGIN_STEPS:
             return Surprise.ASTRAY
-        if ahead < 0:
+        # A small step ahead may have been a misreading, and a small step back is then the truth.
+        if back > self._reach_steps(UNSEEN_S):
             return Surprise.BACK
-        elapsed_s = reading.at_s - self.last.at_s
-        reach_steps = self._speed_steps_s * self._pace.factor * SPEED_MARGIN * elapsed_s
-        if ahead > reach_steps + JUMP_MARGIN_STEPS:
+        if ahead > self._reach_steps(reading.at_s - self.last.at_s):
             return Surprise.AHEAD
         return None
 
+    def _reach_steps(self, elapsed_s: float) -> float:
+        return self._speed_steps_s * self._pace.factor * SPEED_MARGIN * elapsed_s + JUMP_MARGIN_STEPS
+
     def _take_jump(self, reading: Reading) -> bool:
-        """A jump is a fact when a second reading agrees; and no jump but speed where the register runs on."""
-        first = self._doubts[0]
-        if len(self._doubts) < 2:
-            return False
-        run_on_steps = self._direction * (reading.register - first.register)
-        if run_on_steps < 0:
+        """A jump is a fact when further readings agree; and no jump but speed where the register runs on."""
+        before = self._doubts[-2] if len(self._doubts) > 1 else None
+        if before and self._direction * (reading.register - before.register) < 0:
+            # One of the two was misread, and that it was this one cannot be told.
             self._doubts = [reading]
+        if len(self._doubts) < BELIEVED_READINGS:
             return False
-        elapsed_s = reading.at_s - first.at_s
+        # The last may itself be misread: what it confirms is the one before it.
+        first, confirmed = self._doubts[0], self._doubts[-2]
+        run_on_steps = abs(confirmed.register - first.register)
+        elapsed_s = confirmed.at_s - first.at_s
         if run_on_steps and elapsed_s > 0:
             self._pace.learn(run_on_steps / elapsed_s / self._speed_steps_s)
-        self._believe(reading)
+        self._believe(confirmed)
         self.jumped = run_on_steps == 0
-        return True
+        return self.take(reading)
 
     def _believe(self, reading: Reading) -> None:
-        if reading.register != self.last.register:
+        step = self._direction * (reading.register - self.last.register)
+        if step:
             self.jumped = False
-            self._unseen = reading.at_s - self.last.at_s > UNSEEN_S
+            # A register does not go back by itself: that step was not what it seems.
+            self._unseen = step < 0 or reading.at_s - self.last.at_s > UNSEEN_S
         self.last = reading
+        furthest = max if self._direction > 0 else min
+        self._furthest_register = furthest(self._furthest_register, reading.register)
         self._recent.append(reading)
         self._doubts = []
         self._doubt = None

@@ -1,0 +1,102 @@
+"""What a configuration stands for: the text of `focusd --check`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rockit.focuser.ok3z import Config
+from rockit.focuser.ok3z.forecast import forecast
+from rockit.focuser.ok3z.mechanics import Drive, Limits, plan_move
+from rockit.focuser.ok3z.motion import move_deadline_s, run_lengths
+from rockit.focuser.ok3z.motor import homing_deadline_s, homing_duration_s
+
+PROJECT = Path(__file__).parents[1]
+SITE = json.loads((PROJECT / "ngts_m06.json").read_text(encoding="utf-8"))
+
+
+def facts(path: Path) -> dict[str, str]:
+    """The forecast by its names; every fact is one line."""
+    lines = [line.split(":", 1) for line in forecast(Config.load(path)).splitlines()]
+    return {name: value.strip() for name, value in lines}
+
+
+def written(path: Path, **values: Any) -> Path:
+    path.write_text(json.dumps({**SITE, **values}), encoding="utf-8")
+    return path
+
+
+def test_the_site_in_full() -> None:
+    assert facts(PROJECT / "ngts_m06.json") == {
+        "configuration": f"{PROJECT / 'ngts_m06.json'}, valid",
+        "Pyro object": "ngts_m06_focuser_daemon",
+        "host": "10.2.5.115",
+        "port": "9002",
+        "may control": "NGTSDASNUC (10.2.5.115)",
+        "serial port": "/dev/focuser at 38400 baud",
+        "range": "0 to 6.000 mm",
+        "overshoot goes to": "6.000 mm at most",
+        "speed": "0.4918 mm/s (register 41)",
+        "acceleration": "4.9994 mm/s^2 (register 437)",
+        # 9 mm at 0.25 mm/s; twice that and 2 s.
+        "homing at worst": "36.0 s (given up after 74.0 s)",
+        # Out to 6 mm and back by 0.5 mm: 6.5 / 0.491832 + 2 * 0.491832 / 4.999361; twice that and 2 s.
+        "full-range move at worst": "13.4 s (given up after 28.8 s)",
+    }
+
+
+def test_the_values_stand_below_each_other() -> None:
+    lines = forecast(Config.load(PROJECT / "ngts_m06.json")).splitlines()
+    assert len({len(line) - len(line.split(":", 1)[1].lstrip()) for line in lines}) == 1
+
+
+def test_every_machine_that_may_control_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "site.json", control_machines=["NGTSDASNUC", "LocalHost"])
+    assert facts(path)["may control"] == "NGTSDASNUC (10.2.5.115), LocalHost (127.0.0.1)"
+
+
+def test_a_larger_travel_is_room_for_overshoots_only(tmp_path: Path) -> None:
+    forecast_facts = facts(written(tmp_path / "site.json", travel_mm=9.0))
+    assert forecast_facts["range"] == "0 to 6.000 mm"
+    assert forecast_facts["overshoot goes to"] == "9.000 mm at most"
+    # Out to 6.5 mm and back.
+    assert forecast_facts["full-range move at worst"] == "14.4 s (given up after 30.9 s)"
+
+
+def test_a_move_is_given_up_after_move_timeout_at_the_latest(tmp_path: Path) -> None:
+    forecast_facts = facts(written(tmp_path / "site.json", move_timeout=20))
+    assert forecast_facts["full-range move at worst"] == "13.4 s (given up after 20.0 s)"
+
+
+@pytest.mark.parametrize(
+    ("focus_range_mm", "travel_mm", "backlash_mm"),
+    [(6.0, 6.0, 0.5), (6.0, 6.2, 0.5), (6.0, 9.0, 0.5), (1.0, 1.0, 0.9)],
+)
+def test_no_move_takes_longer_than_the_forecast_says(
+    focus_range_mm: float, travel_mm: float, backlash_mm: float, tmp_path: Path
+) -> None:
+    path = written(
+        tmp_path / "site.json",
+        focus_range_mm=focus_range_mm,
+        travel_mm=travel_mm,
+        anti_backlash_mm=backlash_mm,
+    )
+    told_s = float(facts(path)["full-range move at worst"].split()[0])
+    limits, drive = Limits.from_mm(focus_range_mm, travel_mm, backlash_mm), Drive.from_mm(0.5, 5)
+    slowest_s = max(
+        sum(drive.duration_s(run) for run in run_lengths(start, plan_move(start, 0, target, limits)))
+        for start in (0, limits.range_steps)
+        for target in range(0, limits.range_steps + 1, 16)
+    )
+    assert slowest_s == pytest.approx(told_s, abs=0.06)
+
+
+def test_the_deadlines_follow_from_the_plan() -> None:
+    assert move_deadline_s(10.0, 180.0) == 22.0
+    assert move_deadline_s(10.0, 15.0) == 15.0
+    assert move_deadline_s(0.0, 180.0) == 2.0
+    assert homing_duration_s() == pytest.approx(36.0, abs=0.01)
+    assert homing_deadline_s() == pytest.approx(74.0, abs=0.02)
