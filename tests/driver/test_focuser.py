@@ -192,7 +192,8 @@ def test_a_port_that_never_opens_does_not_hold_up_the_end(monkeypatch):
     with ThreadPoolExecutor(1) as callers:
         call = callers.submit(focuser.initialize)
         assert opening.wait(PATIENCE_S)
-        assert focuser.close() is False
+        assert focuser.close() is True  # it has moved nothing
+        assert focuser._worker.is_alive()
         release.set()
         assert call.exception(PATIENCE_S) is not None
     focuser._worker.join(PATIENCE_S)

@@ -231,13 +231,17 @@ class Commands:
 
     def leave(self) -> None:
         """Halt the motor and close the port, whatever the state: the daemon ends."""
-        if self._motion is not None:
-            try:
+        if self._controller is None:
+            return
+        try:
+            if self.snapshot.state is State.STOPPING:
+                # It was just tried with all the time there is.
+                self._controller.deaf().halt()
+            elif self._motion is not None:
                 self._motion.halt(self._surroundings.halt_patience_s())
-            except FocuserError as error:
-                _log.error("while leaving: %s", error)
-        if self._controller is not None:
-            self._disconnect("")
+        except FocuserError as error:
+            _log.error("while leaving: %s", error)
+        self._disconnect("")
 
     def _disconnect(self, reason: str) -> None:
         self._close_port()

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Callable
 
 import Pyro4
 import serial
@@ -20,12 +21,11 @@ from .clock import SystemClock
 from .commands import Settings
 from .config import Config
 from .errors import ConfigError
+from .event_log import EventLog
 from .focuser import Focuser
 from .forecast import forecast
 from .link import open_link
 from .mechanics import Drive, Limits
-from .observatory_log import ObservatoryLog
-from .pyro_service import PyroFocuser
 from .version import VERSION
 
 _log = logging.getLogger(__name__)
@@ -36,8 +36,8 @@ ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SIMULATOR_PACKAGE = "rockit.focuser.ok3z.simulator"
 # A call carries a few numbers. What is larger is no call.
 MAX_MESSAGE_BYTES = 1_000_000
-# Connections that may be open at a time; each holds a thread.
-MAX_CONNECTIONS = 200
+# Connections that may be open at a time; each holds a thread and a file, and a process may open 1024.
+MAX_CONNECTIONS = 800
 # How often it is looked whether Pyro's thread still serves.
 LOOK_AT_PYRO_S = 1.0
 # For the answers of calls that the end interrupted.
@@ -47,7 +47,6 @@ LAST_ANSWERS_S = 0.1
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `focusd`. Returns its exit code."""
     options = _parser().parse_args(arguments)
-    _log_to_stderr(options.verbose)
     try:
         config = Config.load(options.config)
         if options.check:
@@ -56,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.print_port:
             print(config.daemon.port)
             return 0
-        return serve(config)
+        return _serve_and_log(config, options.verbose)
     except ConfigError as error:
         print(f"focusd: {error}", file=sys.stderr)
         return EXIT_FAILURE
@@ -79,30 +78,37 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _log_to_stderr(verbose: bool) -> None:
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
-    # Pyro's own debug messages are not the wire's.
-    logging.getLogger("Pyro4").setLevel(logging.WARNING)
+def _serve_and_log(config: Config, verbose: bool) -> int:
+    # Blocked in every thread, so before the first, and taken one by one: no handler runs in the middle of anything.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    event_log = EventLog()
+    event_log.start(logging.DEBUG if verbose else logging.INFO)
+    try:
+        return serve(config)
+    finally:
+        event_log.finish()
 
 
 def serve(config: Config) -> int:
-    """Serve the focuser of a configuration until SIGTERM or SIGINT. Returns the exit code.
+    """Serve the focuser of a configuration until SIGTERM or SIGINT, which must be blocked. Returns the exit code.
 
-    The motor is halted, the port closed and the socket given back within 2 s of the signal.
+    Within 2 s of the signal the motor is halted and the port closed; the sockets end with the process. Raises
+    ConfigError where the site's library cannot be used.
     """
-    # Blocked in every thread, and taken one by one below: no handler runs in the middle of anything.
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    # Only now: the configuration has shown that there is such a library, and what is wrong with it.
+    try:
+        from .observatory_log import ObservatoryLog
+        from .pyro_service import PyroFocuser
+    except Exception as error:
+        raise ConfigError(f"the site's rockit.common cannot be used: {error!r}") from error
+
     try:
         pyro = _listen(config)
     except OSError as error:
         print(_cannot_listen(config, error), file=sys.stderr)
         return EXIT_FAILURE
     observatory_log = ObservatoryLog(config.log_name)
-    focuser = new_focuser(config, observatory_log)
+    focuser = new_focuser(config, observatory_log.announce)
     pyro.register(PyroFocuser(focuser, config.control_ips), objectId=config.daemon.name)
     observatory_log.start()
     focuser.start()
@@ -116,7 +122,7 @@ def serve(config: Config) -> int:
         _log.error("the focuser's thread did not end: the motor may be running. Look at the focuser.")
     serving.join(LAST_ANSWERS_S)
     observatory_log.close()
-    # The sockets end with the process: Pyro's own close waits for each idle client in turn.
+    # Pyro itself is not closed: it would wait for each idle client in turn.
     return 0 if halted and served else EXIT_FAILURE
 
 
@@ -131,8 +137,8 @@ def _wait_for_the_end(serving: threading.Thread) -> bool:
     return False
 
 
-def new_focuser(config: Config, observatory_log: ObservatoryLog) -> Focuser:
-    """The service of a configuration, not yet started."""
+def new_focuser(config: Config, announce: Callable[[int, str], None]) -> Focuser:
+    """The service of a configuration, not yet started; `announce` as for a Focuser."""
     clock = SystemClock()
     if SIMULATOR_PACKAGE not in serial.protocol_handler_packages:
         serial.protocol_handler_packages.append(SIMULATOR_PACKAGE)
@@ -146,7 +152,7 @@ def new_focuser(config: Config, observatory_log: ObservatoryLog) -> Focuser:
     return Focuser(
         settings,
         lambda: open_link(config.serial_port, config.serial_baud, clock),
-        observatory_log.announce,
+        announce,
         clock,
     )
 

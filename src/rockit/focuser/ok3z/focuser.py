@@ -39,7 +39,8 @@ STALE_S = 6.0
 # How long `stop` waits for its confirmation, and `close` for the worker.
 STOP_PATIENCE_S = 20.0
 CLOSE_PATIENCE_S = 1.6
-CLOSING_HALT_PATIENCE_S = 0.9
+# Of which the last exchange may overrun by 0.75 s on a dead line.
+CLOSING_HALT_PATIENCE_S = 0.6
 # Beyond move_timeout: what connecting, halting and repeated questions may add before a call gives up.
 CALL_MARGIN_S = 60.0
 
@@ -85,6 +86,7 @@ class Focuser:
         self._stop: Future[None] | None = None
         self._stopped_by = ""
         self._closing = False
+        self._close_by_s = 0.0
         self._worker = threading.Thread(target=self._work, name="focuser", daemon=True)
 
     # The face: any thread
@@ -101,12 +103,17 @@ class Focuser:
         self._worker.start()
 
     def close(self) -> bool:
-        """Halt the motor, close the port and end the worker, within CLOSE_PATIENCE_S. False: it did not end."""
+        """Halt the motor, close the port and end the worker, within CLOSE_PATIENCE_S.
+
+        False: it has not ended, and the motor may be running.
+        """
         with self._attention:
+            self._close_by_s = self._clock.monotonic() + CLOSING_HALT_PATIENCE_S
             self._closing = True
             self._attention.notify_all()
         self._worker.join(CLOSE_PATIENCE_S)
-        return not self._worker.is_alive()
+        # A worker that still waits for a port to open has moved nothing.
+        return not (self._worker.is_alive() and self._commands.snapshot.motor_may_run)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -281,7 +288,9 @@ class Focuser:
                 self._attention.wait(seconds)
 
     def _halt_patience_s(self) -> float:
-        return CLOSING_HALT_PATIENCE_S if self._closing else HALT_PATIENCE_S
+        if not self._closing:
+            return HALT_PATIENCE_S
+        return max(0.0, self._close_by_s - self._clock.monotonic())
 
 
 def _resolve(future: Future[None], outcome: FocuserError | None) -> None:

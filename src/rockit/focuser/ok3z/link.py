@@ -155,10 +155,11 @@ class Link:
     def _parse(self, data: bytes) -> list[Reply]:
         if not data:
             return []
-        _log.debug("<- %r", data)
         received = self._parser.feed(data)
+        for reply in received.replies:
+            _log.debug("<- %s", reply)
         for noise in received.noise:
-            _log.debug("no frame: %r", noise.data)
+            _log.debug("<- no frame: %r", noise.data)
             self.noise_sample = self.noise_sample or noise.data
         return received.replies
 
@@ -178,7 +179,7 @@ class Link:
             self.noise_sample = self.noise_sample or cut
 
     def _write(self, data: bytes) -> None:
-        _log.debug("-> %r", data)
+        _log.debug("-> %s", data.decode("ascii").rstrip("\n"))
         try:
             self._port.write(data)
         except _PORT_FAILURES as error:
@@ -212,10 +213,13 @@ def open_link(url: str, baud: int, clock: Clock) -> Link:
         port = serial.serial_for_url(url, do_not_open=True)
         port.baudrate = baud
         port.timeout = READ_SLICE_S
-        port.write_timeout = WRITE_TIMEOUT_S
+        if not url.startswith("rfc2217:"):
+            # pyserial's client for this protocol refuses one; its socket has a timeout of its own.
+            port.write_timeout = WRITE_TIMEOUT_S
         port.exclusive = True
         port.open()
-    except (*_PORT_FAILURES, ValueError, LookupError, TypeError, AttributeError) as error:
+    except Exception as error:
+        # Whatever the handler of a URL may raise: pyserial has many, and a site may add its own.
         raise PortUnavailableError(_why_unavailable(url, error)) from error
     return Link(port, clock)
 

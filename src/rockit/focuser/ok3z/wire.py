@@ -53,6 +53,9 @@ class Reply:
     code: str
     argument: str | None
 
+    def __str__(self) -> str:
+        return f"#{self.code} F$" if self.argument is None else f"#{self.code} F {self.argument}$"
+
 
 IDENTIFY = Query("identify", "S051", "S052")
 MOTION_STATE = Query("motion state", "S001", "S004")
