@@ -111,8 +111,8 @@ def test_travel_may_exceed_the_range(write: Write) -> None:
         ("serial_timeout", (0.05, 60), (0.049, 60.1, 0, -1), {}),
         (
             "move_timeout",
-            (1, 3600),
-            (0.99, 3600.1, 0, -5),
+            (3, 3600),
+            (2.99, 3600.1, 0, -5),
             {"focus_range_mm": 1, "speed_mm_sec": 10, "acceleration_mm_sec_sec": 40},
         ),
         ("anti_backlash_mm", (0, 2), (-0.001, 2.01), {}),
@@ -202,7 +202,8 @@ def test_every_key_refuses_what_is_no_value_at_all(write: Write, key: str, wrong
         (
             {"move_timeout": 13.4},
             "move_timeout: 13.4 was given; "
-            "expected at least 13.5 (s; the longest move, its overshoot and its way back included)",
+            "expected at least 15.5 (s; the longest move, its overshoot and its way back included, "
+            "and 2 s for replies and commands that must be repeated)",
         ),
     ],
 )
@@ -219,7 +220,7 @@ def test_a_missing_key_is_named_with_what_is_expected(write: Write, key: str) ->
 def test_a_number_that_is_infinite_says_so(write: Write) -> None:
     (line,) = faults(write({"move_timeout": "1e400"}))
     assert line.startswith(
-        "move_timeout: 1e400 was given, which is no finite number; expected a number from 1 to"
+        "move_timeout: 1e400 was given, which is no finite number; expected a number from 3 to"
     )
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from rockit.focuser.ok3z import cli
 from rockit.focuser.ok3z.cli import COMMANDS, main
-from rockit.focuser.ok3z.command import arguments, options
+from rockit.focuser.ok3z.command import arguments
 from rockit.focuser.ok3z.command.options import UsageError
 
 
@@ -30,12 +31,12 @@ from rockit.focuser.ok3z.command.options import UsageError
     ],
 )
 def test_a_number_is_read_as_it_is_written(command: str, text: Any, value_mm: float) -> None:
-    assert arguments.millimetres(options.read([command, text])) == value_mm
+    assert arguments.millimetres(cli.read([command, text])) == value_mm
 
 
 @pytest.mark.parametrize("text", ["nan", "NaN", "-nan", "inf", "-inf", "+Infinity", "1e400", "-1e400"])
 def test_what_is_no_finite_number_is_read_as_such(text: Any) -> None:
-    assert not math.isfinite(arguments.millimetres(options.read(["set", text])))
+    assert not math.isfinite(arguments.millimetres(cli.read(["set", text])))
 
 
 @pytest.mark.parametrize(
@@ -44,13 +45,13 @@ def test_what_is_no_finite_number_is_read_as_such(text: Any) -> None:
 @pytest.mark.parametrize("command", ["set", "offset"])
 def test_what_is_no_number_is_refused_with_an_example(command: str, text: Any) -> None:
     with pytest.raises(UsageError, match=rf"^focus( {command})?: .*(Example: `focus {command} |--help)"):
-        arguments.millimetres(options.read([command, text]))
+        arguments.millimetres(cli.read([command, text]))
 
 
 @pytest.mark.parametrize("words", [[], ["1", "2"], ["-1", "-2", "-3"]])
 def test_one_number_is_asked_for_where_there_is_another_count(words: list[str]) -> None:
     with pytest.raises(UsageError, match=r"one number of mm is needed, (none was|\d were) given"):
-        arguments.millimetres(options.read(["set", *words]))
+        arguments.millimetres(cli.read(["set", *words]))
 
 
 @pytest.mark.parametrize(
@@ -64,33 +65,33 @@ def test_one_number_is_asked_for_where_there_is_another_count(words: list[str]) 
     ],
 )
 def test_options_are_taken_before_and_after_the_command(words: list[str]) -> None:
-    read = options.read(words)
+    read = cli.read(words)
 
     assert (read.config, read.timeout_s) == ("a.json", 7.0)
     assert arguments.millimetres(read) == -1
 
 
 def test_without_options_the_defaults_are_left_to_the_command() -> None:
-    read = options.read(["status"])
+    read = cli.read(["status"])
 
     assert (read.command, read.config, read.timeout_s) == ("status", None, None)
 
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"set", "offset"}))
 def test_a_plain_command_is_read_alike_on_both_ways(command: str) -> None:
-    assert vars(options.read([command])) == vars(arguments.parse([command]))
-    assert options.read([command]).command == command
+    assert vars(cli.read([command])) == vars(arguments.parse([command]))
+    assert cli.read([command]).command == command
 
 
 @pytest.mark.parametrize("seconds", ["0", "0.5", "1e3"])
 def test_a_timeout_is_seconds_with_0_for_no_limit(seconds: str) -> None:
-    assert options.read(["json", "--timeout", seconds]).timeout_s == float(seconds)
+    assert cli.read(["json", "--timeout", seconds]).timeout_s == float(seconds)
 
 
 @pytest.mark.parametrize("seconds", ["-1", "-1e-3", "nan", "inf", "1e400", "1e7", "soon", "", "1_0"])
 def test_a_timeout_that_cannot_be_waited_for_is_refused(seconds: str) -> None:
     with pytest.raises(UsageError, match="--timeout"):
-        options.read(["json", "--timeout", seconds])
+        cli.read(["json", "--timeout", seconds])
 
 
 @pytest.mark.parametrize(

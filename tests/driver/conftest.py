@@ -55,7 +55,7 @@ class Rig:
                 clock=self.clock,
                 pause=self.clock.sleep,
                 checkpoint=self._checkpoint,
-                halt_patience_s=lambda: 5.0,
+                give_up_halting_s=lambda begun_s: begun_s + 5.0,
                 announce=lambda level, message: self.announced.append((level, message)),
             ),
         )

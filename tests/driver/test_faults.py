@@ -67,6 +67,45 @@ def test_a_motion_command_lost_on_the_wire_is_repeated_after_a_look(make_rig, co
     rig.assert_stands_at(1.0)
 
 
+@pytest.mark.parametrize("code", ["P132", "P052", "P062", "P031", "E002"])
+def test_a_setting_lost_on_the_wire_is_made_good(make_rig, code):
+    rig = make_rig()
+    rig.model.fault("command_lost", to=code)
+    rig.home()
+    state = rig.model.state()
+    assert state["microstep_mode"] == 3
+    assert state["limit_speed_mm_per_s"] == pytest.approx(0.4918, abs=0.001)
+
+
+def test_settings_lost_in_a_power_cut_at_the_power_up_register_are_sent_again(make_rig):
+    """The register reads 0 before and after: nothing on the wire shows the cut."""
+    # The play lies between motor and carriage at first, so the origin is so much further in.
+    rig = make_rig(start_mm=0.0, register=-round(0.2 * 5088))
+    rig.home()
+    assert rig.model.register == 0
+    rig.model.power_cut()
+    assert rig.move(1.0) is None
+    assert rig.model.state()["limit_speed_mm_per_s"] == pytest.approx(0.4918, abs=0.001)
+    rig.assert_stands_at(1.0)
+
+
+def test_a_power_cut_that_fakes_an_arrival(make_rig):
+    """The register after the cut is the target, further than the motor can have run."""
+    rig = make_rig(start_mm=1.0)
+    rig.home()
+    origin = rig.model.register
+    assert rig.move(3.0) is None
+    rig.model.options.__dict__["power_up_register"] = origin
+
+    def cut(number):
+        if rig.model.is_moving and rig.model.carriage_mm < 2.5 and rig.model.register != origin:
+            rig.model.power_cut()
+
+    rig.at_exchange = cut
+    assert isinstance(rig.move(0.0), PositionLostError)
+    assert rig.status == FocuserStatus.Disabled
+
+
 @pytest.mark.parametrize("after", range(0, 60, 4))
 def test_a_power_cut_in_a_move_loses_the_position_and_says_so(make_rig, after):
     """Also where the register after the cut lies on the way."""

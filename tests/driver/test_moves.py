@@ -24,15 +24,8 @@ def test_homing_finds_the_switch_from_everywhere(make_rig, start_mm, register):
 def test_the_bring_up_keeps_the_order_of_the_device(make_rig):
     rig = make_rig()
     rig.home()
-    assert rig.sent() == [
-        "#P132 F 41$",
-        "#P052 F 437$",
-        "#P062 F 437$",
-        "#P031 F $",
-        "#E002 F 3$",
-        "#P103 F V 21341$",
-        "#P021 F $",
-    ]
+    settings = ["#P132 F 41$", "#P052 F 437$", "#P062 F 437$", "#P031 F $", "#E002 F 3$"]
+    assert rig.sent() == [*settings, *settings, "#P103 F V 21341$", "#P021 F $"]
     assert rig.model.refused == []
 
 

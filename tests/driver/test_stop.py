@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rockit.focuser.ok3z.constants import FocuserStatus
-from rockit.focuser.ok3z.errors import NotConnectedError, StoppedError
+from rockit.focuser.ok3z.errors import HaltFailedError, NotConnectedError, StoppedError
 from rockit.focuser.ok3z.snapshot import State
 
 
@@ -142,3 +142,32 @@ def _go_to(register):
     from rockit.focuser.ok3z.wire import go_to
 
     return go_to(register)
+
+
+@pytest.mark.parametrize("stop_mode", ["hard", "soft"])
+@pytest.mark.parametrize("lost", [1, 2])
+def test_just_after_a_lost_reply_keeps_the_position(make_rig, stop_mode, lost):
+    """The motor ran on while nobody heard it: that is no reason to home again."""
+    for after in range(4, 40, 5):
+        for number in range(after, after + 30, 3):
+            rig = make_rig(start_mm=0.1, stop_mode=stop_mode)
+            rig.home()
+            rig.model.fault("lost", count=lost, after=after)
+            rig.interrupt_at(number)
+            assert isinstance(rig.move(3.0), StoppedError)
+            assert rig.commands.snapshot.state is State.IDLE, (after, number, rig.commands.snapshot.reason)
+            rig.assert_honest()
+
+
+def test_a_shutdown_while_a_halt_is_unproven_does_not_let_go_of_a_running_motor(rig):
+    rig.interrupt_at(40)
+    rig.model.fault("command_lost", to="P021", count=0)
+    rig.move(5.9)
+    assert rig.commands.snapshot.state is State.STOPPING
+    assert isinstance(rig.carry_out(rig.commands.shutdown), HaltFailedError)
+    assert rig.model.is_moving
+    assert rig.model.is_port_open
+    rig.model.clear_faults()
+    assert rig.carry_out(rig.commands.shutdown) is None
+    assert not rig.model.is_moving
+    assert not rig.model.is_port_open

@@ -19,9 +19,8 @@ from .client import (
     CallError,
     FocuserClient,
 )
-from .command import options as command_line
 from .command import output
-from .command.options import USAGE_STATUS, Options, UsageError
+from .command.options import PLAIN_COMMANDS, USAGE_STATUS, Options, UsageError
 from .constants import CommandStatus
 from .errors import ConfigError
 
@@ -50,11 +49,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     try:
-        options = command_line.read(words)
+        options = read(words)
     except (SystemExit, BrokenPipeError):
         # --help and --version end so, the latter where nobody reads them.
         return CommandStatus.Succeeded
     return COMMANDS[options.command](options)
+
+
+def read(words: Sequence[str]) -> Options:
+    """The options of a command line. Raises UsageError; --help and --version print and raise SystemExit."""
+    if len(words) == 1 and words[0] in PLAIN_COMMANDS:
+        # Building argparse's parsers takes longer than a stop may be delayed for nothing.
+        return Options(words[0])
+    from .command.arguments import parse
+
+    return parse(words)
 
 
 class Target:

@@ -33,6 +33,10 @@ from .snapshot import Snapshot, State
 _log = logging.getLogger(__name__)
 
 
+# After these the position is not trusted; after a mistake in this program nothing that it knows is.
+DOUBTS = (PositionLostError, InternalError)
+
+
 @dataclass(frozen=True)
 class Settings:
     """What the service needs to know, in its own terms.
@@ -40,7 +44,7 @@ class Settings:
     Args:
         port_name: what the port is called in messages.
         serial_timeout_s: how long a controller may take to answer the first question.
-        move_timeout_s: the longest that a whole move or homing may take.
+        move_timeout_s: the longest that a whole move may take. Homing has its own deadline.
         limits, drive: where the focuser may go, and how it runs.
     """
 
@@ -60,7 +64,7 @@ class Surroundings:
         clock: the time.
         pause: waits so many seconds, or less where somebody wants the thread's attention.
         checkpoint: raises StoppedError where the running command shall end.
-        halt_patience_s: how long a halt may take now, in seconds.
+        give_up_halting_s: for a halt that began at a moment of the clock, the moment to give it up.
         announce: passes a message on to the observatory's log: a level of `logging` and a sentence. Must not wait.
     """
 
@@ -68,7 +72,7 @@ class Surroundings:
     clock: Clock
     pause: Callable[[float], None]
     checkpoint: Checkpoint
-    halt_patience_s: Callable[[], float]
+    give_up_halting_s: Callable[[float], float]
     announce: Callable[[int, str], None]
 
 
@@ -91,7 +95,7 @@ class Commands:
 
         Raises:
             AlreadyConnectedError: the focuser is connected and homed, and has just answered.
-            LinkError, DeviceError, StoppedError: see there; `settle` then closes the port.
+            LinkError, DeviceError, StoppedError: it is not homed; `settle` must follow.
         """
         if self._proves_alive():
             raise AlreadyConnectedError("the focuser is already connected, homed and answering.")
@@ -123,7 +127,14 @@ class Commands:
 
     def _new_motion(self, controller: Controller) -> Motion:
         settings, surroundings = self._settings, self._surroundings
-        motor = Motor(controller, settings.drive, surroundings.clock, surroundings.pause, self._progress)
+        motor = Motor(
+            controller,
+            settings.drive,
+            surroundings.clock,
+            surroundings.pause,
+            surroundings.give_up_halting_s,
+            self._progress,
+        )
         return Motion(
             motor,
             settings.drive,
@@ -134,9 +145,18 @@ class Commands:
         )
 
     def shutdown(self) -> None:
-        """Close the port. Raises NotConnectedError where there is none open."""
+        """Close the port.
+
+        Raises:
+            NotConnectedError: there is none open.
+            HaltFailedError, LinkError, PositionLostError: an earlier halt still waited for its proof, and this
+                one did not bring it; `settle` must follow.
+        """
         if self._controller is None:
             raise NotConnectedError("the focuser is not connected: there is nothing to shut down.")
+        if self.snapshot.state is State.STOPPING and self._motion is not None:
+            # Nobody could halt the motor any more once the port is closed.
+            self._motion.halt()
         self._disconnect("")
 
     def move(self, position: object, offset: bool) -> None:
@@ -190,15 +210,15 @@ class Commands:
         Returns:
             Why the motor was not proven to stand; None where it was.
         """
+        linked = self._motion is not None
+        news = not (isinstance(error, HaltFailedError) and self.snapshot.state is State.STOPPING)
         halted = self._halt_after(error)
-        # After a mistake in this program nothing that it knows is trusted.
-        doubts = (PositionLostError, InternalError)
-        if self._motion is not None and (isinstance(error, doubts) or isinstance(halted, doubts)):
+        if self._motion is not None and (isinstance(error, DOUBTS) or isinstance(halted, DOUBTS)):
             self._motion.forget_position()
         self._publish_after(error, halted)
-        if not isinstance(error, StoppedError):
+        if news and not isinstance(error, StoppedError):
             self._announce(logging.ERROR, f"fault: {error}")
-        if halted and halted is not error:
+        if linked and halted and halted is not error:
             self._announce(logging.ERROR, f"fault while halting: {halted}")
         # A motor that stands is halted, wherever it stands.
         return None if isinstance(halted, PositionLostError) else halted
@@ -208,11 +228,14 @@ class Commands:
             return HaltFailedError(
                 "there is no link to the focuser: whether its motor stands cannot be told."
             )
-        if isinstance(error, LinkError) and not self.snapshot.motor_may_run:
+        at_rest = isinstance(error, LinkError) and not self.snapshot.motor_may_run
+        if at_rest or isinstance(error, HaltFailedError):
             return error
-        self._publish(replace(self.snapshot, state=State.STOPPING, reason=str(error)))
+        # What is doubted is not published while the motor is halted either.
+        known = None if isinstance(error, DOUBTS) else self.snapshot.current_steps
+        self._publish(replace(self.snapshot, state=State.STOPPING, reason=str(error), current_steps=known))
         try:
-            self._motion.halt(self._surroundings.halt_patience_s())
+            self._motion.halt()
         except FocuserError as failure:
             return failure
         return None
@@ -224,7 +247,10 @@ class Commands:
         elif isinstance(halted, HaltFailedError):
             self._publish(replace(self.snapshot, state=State.STOPPING, reason=str(halted)))
         else:
-            reason = str(halted or error)
+            # The first loss of the position says why; that halting found the same adds nothing.
+            reason = str(error)
+            if halted and not isinstance(error, DOUBTS):
+                reason = f"{error} {halted}" if isinstance(error, StoppedError) else str(halted)
             if isinstance(error, StoppedError) and not self._motion.homed:
                 reason = f"{error} The position is not known: home the focuser (focus init)."
             self._stand(self._motion, reason)
@@ -238,7 +264,7 @@ class Commands:
                 # It was just tried with all the time there is.
                 self._controller.deaf().halt()
             elif self._motion is not None:
-                self._motion.halt(self._surroundings.halt_patience_s())
+                self._motion.halt()
         except FocuserError as error:
             _log.error("while leaving: %s", error)
         self._disconnect("")

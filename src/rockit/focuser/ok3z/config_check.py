@@ -21,6 +21,8 @@ Location = tuple[Union[str, int], ...]
 Values = dict[str, Any]
 
 _MAX_LISTED = 100
+# What a good move may take beyond its motion: a go-to that was lost on the wire, readings that are confirmed.
+MOVE_MARGIN_S = 2.0
 _MOVE_KEYS = (
     "move_timeout",
     "focus_range_mm",
@@ -166,8 +168,11 @@ def _of_relations(values: Values, faulty_keys: set[str]) -> Iterator[Violation]:
     if sound(travel_key, "anti_backlash_mm") and backlash_mm >= travel_mm:
         expected = f"less than {travel_key}, which is {travel_mm} (mm)"
         yield Violation(("anti_backlash_mm",), f"{backlash_mm} was given; expected {expected}")
-    if sound(*_MOVE_KEYS) and values["move_timeout"] < longest_move_s(values):
+    if sound(*_MOVE_KEYS) and values["move_timeout"] < longest_move_s(values) + MOVE_MARGIN_S:
         # Rounded up: the number that is named must pass.
-        longest_s = math.ceil(longest_move_s(values) * 10) / 10
-        expected = f"at least {longest_s} (s; the longest move, its overshoot and its way back included)"
+        needed_s = math.ceil((longest_move_s(values) + MOVE_MARGIN_S) * 10) / 10
+        expected = (
+            f"at least {needed_s} (s; the longest move, its overshoot and its way back included, "
+            f"and {MOVE_MARGIN_S:g} s for replies and commands that must be repeated)"
+        )
         yield Violation(("move_timeout",), f"{values['move_timeout']} was given; expected {expected}")

@@ -82,14 +82,18 @@ class Controller:
         )
 
     def configure(self, speed_register: int, acceleration_register: int) -> None:
-        """Set the motion registers and the microstep mode, in the order the device needs."""
-        for command in (
+        """Set the motion registers and the microstep mode, in the order the device needs, and all of it twice.
+
+        A setting that was lost on the wire does not show: a wrong microstep mode only falsifies every position.
+        """
+        settings = (
             wire.maximum_speed(speed_register),
             wire.acceleration(acceleration_register),
             wire.deceleration(acceleration_register),
             wire.RELEASE,
             wire.MICROSTEP_MODE,
-        ):
+        )
+        for command in settings * 2:
             self._link.send(command)
             # Commands are never answered. A question behind each shows that the controller has read so far.
             self._ask(wire.MOTION_STATE, wire.read_stands_still)

@@ -31,7 +31,8 @@ from .version import VERSION
 _log = logging.getLogger(__name__)
 
 EXIT_FAILURE = 1
-ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# A lost terminal ends it as well, for a motor that nobody watches must not run on.
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # pyserial looks in the packages of this list for the handler of a URL's scheme; it imports them when asked.
 SIMULATOR_PACKAGE = "rockit.focuser.ok3z.simulator"
 # A call carries a few numbers. What is larger is no call.

@@ -27,7 +27,8 @@ from .errors import (
 )
 from .link import Link
 from .mechanics import mm_from_steps
-from .motion import HALT_PATIENCE_S
+from .motion import HOMING_TRIES
+from .motor import homing_deadline_s
 from .snapshot import Snapshot, State
 
 _log = logging.getLogger(__name__)
@@ -35,13 +36,14 @@ _log = logging.getLogger(__name__)
 # How often the controller is asked at rest whether it is still there, in seconds.
 REST_PERIOD_S = 1.0
 # A reading older than this while a link is open means that the worker hangs: nothing is known then.
-STALE_S = 6.0
+STALE_S = 12.0
 # How long `stop` waits for its confirmation, and `close` for the worker.
 STOP_PATIENCE_S = 20.0
-CLOSE_PATIENCE_S = 1.6
-# Of which the last exchange may overrun by 0.75 s on a dead line.
-CLOSING_HALT_PATIENCE_S = 0.6
-# Beyond move_timeout: what connecting, halting and repeated questions may add before a call gives up.
+CLOSE_PATIENCE_S = 1.7
+HALT_PATIENCE_S = 5.0
+# At the daemon's end. The last exchange on a dead line may take 0.75 s more, and closing a socket 0.3 s.
+CLOSING_HALT_PATIENCE_S = 0.45
+# What halting and repeated questions may add to the deadlines of a command before its caller gives up.
 CALL_MARGIN_S = 60.0
 
 
@@ -73,11 +75,13 @@ class Focuser:
     ) -> None:
         self._clock = clock or SystemClock()
         self._announce = announce
-        self._call_patience_s = settings.move_timeout_s + CALL_MARGIN_S
+        self._move_patience_s = settings.move_timeout_s + CALL_MARGIN_S
+        homing_patience_s = (HOMING_TRIES + 1) * (homing_deadline_s() + settings.move_timeout_s)
+        self._initialize_patience_s = settings.serial_timeout_s + homing_patience_s + CALL_MARGIN_S
         self._commands = Commands(
             settings,
             Surroundings(
-                open_port, self._clock, self._pause, self._checkpoint, self._halt_patience_s, announce
+                open_port, self._clock, self._pause, self._checkpoint, self._give_up_halting_s, announce
             ),
         )
         # Shared between callers and the worker. Written under the lock; the worker's checkpoint only looks.
@@ -137,7 +141,7 @@ class Focuser:
             BusyError: another command runs.
             StoppedError, LinkError, DeviceError: it was not homed.
         """
-        self._call("initialize", self._commands.initialize)
+        self._call("initialize", self._commands.initialize, self._initialize_patience_s)
 
     def shutdown(self) -> None:
         """Close the port.
@@ -146,7 +150,7 @@ class Focuser:
             NotConnectedError: there was nothing to close.
             BusyError: another command runs.
         """
-        self._call("shutdown", self._commands.shutdown)
+        self._call("shutdown", self._commands.shutdown, self._move_patience_s)
 
     def set_focus(self, position: object, offset: bool = False) -> None:
         """Move, and block until the focuser stands at the target.
@@ -159,7 +163,7 @@ class Focuser:
             NotConnectedError, BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved.
             StoppedError, DeviceError, LinkError: it did not arrive.
         """
-        self._call("set_focus", lambda: self._commands.move(position, offset))
+        self._call("set_focus", lambda: self._commands.move(position, offset), self._move_patience_s)
 
     def stop(self, by: str) -> None:
         """Halt any motion, homing included, and return when standstill is confirmed.
@@ -180,7 +184,7 @@ class Focuser:
             stop = self._stop
         _wait(stop, STOP_PATIENCE_S)
 
-    def _call(self, name: str, run: Callable[[], None]) -> None:
+    def _call(self, name: str, run: Callable[[], None], patience_s: float) -> None:
         task = _Task(name, run, Future())
         with self._attention:
             if self._closing:
@@ -190,7 +194,7 @@ class Focuser:
                 raise BusyError(f"{running} is still running. Wait for its end, or stop it (focus stop).")
             self._task = task
             self._attention.notify_all()
-        _wait(task.future, self._call_patience_s)
+        _wait(task.future, patience_s)
 
     # The worker: everything below runs on its thread
 
@@ -206,10 +210,8 @@ class Focuser:
                 self._answer_stop(stop)
             elif not self._closing:
                 self._tend(self._commands.watch_rest)
-        try:
-            self._commands.leave()
-        finally:
-            self._dismiss()
+        self._attempt(self._commands.leave)
+        self._dismiss()
 
     def _perform(self, task: _Task) -> None:
         _log.debug("%s begins", task.name)
@@ -232,6 +234,7 @@ class Focuser:
         unhalted = self._settle(outcome)
         with self._attention:
             self._stop = None
+        self._announce_stop(unhalted)
         _resolve(stop, unhalted)
 
     def _tend(self, run: Callable[[], None]) -> None:
@@ -287,10 +290,9 @@ class Focuser:
             if not (self._stop or self._closing):
                 self._attention.wait(seconds)
 
-    def _halt_patience_s(self) -> float:
-        if not self._closing:
-            return HALT_PATIENCE_S
-        return max(0.0, self._close_by_s - self._clock.monotonic())
+    def _give_up_halting_s(self, begun_s: float) -> float:
+        patient_s = begun_s + HALT_PATIENCE_S
+        return min(patient_s, self._close_by_s) if self._closing else patient_s
 
 
 def _resolve(future: Future[None], outcome: FocuserError | None) -> None:

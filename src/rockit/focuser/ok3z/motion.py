@@ -21,7 +21,6 @@ _log = logging.getLogger(__name__)
 BACK_OFF_MARGIN_MM = 0.25
 # How often a homing run is repeated whose end was not seen.
 HOMING_TRIES = 3
-HALT_PATIENCE_S = 5.0
 
 
 def move_deadline_s(duration_s: float, move_timeout_s: float) -> float:
@@ -98,20 +97,20 @@ class Motion:
             DeviceError, LinkLostError: see `Motor`.
         """
         # A daemon that died may have left the motor running, and a running motor is not to be released.
-        self._motor.await_standstill(HALT_PATIENCE_S)
+        self._motor.await_standstill()
         self._motor.configure()
         self.home()
 
     def home(self) -> None:
         """Run inward to the limit switch: where the motor stands then is 0 mm."""
         self.forget_position()
-        self._motor.await_standstill(HALT_PATIENCE_S)
-        end = self._motor.run_to_switch(tries=COMMAND_TRIES - 1)
+        self._motor.await_standstill()
+        end = self._motor.run_to_switch(COMMAND_TRIES)
         if end is not End.SEEN:
             self._prove_the_end(None if end is End.NO_RUN else self.standing.register)
         at_switch = self.standing
         # The order of the bring-up (docs/protocol.md): stop, and only then is the register the origin.
-        self._motor.halt(HALT_PATIENCE_S)
+        self._motor.halt()
         if abs(self.standing.register - at_switch.register) > PATH_MARGIN_STEPS:
             raise HomingFailedError(
                 f"the register stood at {at_switch.register} at the limit switch and then at "
@@ -177,13 +176,13 @@ class Motion:
                 )
             self._note_play(start)
 
-    def halt(self, patience_s: float = HALT_PATIENCE_S) -> None:
+    def halt(self) -> None:
         """Stop the motor and prove that it stands, where it should if nothing moved. See `Motor.halt`."""
         if self._origin_register is None:
-            self._motor.halt(patience_s)
+            self._motor.halt()
             return
         start = self.standing.register
-        self._motor.halt(patience_s, left_at_register=start)
+        self._motor.halt(left_at_register=start)
         self._note_play(start)
 
     def look(self) -> Reading:

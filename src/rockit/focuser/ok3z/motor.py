@@ -47,8 +47,10 @@ HOMING_SPEED_MM_SEC = register_homing_speed_mm_sec(HOMING_RUN_REGISTER)
 COMMAND_TRIES = 3
 # A halt may be lost on the wire, and repeating it does no harm.
 HALT_REPEAT_S = 0.3
-# From the last reading before a halt to the moment when the motor obeys it, generously.
+# From the moment of a halt until the motor obeys it, generously.
 HALT_TAKES_EFFECT_S = 0.2
+# What a halt itself may move a motor at rest by (0.8 micrometres): the register counts it.
+HALT_TWITCH_STEPS = 4
 # Between two readings of a running motor, in seconds. An exchange itself takes about 10 ms.
 LONGEST_PAUSE_S = 0.06
 SHORTEST_PAUSE_S = 0.005
@@ -102,6 +104,7 @@ class Motor:
         drive: how it runs.
         clock: the time.
         pause: waits so many seconds, or less where somebody wants the thread's attention.
+        give_up_halting_s: for a halt that began at a moment of the clock, the moment to give it up.
         notice: is told every reading while the motor runs; must not wait.
     """
 
@@ -111,12 +114,14 @@ class Motor:
         drive: Drive,
         clock: Clock,
         pause: Callable[[float], None],
+        give_up_halting_s: Callable[[float], float],
         notice: Callable[[Progress], None],
     ) -> None:
         self._controller = controller
         self._drive = drive
         self._clock = clock
         self._pause = pause
+        self._give_up_halting_s = give_up_halting_s
         self._notice = notice
         self._pace = Pace()
         self._standing: Reading | None = None
@@ -136,8 +141,9 @@ class Motor:
         self._configured = True
 
     def configure_if_doubtful(self) -> None:
-        """Send the settings again if the motor has been too slow: one that was lost on the wire shows only so."""
-        if not self._configured:
+        """Send the settings again where they may be lost: the motor has been too slow, or its register stands at
+        the value of a power cut, which nobody would notice there."""
+        if not self._configured or self.standing.register == POWER_UP_REGISTER:
             self.configure()
 
     # Runs
@@ -244,11 +250,10 @@ class Motor:
 
     # Halting
 
-    def halt(self, patience_s: float, left_at_register: int | None = None) -> None:
+    def halt(self, left_at_register: int | None = None) -> None:
         """Stop the motor and prove that it stands. Not to be interrupted: the next thing on the wire is the halt.
 
         Args:
-            patience_s: how long to try, in seconds, beyond what the ramp takes.
             left_at_register: where the register must be if no run was under way; None: not known.
 
         Raises:
@@ -257,9 +262,10 @@ class Motor:
             LinkLostError: the link died; the halt was sent blindly as often as the time allowed.
         """
         standstill = StandstillWatch()
+        begun_s = self._clock.monotonic()
         before = self._tracker.last if self._tracker else None
         lost: PositionLostError | None = None
-        for reading in self._readings_while_halting(patience_s + self._ramp_s()):
+        for reading in self._readings_while_halting():
             try:
                 believed = self._tracker.take(reading) if self._tracker and not lost else True
             except PositionLostError as error:
@@ -270,9 +276,11 @@ class Motor:
             if standstill.take(reading) and believed:
                 break
         if self._tracker is None or before is None:
-            moved = left_at_register is not None and reading.register != left_at_register
+            moved = (
+                left_at_register is not None and abs(reading.register - left_at_register) > HALT_TWITCH_STEPS
+            )
             lost = moved_unasked(left_at_register, reading.register) if moved else None
-        elif lost is None and self._tracker.came_unseen and not self._within_the_ramp(before, reading):
+        elif lost is None and self._tracker.came_unseen and not self._within_reach(before, reading, begun_s):
             lost = PositionLostError(
                 f"the register went from {before.register} to {reading.register} unseen while the motor was "
                 "halted. Was the controller's power cut? Home the focuser (focus init)."
@@ -284,19 +292,20 @@ class Motor:
     def _ramp_s(self) -> float:
         return self._drive.speed_mm_sec / self._drive.acceleration_mm_sec_sec
 
-    def _within_the_ramp(self, before: Reading, reading: Reading) -> bool:
-        """Whether a motor that obeyed the halt at once can have come so far."""
+    def _within_reach(self, before: Reading, reading: Reading, halt_begun_s: float) -> bool:
+        """Whether a motor that obeyed the halt can have come so far since `before` was read."""
         if reading.register == POWER_UP_REGISTER:
             return False
-        reach_s = HALT_TAKES_EFFECT_S + self._ramp_s()
+        reach_s = halt_begun_s - before.at_s + HALT_TAKES_EFFECT_S + self._ramp_s()
         reach_steps = steps_from_mm(self._drive.speed_mm_sec * self._pace.factor * reach_s)
         return abs(reading.register - before.register) <= reach_steps
 
-    def _readings_while_halting(self, patience_s: float) -> Iterator[Reading]:
+    def _readings_while_halting(self) -> Iterator[Reading]:
         controller = self._controller.deaf()
         now_s = self._clock.monotonic()
-        expires_s, silent_from_s, halt_again_s = now_s + patience_s, now_s, now_s
-        while now_s < expires_s:
+        begun_s, silent_from_s, halt_again_s = now_s, now_s, now_s
+        # Asked each time: the daemon's end leaves less time than there was.
+        while now_s < self._give_up_halting_s(begun_s) + self._ramp_s():
             if now_s >= halt_again_s:
                 controller.halt()
                 halt_again_s = now_s + HALT_REPEAT_S
@@ -315,13 +324,13 @@ class Motor:
             self._clock.sleep(SHORTEST_PAUSE_S)
             now_s = self._clock.monotonic()
         raise HaltFailedError(
-            f"the motor was told to stop and was not seen standing still within {patience_s:.1f} s. "
+            f"the motor was told to stop and was not seen standing still within {now_s - begun_s:.1f} s. "
             "It may be running: cut its power if it is in danger."
         )
 
     # At rest
 
-    def await_standstill(self, halt_patience_s: float) -> None:
+    def await_standstill(self) -> None:
         """Prove that the motor stands; where it does not, halt it: it was not told to move."""
         standstill = StandstillWatch()
         for _ in range(STANDSTILL_READINGS):
@@ -330,7 +339,7 @@ class Motor:
                 self._stand_at(reading)
                 return
             self._pause(STANDSTILL_GAP_S)
-        self.halt(halt_patience_s)
+        self.halt()
 
     def look(self) -> Reading:
         """Look whether the motor stands where it was left.

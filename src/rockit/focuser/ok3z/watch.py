@@ -33,6 +33,8 @@ PATH_MARGIN_STEPS = 32
 HOMING_REACH_MM = TRAVEL_MM + 0.5
 # The measured speed is taken over so many readings.
 SPEED_READINGS = 4
+# A run that long over those readings shows how fast the motor is.
+KNOWN_RUN_STEPS = 3 * JUMP_MARGIN_STEPS
 # The register after a power cut (inferred, docs/protocol.md).
 POWER_UP_REGISTER = 0
 
@@ -51,9 +53,12 @@ class Pace:
 
     def __init__(self) -> None:
         self.factor = 1.0
+        self.is_known = False
+        """Whether a motor was watched running long enough to say so."""
 
     def learn(self, factor: float) -> None:
         self.factor = max(self.factor, factor)
+        self.is_known = True
 
 
 class Tracker:
@@ -75,7 +80,7 @@ class Tracker:
         self._speed_steps_s = speed_steps_s
         self._pace = pace
         self._start_register = start.register
-        self._furthest_register = start.register
+        self._furthest = start
         self._end_register = end_register
         self._direction = 1 if end_register >= start.register else -1
         self._recent = deque([start], maxlen=SPEED_READINGS)
@@ -119,16 +124,16 @@ class Tracker:
         )
 
     def _surprise(self, reading: Reading) -> Surprise | None:
-        ahead = self._direction * (reading.register - self.last.register)
-        back = self._direction * (self._furthest_register - reading.register)
+        # From the furthest, not from the last: that may be a small step back that was misread.
+        ahead = self._direction * (reading.register - self._furthest.register)
         beyond = self._direction * (reading.register - self._end_register)
         behind = self._direction * (self._start_register - reading.register)
         if max(beyond, behind) > PATH_MARGIN_STEPS:
             return Surprise.ASTRAY
         # A small step ahead may have been a misreading, and a small step back is then the truth.
-        if back > self._reach_steps(UNSEEN_S):
+        if -ahead > self._reach_steps(UNSEEN_S):
             return Surprise.BACK
-        if ahead > self._reach_steps(reading.at_s - self.last.at_s):
+        if ahead > self._reach_steps(reading.at_s - self._furthest.at_s):
             return Surprise.AHEAD
         return None
 
@@ -160,11 +165,24 @@ class Tracker:
             # A register does not go back by itself: that step was not what it seems.
             self._unseen = step < 0 or reading.at_s - self.last.at_s > UNSEEN_S
         self.last = reading
-        furthest = max if self._direction > 0 else min
-        self._furthest_register = furthest(self._furthest_register, reading.register)
+        if self._direction * (reading.register - self._furthest.register) >= 0:
+            self._furthest = reading
         self._recent.append(reading)
+        self._confirm_pace()
         self._doubts = []
         self._doubt = None
+
+    def _confirm_pace(self) -> None:
+        """A run over several readings, none of which surprised, goes no faster than is believed."""
+        run = [reading.register for reading in self._recent]
+        steps = [self._direction * (later - earlier) for earlier, later in zip(run, run[1:])]
+        if len(run) == SPEED_READINGS and min(steps) > 0 and sum(steps) > KNOWN_RUN_STEPS:
+            self._pace.is_known = True
+
+    @property
+    def jumped_at_a_known_pace(self) -> bool:
+        """Whether the register came to where it is faster than this motor can run."""
+        return self.jumped and self._pace.is_known
 
 
 class StandstillWatch:
@@ -272,10 +290,11 @@ class LegWatch(_ProgressWatch):
         self._arrivals += 1
         if self._arrivals < 2 or self.tracker.last.register != self._target_register:
             return Verdict.LOOK_AGAIN
-        if self.tracker.came_unseen and self._target_register == POWER_UP_REGISTER:
+        restarted = self.tracker.came_unseen and self._target_register == POWER_UP_REGISTER
+        if restarted or self.tracker.jumped_at_a_known_pace:
             raise PositionLostError(
-                f"the register jumped to {POWER_UP_REGISTER}, its value after a power cut, which is also the "
-                "target: whether the focuser arrived cannot be told. Home the focuser (focus init)."
+                f"the register reads {self._target_register}, which is the target, but nobody saw it come there. "
+                "Was the controller's power cut? Home the focuser (focus init)."
             )
         return Verdict.ARRIVED
 

@@ -19,6 +19,8 @@ MAX_LINE_BYTES = 256
 # Where a frame begins, and the whole of it up to its line feed. An argument is printable ASCII.
 _HEADER = re.compile(rb"#[A-Z][0-9]{3} F")
 _FRAME = re.compile(rb"#([A-Z][0-9]{3}) F(?: ([ !\"%-~]*))?\$")
+# Nobody knows what a version text may hold, so it may hold anything.
+_VERSION_FRAME = re.compile(rb"#(S052) F(?: (.*))?\$\r?", re.DOTALL)
 _SIGNED_INTEGER = re.compile(r"[+-]?[0-9]{1,15}", re.ASCII)
 
 
@@ -175,11 +177,13 @@ def _read_line(line: bytes, received: Received) -> None:
     header = headers[-1]
     if header.start():
         received.noise.append(Noise(line[: header.start()]))
-    frame = _FRAME.fullmatch(line, header.start())
+    frame = _FRAME.fullmatch(line, header.start()) or _VERSION_FRAME.fullmatch(line, header.start())
     if frame is None:
         received.noise.append(Noise(line[header.start() :]))
         return
     code, argument = frame.groups()
     received.replies.append(
-        Reply(code.decode("ascii"), None if argument is None else argument.decode("ascii"))
+        Reply(
+            code.decode("ascii"), None if argument is None else argument.decode("ascii", "backslashreplace")
+        )
     )

@@ -1,4 +1,4 @@
-"""What was asked for on the command line. The plain commands are read here, all else in `arguments`."""
+"""What was asked for on the command line. It is read by `arguments`, but for the plain commands."""
 
 from __future__ import annotations
 
@@ -21,13 +21,3 @@ class Options:
         self.config: str | None = None
         self.timeout_s: float | None = None
         self.number: Sequence[str] = ()
-
-
-def read(words: Sequence[str]) -> Options:
-    """The options of a command line. Raises UsageError; --help and --version print and raise SystemExit."""
-    if len(words) == 1 and words[0] in PLAIN_COMMANDS:
-        # Building argparse's parsers takes longer than a stop may be delayed for nothing.
-        return Options(words[0])
-    from .arguments import parse
-
-    return parse(words)
