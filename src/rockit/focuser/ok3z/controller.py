@@ -105,8 +105,9 @@ class Controller:
             LinkLostError: no valid answer for SILENCE_S.
         """
         stands_still = self._ask(wire.MOTION_STATE, wire.read_stands_still)
+        asked_s = self._clock.monotonic()
         register = self._ask(wire.POSITION_REGISTER, wire.read_register)
-        return Reading(register, stands_still, self._clock.monotonic())
+        return Reading(register, stands_still, self._clock.monotonic(), asked_s)
 
     def read_once(self) -> Reading:
         """Ask once for the motion state and the register: for halting, where asking again comes second.
@@ -116,9 +117,10 @@ class Controller:
             LinkLostError: the port hung up.
         """
         state = self._link.exchange(wire.MOTION_STATE, REPLY_DEADLINE_S, self._checkpoint)
+        asked_s = self._clock.monotonic()
         register = self._link.exchange(wire.POSITION_REGISTER, REPLY_DEADLINE_S, self._checkpoint)
         stands_still = wire.read_stands_still(state)
-        return Reading(wire.read_register(register), stands_still, self._clock.monotonic())
+        return Reading(wire.read_register(register), stands_still, self._clock.monotonic(), asked_s)
 
     def _ask(self, query: wire.Query, read: Callable[[wire.Reply], _Value]) -> _Value:
         """Ask until a valid answer comes. Asking moves nothing, so it may be repeated."""

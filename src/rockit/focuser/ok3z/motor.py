@@ -204,7 +204,7 @@ class Motor:
 
     def _start_here(self) -> Reading:
         """The standstill from which a run starts now."""
-        return replace(self.standing, at_s=self._clock.monotonic())
+        return replace(self.standing, at_s=self._clock.monotonic(), asked_s=None)
 
     def _follow(
         self,
@@ -296,7 +296,7 @@ class Motor:
         """Whether a motor that obeyed the halt can have come so far since `before` was read."""
         if reading.register == POWER_UP_REGISTER:
             return False
-        reach_s = halt_begun_s - before.at_s + HALT_TAKES_EFFECT_S + self._ramp_s()
+        reach_s = halt_begun_s - before.earliest_s + HALT_TAKES_EFFECT_S + self._ramp_s()
         reach_steps = steps_from_mm(self._drive.speed_mm_sec * self._pace.factor * reach_s)
         return abs(reading.register - before.register) <= reach_steps
 

@@ -33,8 +33,8 @@ PATH_MARGIN_STEPS = 32
 HOMING_REACH_MM = TRAVEL_MM + 0.5
 # The measured speed is taken over so many readings.
 SPEED_READINGS = 4
-# A run that long over those readings shows how fast the motor is.
-KNOWN_RUN_STEPS = 3 * JUMP_MARGIN_STEPS
+# A run watched for so long shows how fast the motor is.
+KNOWN_RUN_S = 0.4
 # The register after a power cut (inferred, docs/protocol.md).
 POWER_UP_REGISTER = 0
 
@@ -53,12 +53,11 @@ class Pace:
 
     def __init__(self) -> None:
         self.factor = 1.0
-        self.is_known = False
-        """Whether a motor was watched running long enough to say so."""
+        self.is_as_commanded = False
+        """Whether the motor was watched running long enough to say that it is no faster than commanded."""
 
     def learn(self, factor: float) -> None:
         self.factor = max(self.factor, factor)
-        self.is_known = True
 
 
 class Tracker:
@@ -83,6 +82,7 @@ class Tracker:
         self._furthest = start
         self._end_register = end_register
         self._direction = 1 if end_register >= start.register else -1
+        self._running_from: Reading | None = None
         self._recent = deque([start], maxlen=SPEED_READINGS)
         self._doubts: list[Reading] = []
         self._doubt: Surprise | None = None
@@ -133,7 +133,7 @@ class Tracker:
         # A small step ahead may have been a misreading, and a small step back is then the truth.
         if -ahead > self._reach_steps(UNSEEN_S):
             return Surprise.BACK
-        if ahead > self._reach_steps(reading.at_s - self._furthest.at_s):
+        if ahead > self._reach_steps(reading.at_s - self._furthest.earliest_s):
             return Surprise.AHEAD
         return None
 
@@ -159,6 +159,7 @@ class Tracker:
         return self.take(reading)
 
     def _believe(self, reading: Reading) -> None:
+        self._confirm_pace(reading)
         step = self._direction * (reading.register - self.last.register)
         if step:
             self.jumped = False
@@ -168,21 +169,26 @@ class Tracker:
         if self._direction * (reading.register - self._furthest.register) >= 0:
             self._furthest = reading
         self._recent.append(reading)
-        self._confirm_pace()
         self._doubts = []
         self._doubt = None
 
-    def _confirm_pace(self) -> None:
-        """A run over several readings, none of which surprised, goes no faster than is believed."""
-        run = [reading.register for reading in self._recent]
-        steps = [self._direction * (later - earlier) for earlier, later in zip(run, run[1:])]
-        if len(run) == SPEED_READINGS and min(steps) > 0 and sum(steps) > KNOWN_RUN_STEPS:
-            self._pace.is_known = True
+    def _confirm_pace(self, reading: Reading) -> None:
+        """A run that was watched for a while, advancing at every look, shows that the motor is no faster than
+        commanded. A scaled simulator is over too soon to show anything."""
+        advanced = self._direction * (reading.register - self.last.register) > 0
+        if reading.stands_still or not advanced or reading.at_s - self.last.at_s > UNSEEN_S:
+            self._running_from = None
+            return
+        first = self._running_from = self._running_from or reading
+        elapsed_s = reading.at_s - first.at_s
+        run_steps = abs(reading.register - first.register)
+        if elapsed_s >= KNOWN_RUN_S and run_steps <= self._speed_steps_s * SPEED_MARGIN * elapsed_s:
+            self._pace.is_as_commanded = True
 
     @property
     def jumped_at_a_known_pace(self) -> bool:
         """Whether the register came to where it is faster than this motor can run."""
-        return self.jumped and self._pace.is_known
+        return self.jumped and self._pace.is_as_commanded
 
 
 class StandstillWatch:

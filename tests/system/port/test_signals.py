@@ -1,0 +1,191 @@
+"""SIGTERM and SIGINT, at any moment: the motor is halted, the port closed, and the exit code is 0."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
+from typing import Any, Callable
+
+import pytest
+import serial
+
+Background = Callable[..., "Future[Any]"]
+
+# Slow enough to step in, with the virtual controller's time_scale.
+SLOW = {"speed_mm_sec": 0.05}
+# It promises 2 s. A machine that is busy may take longer, a daemon that waits for something takes much longer.
+GENEROUS_S = 5.0
+
+
+def assert_ends_well(daemon: Any, number: int) -> None:
+    began_s = time.monotonic()
+    daemon.end(number)
+    assert time.monotonic() - began_s < GENEROUS_S
+
+
+def assert_let_go(simulator: Any) -> None:
+    """The motor stands, and the port can be had by somebody else."""
+    assert simulator.truth()["moving"] is False
+    port = serial.Serial(simulator.link, 38400, timeout=0, exclusive=True)
+    port.close()
+
+
+def test_at_rest(make_daemon: Any, make_simulator: Any) -> None:
+    simulator = make_simulator()
+    daemon = make_daemon(serial_port=simulator.link).start()
+    assert_ends_well(daemon, signal.SIGINT)
+    daemon.start()
+    assert daemon.call("initialize") == 0
+    assert_ends_well(daemon, signal.SIGTERM)
+    assert_let_go(simulator)
+
+
+@pytest.fixture
+def moving(make_daemon: Any, make_simulator: Any, background: Background) -> tuple[Any, Any, Future[Any]]:
+    """A daemon in the overshoot leg of a long move, the controller that it drives, and the call that waits."""
+    simulator = make_simulator()
+    daemon = make_daemon(serial_port=simulator.link, **SLOW).start()
+    assert daemon.call("initialize") == 0
+    move = background(daemon.call, "set_focus", 5.0)
+    daemon.wait_for_leg("overshoot")
+    return daemon, simulator, move
+
+
+def test_in_a_move(moving: Any) -> None:
+    daemon, simulator, move = moving
+    assert_ends_well(daemon, signal.SIGTERM)
+    assert_let_go(simulator)
+    assert simulator.truth()["highest_mm"] < 5.0
+    assert move.result() == 1, "the interrupted call is still answered"
+
+
+def home_and_move(daemon: Any) -> None:
+    assert daemon.call("initialize") == 0
+    daemon.call("set_focus", 5.0)
+
+
+def test_signals_that_come_together(make_daemon: Any, background: Background) -> None:
+    """Whichever thread the system gives them to, and whatever the first has begun. Chance is given four tries."""
+    daemons = [make_daemon(**SLOW) for _ in range(4)]
+    for daemon in daemons:
+        daemon.launch()
+    for daemon in daemons:
+        background(home_and_move, daemon.wait_until_up())
+    for daemon in daemons:
+        daemon.wait_for_leg("overshoot")
+    for daemon in daemons:
+        daemon.send_signal(signal.SIGINT)
+        daemon.send_signal(signal.SIGTERM)
+    for daemon in daemons:
+        daemon.assert_ended_well()
+
+
+def test_while_homing(make_daemon: Any, make_simulator: Any, background: Background) -> None:
+    simulator = make_simulator(start_mm=9, time_scale=10)
+    daemon = make_daemon(serial_port=simulator.link).start()
+    homing = background(daemon.call, "initialize")
+    daemon.wait_for_homing()
+    assert_ends_well(daemon, signal.SIGTERM)
+    assert_let_go(simulator)
+    assert simulator.truth()["carriage_mm"] > 1
+    assert homing.result() == 1
+
+
+def test_while_connecting_to_a_port_that_says_nothing(make_daemon: Any, background: Background) -> None:
+    daemon = make_daemon(serial_port={"reply_loss": 1}).start()
+    connecting = background(daemon.call, "initialize")
+    daemon.wait_for(lambda report: report["state"] == "connecting", "connecting")
+    assert_ends_well(daemon, signal.SIGTERM)
+    assert connecting.result() == 1
+
+
+def test_in_a_move_whose_controller_has_fallen_silent(moving: Any) -> None:
+    daemon, simulator, move = moving
+    simulator.tell("rate reply_loss 1")
+    assert_ends_well(daemon, signal.SIGTERM)
+    assert_let_go(simulator)
+    assert move.result() == 1
+
+
+def test_while_a_stop_waits_for_a_motor_that_does_not_stand(moving: Any, background: Background) -> None:
+    daemon, simulator, move = moving
+    simulator.tell("fault command_lost to=P021 count=0")
+    stop = background(daemon.call, "stop")
+    daemon.wait_for(lambda report: report["state"] == "stopping", "stopping")
+    simulator.tell("clear")
+    assert_ends_well(daemon, signal.SIGTERM)
+    assert_let_go(simulator)
+    assert {move.result(), stop.result()} <= {0, 1}
+
+
+def test_a_motor_that_cannot_be_halted_is_told_of_on_leaving(moving: Any) -> None:
+    daemon, simulator, move = moving
+    simulator.tell("fault command_lost to=P021 count=0")
+    began_s = time.monotonic()
+    daemon.send_signal(signal.SIGTERM)
+    daemon.wait()
+    assert time.monotonic() - began_s < GENEROUS_S
+    daemon.assert_gone()
+    assert "may be running" in daemon.log
+    assert move.exception() is not None or move.result() == 1
+
+
+@contextmanager
+def black_hole() -> Iterator[int]:
+    """A TCP port to which no connection is ever completed."""
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            for filler in fillers:
+                filler.close()
+
+
+def test_while_connecting_to_a_machine_that_is_away(make_daemon: Any, background: Background) -> None:
+    with black_hole() as port:
+        daemon = make_daemon(serial_port=f"socket://127.0.0.1:{port}").start()
+        connecting = background(daemon.call, "initialize")
+        daemon.wait_for(lambda report: report["state"] == "connecting", "connecting")
+        assert_ends_well(daemon, signal.SIGTERM)
+        assert connecting.exception() is not None or connecting.result() == 1
+
+
+def test_nobody_reads_what_it_logs(make_daemon: Any, background: Background) -> None:
+    """As when somebody presses Ctrl-S in its terminal: the focuser still obeys, and the daemon still ends."""
+    daemon = make_daemon(**SLOW)
+    master, slave = pty.openpty()
+    try:
+        daemon.launch("--verbose", log=slave)
+        wait_for_text(master, b"serving")
+        # From here on nobody reads the terminal, which holds some 4000 bytes.
+        assert daemon.call("initialize", timeout=5) == 0
+        move = background(daemon.call, "set_focus", 5.0, timeout=5)
+        daemon.wait_for_leg("overshoot")
+        assert daemon.call("stop", timeout=5) == 0
+        assert move.result() == 1
+        assert_ends_well(daemon, signal.SIGTERM)
+    finally:
+        # Whoever waits for the terminal is told that it is gone.
+        os.close(slave)
+        os.close(master)
+
+
+def wait_for_text(terminal: int, text: bytes) -> None:
+    seen = b""
+    while text not in seen:
+        ready, _, _ = select.select([terminal], [], [], 20)
+        assert ready, f"{text!r} never came after {seen!r}"
+        seen += os.read(terminal, 4096)

@@ -1,0 +1,99 @@
+"""`./focusd` and `./focus` straight from a clone: from anywhere, through links, with blanks in the path."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+CLONE = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+PARTS = ("focusd", "focus", "packaging/run-from-clone", "test.json")
+
+
+def copy_of_the_clone(folder: Path) -> Path:
+    """The launchers in another place, with the sources but without .venv."""
+    clone = folder / "a clone 'of' mine"
+    for part in PARTS:
+        (clone / part).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(CLONE / part, clone / part)
+    (clone / "src").symlink_to(CLONE / "src")
+    (clone / "common").symlink_to(CLONE / "common")
+    return clone
+
+
+def run(
+    command: Path | str, *words: str, cwd: Path, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(command), *words],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("has_venv", [True, False])
+def test_from_a_path_with_blanks_through_a_link(
+    make_daemon: Any, tmp_path: Path, background: Callable[..., Any], has_venv: bool
+) -> None:
+    clone = copy_of_the_clone(tmp_path)
+    if has_venv:
+        (clone / ".venv").symlink_to(BIN.parent)
+    link = tmp_path / "bin"
+    link.mkdir()
+    for name in ("focusd", "focus"):
+        (link / name).symlink_to(clone / name)
+    daemon = make_daemon()
+    # A python3 that has what is needed comes first, as on a machine with the distribution's packages.
+    daemon.environment["PATH"] = f"{BIN}{os.pathsep}{daemon.environment['PATH']}"
+    daemon.start(command=link / "focusd")
+    elsewhere = tmp_path / "else where"
+    elsewhere.mkdir()
+    for command, cwd in ((link / "focus", elsewhere), ("./focus", clone)):
+        status = run(command, "status", cwd=cwd, environment=daemon.environment)
+        assert (status.returncode, status.stdout, status.stderr) == (0, "Focuser is OFFLINE\n", "")
+    daemon.end()
+
+
+def test_as_the_observatory_documents_it(make_daemon: Any) -> None:
+    """A relative configuration, from the clone's own directory."""
+    daemon = make_daemon()
+    relative = os.path.relpath(daemon.config_path, CLONE)
+    port = run("./focusd", "--print-port", relative, cwd=CLONE, environment=daemon.environment)
+    assert (port.returncode, port.stdout) == (0, f"{daemon.address.port}\n")
+    environment = {**daemon.environment, "FOCUSD_CONFIG_PATH": relative}
+    status = run("./focus", "status", cwd=CLONE, environment=environment)
+    assert status.returncode == 155
+    assert f"127.0.0.1:{daemon.address.port}" in status.stderr
+
+
+def test_the_examples_of_the_clone_are_valid(environment: dict[str, str]) -> None:
+    for example in ("test.json", "ngts_m06.json"):
+        check = run("./focusd", "--check", example, cwd=CLONE, environment=environment)
+        assert (check.returncode, check.stderr) == (0, "")
+
+
+def test_without_anything_it_says_what_to_do(tmp_path: Path) -> None:
+    clone = copy_of_the_clone(tmp_path)
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for tool in ("readlink", "dirname", "sh"):
+        (bare / tool).symlink_to(str(shutil.which(tool)))
+    python = bare / "python3"
+    python.write_text(f'#!/bin/sh\nexec {os.path.realpath(sys.executable)} -S -E "$@"\n')
+    python.chmod(0o755)
+    for name in ("focusd", "focus"):
+        said = run(clone / name, "--help", cwd=tmp_path, environment={"PATH": str(bare)})
+        assert said.returncode == 255
+        assert said.stderr.startswith(f"{name}: ")
+        assert f"make -C '{clone}' venv" in said.stderr or "venv" in said.stderr
+        assert "Traceback" not in said.stderr

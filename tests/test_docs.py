@@ -1,0 +1,316 @@
+"""The pages say what the code does: links, messages, tables and numbers that could drift apart are compared."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import importlib
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rockit.focuser.ok3z import cli, daemon, wire
+from rockit.focuser.ok3z.constants import CommandStatus
+from rockit.focuser.ok3z.mechanics import Leg
+from rockit.focuser.ok3z.pyro_service import PyroFocuser, report
+from rockit.focuser.ok3z.snapshot import Snapshot, State
+from rockit.focuser.ok3z.version import VERSION
+
+PROJECT = Path(__file__).parents[1]
+PACKAGE = PROJECT / "src/rockit/focuser/ok3z"
+BIN = Path(sys.executable).parent
+PAGES = sorted(
+    path for where in ("*.md", "docs/**/*.md", "common/*.md", "tests/*/*.md") for path in PROJECT.glob(where)
+)
+SOURCES = sorted([*PROJECT.glob("src/**/*.py"), *PROJECT.glob("common/src/**/*.py")])
+SCRIPTS = [PROJECT / "Makefile", PROJECT / "packaging/run-from-clone"]
+# What a page may name outside the clone.
+SYSTEM_FOLDERS = {"/dev/", "/etc/", "/tmp/"}
+
+Row = dict[str, str]
+
+
+def page(name: str) -> str:
+    return (PROJECT / name).read_text(encoding="utf-8")
+
+
+def prose(text: str) -> str:
+    """A page without its fenced blocks."""
+    return re.sub(r"^( *)```.*?^\1```", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of one language; most have none."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    return [content for name, content in fenced if name == language]
+
+
+def rows(name: str, *header: str) -> list[Row]:
+    """The rows of the tables of a page whose first columns have these titles."""
+    found: list[Row] = []
+    titles: list[str] = []
+    for line in page(name).splitlines():
+        if not line.startswith("|"):
+            titles = []
+            continue
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not titles:
+            titles = cells
+        elif set(line) - set("|- :") and titles[: len(header)] == list(header):
+            found.append(dict(zip(titles, cells)))
+    assert found, f"{name} has no table with the columns {header}"
+    return found
+
+
+def code(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+# Links and paths
+
+
+def anchors(path: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.*)$", prose(path.read_text(encoding="utf-8")), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", prose(path.read_text(encoding="utf-8"))):
+        if re.match(r"https?://", target):
+            continue
+        file, _, anchor = target.partition("#")
+        destination = (path.parent / file).resolve() if file else path
+        assert destination.exists(), target
+        if anchor:
+            assert anchor in anchors(destination), target
+
+
+def test_pages_that_are_cited_exist() -> None:
+    tests = [*PROJECT.glob("tests/**/*.py"), *PROJECT.glob("common/tests/*.py")]
+    tools = [
+        path for folder in ("packaging", "bench") for path in (PROJECT / folder).glob("*") if path.is_file()
+    ]
+    named = {
+        (name, path.name)
+        for path in (*PAGES, *SOURCES, *tests, *tools)
+        for name in re.findall(r"\bdocs/[\w/-]+\.(?:md|svg)\b", path.read_text(encoding="utf-8"))
+    }
+    assert [(name, source) for name, source in sorted(named) if not (PROJECT / name).exists()] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_no_page_names_a_folder_of_one_machine(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert set(re.findall(r"(?:^|[\s`\"'(=])(/[a-z][\w.-]*/)", text, flags=re.MULTILINE)) <= SYSTEM_FOLDERS
+
+
+# Messages
+
+
+def string_constants(tree: ast.AST) -> Iterator[str]:
+    """Every text in a module but its docstrings; `…` stands where a value is put in."""
+    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            yield node.value
+
+
+@cache
+def messages() -> str:
+    texts = [re.sub(r"\$\{?\w+\}?|%s", "…", path.read_text(encoding="utf-8")) for path in SCRIPTS]
+    for path in [*SOURCES, PROJECT / "packaging/demo"]:
+        texts += string_constants(ast.parse(path.read_text(encoding="utf-8")))
+    return "\n".join(texts)
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/troubleshooting.md"])
+def test_every_quoted_message_is_in_the_code(name: str) -> None:
+    quoted = [text for row in rows(name, "Message") for text in code(row["Message"])]
+    assert len(quoted) > 20
+    # Where a message goes on, the page may leave it.
+    assert [text for text in quoted if text.rstrip(" …") not in messages()] == []
+
+
+def test_every_refusal_is_explained_in_the_readme() -> None:
+    quoted = " ".join(row["Message"] for row in rows("README.md", "Message"))
+    assert [text for text in CommandStatus._messages.values() if f"`{text}`" not in quoted] == []
+
+
+# Tables
+
+
+def published_numbers() -> dict[int, str]:
+    return {
+        value: name
+        for name, value in vars(CommandStatus).items()
+        if name[0] != "_" and isinstance(value, int)
+    }
+
+
+def test_command_statuses() -> None:
+    described = {
+        int(row["Number"]): (code(row["`CommandStatus`"])[0], row["Text"])
+        for row in rows("docs/pyro.md", "Number")
+    }
+    assert described == {
+        number: (name, CommandStatus.message(number)) for number, name in published_numbers().items()
+    }
+
+
+@pytest.mark.parametrize(("name", "title"), [("README.md", "Exit code"), ("docs/commands.md", "Code")])
+def test_exit_codes(name: str, title: str) -> None:
+    described = [int(row[title]) for row in rows(name, title)]
+    assert described == sorted({number % cli.EXIT_CODES for number in published_numbers()} | {255})
+
+
+def test_methods() -> None:
+    described = [re.match(r"`(\w+)\(", row["Call"]) for row in rows("docs/pyro.md", "Call", "What it does")]
+    exposed = [name for name in vars(PyroFocuser) if not name.startswith("_")]
+    assert [match and match[1] for match in described] == exposed
+
+
+def reports() -> Iterator[tuple[Snapshot, dict[str, Any]]]:
+    now = datetime(2026, 11, 22, tzinfo=timezone.utc)
+    for state in State:
+        for steps in (None, 10):
+            snapshot = Snapshot(state, "why", steps, steps, Leg(9), 0.5, 3.0, 1.0, 7, 2.0)
+            yield snapshot, report(snapshot, 0.1, now)
+    yield Snapshot(), report(Snapshot(), None, now)
+
+
+def test_keys_of_the_status() -> None:
+    described = {code(row["Key"])[0]: row["When"] for row in rows("docs/pyro.md", "Key", "When")}
+    assert set(described) == {key for _, answer in reports() for key in answer}
+    for key, when in described.items():
+        present = [(answer["status"], answer["moving"]) for _, answer in reports() if key in answer]
+        assert (when == "always") == (len(present) == len(list(reports())))
+        assert ("`status` is not 0" in when) == all(status for status, _ in present)
+        assert (key in ("speed_mm_sec", "time_left_s", "leg", "homing_travelled_mm")) == all(
+            moving for _, moving in present
+        )
+
+
+def test_states_and_their_status() -> None:
+    described = {
+        code(row["`state`"])[0]: int(row["`status`"].split()[0]) for row in rows("docs/pyro.md", "`state`")
+    }
+    known = {snapshot.state: answer["status"] for snapshot, answer in reports() if snapshot.current_steps}
+    assert described == {state.value: status for state, status in known.items()}
+
+
+def test_configuration_keys() -> None:
+    schema = json.loads((PACKAGE / "config_schema.json").read_text())
+    example = json.loads(page("ngts_m06.json"))
+    described = {code(row["Key"])[0]: code(row["NGTS M06"]) for row in rows("README.md", "Key", "NGTS M06")}
+    assert list(described) == list(schema["properties"])
+    assert {key: json.loads(value[0]) for key, value in described.items() if value} == example
+    optional = set(schema["properties"]) - set(schema["required"])
+    assert optional == {"travel_mm"}
+    assert json.loads(blocks(page("docs/configuration.md"), "json")[0]) == example
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/commands.md"])
+def test_commands(name: str) -> None:
+    described = [code(row["Command"])[0].split()[1] for row in rows(name, "Command")]
+    command = [str(BIN / "focus"), "--help"]
+    helped = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    assert sorted(described) == sorted(re.findall(r"^    (\w+) ", helped, flags=re.MULTILINE))
+
+
+def test_options_of_focusd() -> None:
+    described = set(
+        re.findall(r"--[a-z-]+", next(text for text in blocks(page("README.md"), "") if "--check" in text))
+    )
+    assert described == {
+        word for word in daemon._parser()._option_string_actions if word.startswith("--")
+    } - {"--help"}
+
+
+def test_make_targets() -> None:
+    targets = set(re.findall(r"^([a-z]+):", page("Makefile"), flags=re.MULTILINE))
+    assert (
+        set(re.findall(r"\bmake ([a-z]+)$", "\n".join(blocks(page("README.md"), "")), flags=re.MULTILINE))
+        <= targets
+    )
+
+
+def test_constants_that_pages_quote() -> None:
+    quoted = [
+        (path.name, module, name, value)
+        for path in PAGES
+        for module, name, value in re.findall(
+            r"`(\w+)\.([A-Z_]+)`(?: \(| \| )(\d[\d.]*)", path.read_text(encoding="utf-8")
+        )
+    ]
+    assert len(quoted) > 20
+    for source, module, name, value in quoted:
+        known = getattr(importlib.import_module(f"rockit.focuser.ok3z.{module}"), name)
+        assert float(value) == known, f"{source} says that {module}.{name} is {value}"
+
+
+def test_frames() -> None:
+    described = {code(row["Send"])[0]: row for row in rows("docs/protocol.md", "Send")}
+    numbered = [f(1) for f in (wire.go_to, wire.maximum_speed, wire.acceleration, wire.deceleration)]
+    commands = [*numbered, wire.run_to_limit_switch(1), wire.HALT, wire.RELEASE, wire.MICROSTEP_MODE]
+    sent = {f"{one.code} {re.sub('1$', 'n', one.argument)}".strip() for one in commands}
+    assert set(described) == sent | {query.code for query in wire.QUERIES}
+    for query in wire.QUERIES:
+        assert described[query.code]["Kind"] == "query"
+        assert code(described[query.code]["Answer"])[0] == query.reply_code
+    for written in sent:
+        assert described[written]["Kind"].startswith("command")
+        assert described[written]["Answer"] == ""
+
+
+# Architecture and decisions
+
+
+def test_every_module_has_a_place_on_the_map() -> None:
+    text = page("docs/architecture.md")
+    modules = [
+        str(path.relative_to(PACKAGE)) for path in (*PACKAGE.glob("*.py"), *PACKAGE.glob("command/*.py"))
+    ]
+    assert [name for name in modules if "__init__" not in name and f"`{name}`" not in text] == []
+
+
+def test_the_layers_are_those_of_the_contract() -> None:
+    contract = configparser.ConfigParser()
+    contract.read(PROJECT / ".importlinter")
+    layers = [
+        {room.strip() for room in line.split("|")}
+        for line in contract["importlinter:contract:layers"]["layers"].strip().splitlines()
+    ]
+    (drawn,) = blocks(page("docs/architecture.md"), "")
+    rooms = {room for layer in layers for room in layer}
+    assert [
+        set(re.findall(r"[a-z_]+", line.split("  " * 6)[0])) & rooms for line in drawn.splitlines()
+    ] == layers
+
+
+def test_decisions_are_numbered_and_have_one_form() -> None:
+    paths = sorted(PROJECT.glob("docs/decisions/*.md"))
+    for number, path in enumerate(paths, start=1):
+        assert path.name.startswith(f"{number:04d}-")
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith(f"# {number}. ")
+        assert re.findall(r"^## (.*)$", text, flags=re.MULTILINE) == [
+            "Context",
+            "Decision",
+            "Considered",
+            "Consequences",
+        ]
+
+
+def test_the_version_is_the_newest_of_the_changelog() -> None:
+    assert re.findall(r"^## \[([\d.]+)\]", page("CHANGELOG.md"), flags=re.MULTILINE)[0] == VERSION
