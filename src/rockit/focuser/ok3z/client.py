@@ -90,7 +90,7 @@ class FocuserClient:
             answer = _invoke(self._daemon, proxy, method, *arguments, timeout_s=timeout_s)
         if isinstance(answer, bool) or not isinstance(answer, int):
             raise DaemonFaultError(f"The daemon answered {method} with {answer!r}, not with a number.")
-        return answer
+        return int(answer)
 
 
 class StatusFeed:
