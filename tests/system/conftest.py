@@ -44,7 +44,7 @@ CONFIG: dict[str, Any] = {
     "steps_per_mm": 5088,
     "anti_backlash_mm": 0.2,
     "focus_range_mm": 6.0,
-    "speed_mm_sec": 0.5,
+    "speed_mm_sec": 0.2,
     "acceleration_mm_sec_sec": 5,
 }
 FAST_SIM = {"start_mm": 0.3, "time_scale": 40}

@@ -13,7 +13,7 @@ import pytest
 
 CLONE = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-PARTS = ("focusd", "focus", "packaging/run-from-clone", "test.json")
+PARTS = ("focusd", "focus", "packaging/run-from-clone", "test.json", "ngts_m06.json")
 
 
 def copy_of_the_clone(folder: Path) -> Path:
@@ -64,21 +64,29 @@ def test_from_a_path_with_blanks_through_a_link(
     daemon.end()
 
 
-def test_as_the_observatory_documents_it(make_daemon: Any) -> None:
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone with its .venv, which is that of the tests whatever they call it."""
+    clone = copy_of_the_clone(tmp_path)
+    (clone / ".venv").symlink_to(BIN.parent)
+    return clone
+
+
+def test_as_the_observatory_documents_it(make_daemon: Any, clone: Path) -> None:
     """A relative configuration, from the clone's own directory."""
     daemon = make_daemon()
-    relative = os.path.relpath(daemon.config_path, CLONE)
-    port = run("./focusd", "--print-port", relative, cwd=CLONE, environment=daemon.environment)
+    relative = os.path.relpath(daemon.config_path, clone)
+    port = run("./focusd", "--print-port", relative, cwd=clone, environment=daemon.environment)
     assert (port.returncode, port.stdout) == (0, f"{daemon.address.port}\n")
     environment = {**daemon.environment, "FOCUSD_CONFIG_PATH": relative}
-    status = run("./focus", "status", cwd=CLONE, environment=environment)
+    status = run("./focus", "status", cwd=clone, environment=environment)
     assert status.returncode == 155
     assert f"127.0.0.1:{daemon.address.port}" in status.stderr
 
 
-def test_the_examples_of_the_clone_are_valid(environment: dict[str, str]) -> None:
+def test_the_examples_of_the_clone_are_valid(environment: dict[str, str], clone: Path) -> None:
     for example in ("test.json", "ngts_m06.json"):
-        check = run("./focusd", "--check", example, cwd=CLONE, environment=environment)
+        check = run("./focusd", "--check", example, cwd=clone, environment=environment)
         assert (check.returncode, check.stderr) == (0, "")
 
 
