@@ -87,6 +87,17 @@ def test_signals_that_come_together(make_daemon: Any, background: Background) ->
         daemon.assert_ended_well()
 
 
+def test_a_daemon_that_was_suspended_goes_on(make_daemon: Any) -> None:
+    """Ctrl-Z and `fg`, or a debugger: for longer than anything that the daemon does in between takes."""
+    daemon = make_daemon().start()
+    assert daemon.call("initialize") == 0
+    daemon.send_signal(signal.SIGSTOP)
+    time.sleep(1.2)
+    daemon.send_signal(signal.SIGCONT)
+    assert daemon.call("set_focus", 0.2) == 0
+    assert_ends_well(daemon, signal.SIGTERM)
+
+
 def test_while_homing(make_daemon: Any, make_simulator: Any, background: Background) -> None:
     simulator = make_simulator(start_mm=9, time_scale=10)
     daemon = make_daemon(serial_port=simulator.link).start()

@@ -117,8 +117,10 @@ def serve(config: Config) -> int:
     serving.start()
     _log.info("serving %s on %s:%d", config.daemon.name, config.daemon.host, config.daemon.port)
 
-    served = _wait_for_the_end(serving)
-    halted = focuser.close()
+    try:
+        served = _wait_for_the_end(serving)
+    finally:
+        halted = focuser.close()
     if not halted:
         _log.error("the focuser's thread did not end: the motor may be running. Look at the focuser.")
     serving.join(LAST_ANSWERS_S)
@@ -131,7 +133,8 @@ def _wait_for_the_end(serving: threading.Thread) -> bool:
     """Wait for a signal. False: Pyro's thread ended instead, and nobody can call any more."""
     while serving.is_alive():
         signalled = signal.sigtimedwait(ENDING_SIGNALS, LOOK_AT_PYRO_S)
-        if signalled:
+        # After a stop and a continue of the process Python gives an answer that is no signal.
+        if signalled and signalled.si_signo in ENDING_SIGNALS:
             _log.info("ending on %s", signal.Signals(signalled.si_signo).name)
             return True
     _log.error("Pyro's thread has ended: nobody can call any more. Restart the daemon.")
