@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any, Callable
 
@@ -106,3 +107,26 @@ def make_bench(clock: VirtualClock) -> Iterator[Callable[..., Bench]]:
 def bench(make_bench: Callable[..., Bench]) -> Bench:
     """The bench as it is made without options."""
     return make_bench()
+
+
+@pytest.fixture
+def ends_of_a_read() -> Callable[[Any, Callable[[], None]], list[serial.SerialException]]:
+    """With what a read without a timeout ends, that waits while something is done to its port."""
+
+    def ends(port: Any, do: Callable[[], None]) -> list[serial.SerialException]:
+        port.timeout = None
+        ended: list[serial.SerialException] = []
+
+        def read() -> None:
+            try:
+                port.read(1)
+            except serial.SerialException as error:
+                ended.append(error)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        do()
+        reader.join(10)
+        return ended
+
+    return ends

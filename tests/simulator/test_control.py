@@ -68,6 +68,18 @@ def test_word_does_what_it_says(path: str, line: str, key: str, value: Any) -> N
     assert tell(path, "state")[key] == value
 
 
+def test_extremes_of_motor_and_carriage_are_told_and_forgotten(path: str) -> None:
+    tell(path, "hand 2")
+    tell(path, "hand -1")
+    seen = tell(path, "state")
+    tell(path, "forget-extremes")
+    afterwards = tell(path, "state")
+
+    assert (seen["highest_mm"], seen["highest_motor_mm"]) == (5.0, pytest.approx(5.2, abs=1e-3))
+    assert (afterwards["lowest_mm"], afterwards["highest_mm"]) == (4.0, 4.0)
+    assert afterwards["lowest_motor_mm"] == afterwards["highest_motor_mm"] == pytest.approx(4.2, abs=1e-3)
+
+
 def test_stand_short_is_taken(path: str, model: VirtualOK3Z, clock: VirtualClock) -> None:
     assert tell(path, "stand-short 7 count=2") == {"ok": True}
     model.write(b"#P092 F -30000$\n")

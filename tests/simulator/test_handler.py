@@ -292,22 +292,10 @@ def test_url_can_ask_for_a_control_socket(tmp_path: Path) -> None:
         assert json.dumps(tell(str(path), "state"))
 
 
-def test_closing_from_another_thread_ends_a_read() -> None:
-    port = open_url("sim://", timeout=None)
-    ended: list[BaseException] = []
+def test_closing_from_another_thread_ends_a_read(ends_of_a_read: Any) -> None:
+    port = open_url("sim://")
 
-    def read() -> None:
-        try:
-            port.read(1)
-        except serial.SerialException as error:
-            ended.append(error)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    port.close()
-    reader.join(10)
-
-    assert len(ended) == 1
+    assert len(ends_of_a_read(port, port.close)) == 1
 
 
 def test_clocks_do_what_their_names_say() -> None:

@@ -343,6 +343,8 @@ def test_extremes_know_what_happened_between_two_looks(bench: Any) -> None:
     assert bench.model.carriage_mm == pytest.approx(0.5)
     assert 2.2 < bench.model.highest_mm < 2.4
     assert bench.model.lowest_mm == 0
+    assert bench.model.highest_motor_mm == pytest.approx(bench.model.highest_mm + 0.2, abs=1e-3)
+    assert bench.model.lowest_motor_mm == 0
 
 
 def test_time_scale_makes_the_device_faster(make_bench: Make) -> None:

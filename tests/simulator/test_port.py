@@ -271,22 +271,8 @@ def test_hang_up_fails_in_the_same_way_as_a_terminal_does(use: Callable[[Any], A
     assert _failure(OnSimulator(), use) is _failure(OnTerminal(), use)
 
 
-def test_hang_up_ends_a_read_that_waits(line: Any, port: Any) -> None:
-    port.timeout = None
-    ended: list[BaseException] = []
-
-    def read() -> None:
-        try:
-            port.read(1)
-        except serial.SerialException as error:
-            ended.append(error)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    line.hang_up()
-    reader.join(10)
-
-    assert len(ended) == 1
+def test_hang_up_ends_a_read_that_waits(line: Any, port: Any, ends_of_a_read: Any) -> None:
+    assert len(ends_of_a_read(port, line.hang_up)) == 1
 
 
 def test_port_that_hung_up_cannot_be_opened(line: Any) -> None:

@@ -186,6 +186,11 @@ COMMANDS: dict[str, Command] = {
         "somebody moves the focuser by MM (outward positive), with or without the register; drive=1: by motor",
         _hand,
     ),
+    "forget-extremes": Command(
+        "forget-extremes",
+        "count anew how far carriage and motor have been, and the hard stops they hit",
+        _simple("forget-extremes", VirtualOK3Z.forget_extremes),
+    ),
     "power-cut": Command(
         "power-cut [SECONDS]", "the controller loses power, and gets it back after SECONDS (0)", _power_cut
     ),

@@ -182,6 +182,16 @@ class VirtualOK3Z:
         return self._look().mechanism.extremes.highest / STEPS_PER_MM
 
     @property
+    def lowest_motor_mm(self) -> float:
+        """The furthest inward that the motor has been."""
+        return self._look().mechanism.extremes.lowest_motor / STEPS_PER_MM
+
+    @property
+    def highest_motor_mm(self) -> float:
+        """The furthest outward that the motor has been."""
+        return self._look().mechanism.extremes.highest_motor / STEPS_PER_MM
+
+    @property
     def hard_stop_hits(self) -> int:
         """How often the motor ran against an end of the travel."""
         return self._look().mechanism.extremes.hard_stop_hits
@@ -227,6 +237,8 @@ class VirtualOK3Z:
                 "speed_mm_per_s": round(mechanism.speed / STEPS_PER_MM, 6),
                 "lowest_mm": round(mechanism.extremes.lowest / STEPS_PER_MM, 6),
                 "highest_mm": round(mechanism.extremes.highest / STEPS_PER_MM, 6),
+                "lowest_motor_mm": round(mechanism.extremes.lowest_motor / STEPS_PER_MM, 6),
+                "highest_motor_mm": round(mechanism.extremes.highest_motor / STEPS_PER_MM, 6),
                 "hard_stop_hits": mechanism.extremes.hard_stop_hits,
                 "limit_speed_mm_per_s": round(firmware.limits.speed / STEPS_PER_MM, 6),
                 "microstep_mode": firmware.microstep_mode,

@@ -37,10 +37,12 @@ SWITCH_STATES = ("works", "dead", "stuck")
 
 @dataclass
 class Extremes:
-    """How far the carriage has been, and how often something hit a hard stop."""
+    """How far carriage and motor have been, and how often something hit a hard stop."""
 
     lowest: float
     highest: float
+    lowest_motor: float
+    highest_motor: float
     inner_stop_hits: int = 0
     outer_stop_hits: int = 0
 
@@ -48,9 +50,15 @@ class Extremes:
     def hard_stop_hits(self) -> int:
         return self.inner_stop_hits + self.outer_stop_hits
 
-    def include(self, carriage: float) -> None:
+    @classmethod
+    def at(cls, carriage: float, motor: float) -> Extremes:
+        return cls(carriage, carriage, motor, motor)
+
+    def include(self, carriage: float, motor: float) -> None:
         self.lowest = min(self.lowest, carriage)
         self.highest = max(self.highest, carriage)
+        self.lowest_motor = min(self.lowest_motor, motor)
+        self.highest_motor = max(self.highest_motor, motor)
 
 
 class Mechanism:
@@ -66,7 +74,7 @@ class Mechanism:
         self.motor = self.carriage + self.backlash
         self.motor_fault = "works"
         self.switch = "works"
-        self.extremes = Extremes(self.carriage, self.carriage)
+        self.extremes = Extremes.at(self.carriage, self.motor)
         self._time_s = 0.0
         self._phases: Ramp = ()
         self._phase_start_s = 0.0
@@ -131,7 +139,7 @@ class Mechanism:
         moved = float(math.floor(pushed - self.motor + 0.5))
         self.carriage = min(max(self.carriage + moved, lowest), self.travel)
         self.motor += moved
-        self.extremes.include(self.carriage)
+        self.extremes.include(self.carriage, self.motor)
         if register_follows:
             self.register_position -= moved
 
@@ -140,8 +148,8 @@ class Mechanism:
         self._turn_motor(self.motor + steps)
 
     def forget_extremes(self) -> None:
-        """Count how far the carriage has been anew."""
-        self.extremes = Extremes(self.carriage, self.carriage)
+        """Count how far carriage and motor have been anew."""
+        self.extremes = Extremes.at(self.carriage, self.motor)
 
     # Time.
 
@@ -214,7 +222,7 @@ class Mechanism:
             self.extremes.inner_stop_hits += 1
         self.motor = min(max(motor, lowest), highest)
         self.carriage = min(max(self.carriage, self.motor - self.backlash), self.motor)
-        self.extremes.include(self.carriage)
+        self.extremes.include(self.carriage, self.motor)
 
     def _settle(self) -> None:
         """At rest the register stands on a whole step, and the motor with it; float dust must not gather."""

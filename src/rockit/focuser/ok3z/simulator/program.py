@@ -22,7 +22,7 @@ _READ_BYTES = 4096
 
 def main(arguments: list[str] | None = None) -> int:
     """The command. Ends with 0, with 1 where something failed, with 2 for wrong usage."""
-    parser = _parser()
+    parser = new_parser()
     given = parser.parse_args(arguments)
     try:
         if given.tell:
@@ -36,9 +36,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def new_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ok3z-simulator",
+        usage=(
+            "ok3z-simulator --link PATH [--control PATH] [option ...]\n"
+            "       ok3z-simulator --tell PATH TEXT\n"
+            "       ok3z-simulator --help"
+        ),
         description="A virtual ASA OK3Z focuser controller on a pseudo-terminal.",
         epilog="SIGTERM or Ctrl-C ends it. All about faults: ok3z-simulator --tell PATH help",
     )
@@ -52,10 +57,22 @@ def _parser() -> argparse.ArgumentParser:
         options.add_argument(
             f"--{one.name.replace('_', '-')}",
             dest=one.name,
-            metavar="X",
-            help=f"{one.metadata['text']} [{one.default}]".replace("%", "%%"),
+            metavar=_metavar(one.default, one.metadata["choices"]),
+            help=f"{one.metadata['text']} [{_as_written(one.default)}]".replace("%", "%%"),
         )
     return parser
+
+
+def _metavar(default: object, choices: tuple[str, ...] | None) -> str:
+    if choices:
+        return "|".join(choices)
+    if isinstance(default, bool):
+        return "0|1"
+    return "TEXT" if isinstance(default, str) else "X"
+
+
+def _as_written(default: object) -> object:
+    return int(default) if isinstance(default, bool) else default
 
 
 def _tell(path: str, text: str) -> int:
