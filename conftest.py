@@ -1,4 +1,4 @@
-"""What holds for every test: it leaves no thread running and no file open."""
+"""What holds for every test: it is not timed, leaves no thread and no open file, and keeps off the real state."""
 
 from __future__ import annotations
 
@@ -10,9 +10,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine makes any example slow: that says nothing about the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 # How long what a test ended may take to be gone. It only delays a test that fails.
 PATIENCE_S = 5.0
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A daemon started by a test must not write where the developer's own keeps what it knows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STATE_DIRECTORY", str(tmp_path_factory.mktemp("state")))
+        yield
 
 
 @pytest.fixture(autouse=True)
