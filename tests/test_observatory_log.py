@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 from rockit.common import log as site_log
 
 from rockit.focuser.ok3z import observatory_log
+from rockit.focuser.ok3z.event_log import EventLog
 from rockit.focuser.ok3z.observatory_log import MAX_WAITING_MESSAGES, ObservatoryLog
 
 BOUND_S = 10.0
@@ -103,15 +104,102 @@ def test_messages_keep_their_order(log: ObservatoryLog, site: SiteLog) -> None:
     assert site.messages == messages
 
 
-def test_a_message_is_also_on_the_daemon_s_own_log(
+def own_lines(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    """What the daemon's own log says, at the level that it has without --verbose."""
+    return [
+        (record.levelno, record.getMessage()) for record in caplog.records if record.levelno >= logging.INFO
+    ]
+
+
+def test_what_the_site_s_log_takes_and_prints_is_not_repeated(
+    log: ObservatoryLog, site: SiteLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    log.start()
+    for level in (logging.INFO, logging.WARNING, logging.ERROR):
+        log.announce(level, "100 % of it")
+    closed(log, site)
+    log.log_overdue()
+    assert own_lines(caplog) == []
+    # --verbose shows where among the frames it came.
+    assert len([record for record in caplog.records if "100 % of it" in record.getMessage()]) == 3
+
+
+def test_what_the_site_s_log_does_not_take_in_time_is_on_the_daemon_s_own_once(
+    log: ObservatoryLog, site: SiteLog, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    site.gate.clear()
+    log.start()
+    log.announce(logging.INFO, "the one that hangs")
+    site.wait_for(1)
+    log.announce(logging.ERROR, "the one behind")
+    log.log_overdue()
+    assert own_lines(caplog) == []
+
+    monkeypatch.setattr(observatory_log, "TAKEN_WITHIN_S", 0.0)
+    log.log_overdue()
+    log.log_overdue()
+    log.close()
+    assert own_lines(caplog) == [(logging.INFO, "the one that hangs"), (logging.ERROR, "the one behind")]
+
+
+def test_what_is_left_at_the_end_is_on_the_daemon_s_own_log(
     log: ObservatoryLog, site: SiteLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    log.announce(logging.WARNING, "100 % of it")
-    (record,) = caplog.records
-    assert (record.levelno, record.getMessage()) == (logging.WARNING, "100 % of it")
+    site.gate.clear()
     log.start()
+    log.announce(logging.INFO, "the one that hangs")
     site.wait_for(1)
+    log.announce(logging.ERROR, "the one behind")
+    log.close()
+    log.announce(logging.WARNING, "too late")
+    assert [text for _, text in own_lines(caplog)] == ["the one that hangs", "the one behind", "too late"]
+
+
+def test_what_finds_no_room_is_on_the_daemon_s_own_log(
+    log: ObservatoryLog, site: SiteLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for number in range(MAX_WAITING_MESSAGES + 3):
+        log.announce(logging.INFO, f"message {number}")
+    assert own_lines(caplog) == [(logging.INFO, f"message {MAX_WAITING_MESSAGES + more}") for more in (1, 2)]
+    log.start()
+
+
+class Unspeakable:
+    """A mistake of whoever announces it."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("it has no words")
+
+
+@pytest.mark.parametrize(
+    ("level", "text"), [("info", "a level that is none"), (None, "no level"), (logging.INFO, Unspeakable())]
+)
+@pytest.mark.parametrize("is_ending", [False, True])
+def test_a_mistake_in_an_announcement_reaches_nobody_who_announces(
+    level: Any,
+    text: Any,
+    is_ending: bool,
+    log: ObservatoryLog,
+    site: SiteLog,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # In the place of pytest's, which does not forgive such mistakes.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [EventLog()])
+    caplog.set_level(logging.DEBUG)
+    if is_ending:
+        log.close()
+    log.announce(level, text)
+    log.announce(logging.INFO, "the next one")
+    if is_ending:
+        return
+    log.start()
+    closed(log, site)
+    assert "the next one" in site.messages
 
 
 def test_what_is_announced_before_the_start_is_not_lost(log: ObservatoryLog, site: SiteLog) -> None:
@@ -158,14 +246,18 @@ def test_a_log_that_raises_loses_that_message_only(
     failure: Exception, log: ObservatoryLog, site: SiteLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     site.failure = failure
+    caplog.set_level(logging.INFO)
     log.start()
     for number in range(3):
         log.announce(logging.INFO, f"message {number}")
     closed(log, site)
     assert site.messages == ["message 0", "message 1", "message 2"]
-    told = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert len(told) == 3
-    assert repr(failure) in told[0].getMessage()
+    complaint = f"the observatory's log did not take a message: {failure!r}"
+    assert own_lines(caplog) == [
+        line
+        for number in range(3)
+        for line in ((logging.INFO, f"message {number}"), (logging.WARNING, complaint))
+    ]
 
 
 def test_many_threads_may_announce_at_once(log: ObservatoryLog, site: SiteLog) -> None:

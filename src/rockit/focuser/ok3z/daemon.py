@@ -118,7 +118,7 @@ def serve(config: Config) -> int:
     _log.info("serving %s on %s:%d", config.daemon.name, config.daemon.host, config.daemon.port)
 
     try:
-        served = _wait_for_the_end(serving)
+        served = _wait_for_the_end(serving, observatory_log.log_overdue)
     finally:
         halted = focuser.close()
     if not halted:
@@ -129,9 +129,11 @@ def serve(config: Config) -> int:
     return 0 if halted and served else EXIT_FAILURE
 
 
-def _wait_for_the_end(serving: threading.Thread) -> bool:
-    """Wait for a signal. False: Pyro's thread ended instead, and nobody can call any more."""
+def _wait_for_the_end(serving: threading.Thread, meanwhile: Callable[[], None]) -> bool:
+    """Wait for a signal, and call `meanwhile` every now and then. False: Pyro's thread ended instead, and nobody
+    can call any more."""
     while serving.is_alive():
+        meanwhile()
         signalled = signal.sigtimedwait(ENDING_SIGNALS, LOOK_AT_PYRO_S)
         # After a stop and a continue of the process Python gives an answer that is no signal.
         if signalled and signalled.si_signo in ENDING_SIGNALS:
