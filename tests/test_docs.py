@@ -233,7 +233,7 @@ def test_options_of_focusd() -> None:
         re.findall(r"--[a-z-]+", next(text for text in blocks(page("README.md"), "") if "--check" in text))
     )
     assert described == {
-        word for word in daemon._parser()._option_string_actions if word.startswith("--")
+        word for word in daemon.new_parser()._option_string_actions if word.startswith("--")
     } - {"--help"}
 
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
+BIN = Path(sys.executable).parent
+
 RunAll = Callable[..., "list[subprocess.CompletedProcess[str]]"]
 
 
-def assert_one_clear_refusal(run: subprocess.CompletedProcess[str], *words: str) -> None:
-    assert run.returncode not in (0, None)
+# Of sysexits.h: the unit does not start it again.
+REFUSED = 78
+
+
+def assert_one_clear_refusal(run: subprocess.CompletedProcess[str], *words: str, code: int = REFUSED) -> None:
+    assert run.returncode == code
     assert run.stdout == ""
     assert run.stderr.startswith("focusd: ")
     assert "Traceback" not in run.stderr
@@ -93,6 +100,47 @@ def test_what_is_only_asked(make_daemon: Any, run_all: RunAll) -> None:
     assert not daemon.address.is_listening()
 
 
+ASKED = ["--check", "--print-port", "--help", "--version"]
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [(">/dev/full", "No space left on device"), (">&-", "stdout is closed"), ("| sleep 0", "Broken pipe")],
+)
+@pytest.mark.parametrize("unbuffered", ["1", ""])
+def test_a_result_that_cannot_be_written_is_told(
+    make_daemon: Any, output: str, reason: str, unbuffered: str
+) -> None:
+    """With the interpreter's own buffer in between and without it, which fails at another moment."""
+    daemon = make_daemon()
+    # The reader of the pipe has gone when the writer begins.
+    script = f'{{ sleep 0.2; "$0" "$1" "$2"; echo "ended with $?" >&2; }} {output}'
+    for option in ASKED:
+        run = subprocess.run(
+            ["/bin/sh", "-c", script, BIN / "focusd", option, daemon.config_path],
+            env={**daemon.environment, "PYTHONUNBUFFERED": unbuffered},
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        assert run.stderr == f"focusd: the result cannot be written: {reason}.\nended with 1\n"
+        assert run.stdout == ""
+
+
+@pytest.mark.parametrize("output", ["2>/dev/full", "2>&-", ">&- 2>&-"])
+def test_a_refusal_that_cannot_be_told_is_still_an_exit_code(make_daemon: Any, output: str) -> None:
+    daemon = make_daemon(serial_baud=9600)
+    run = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" "$1" {output}', BIN / "focusd", daemon.config_path],
+        env=daemon.environment,
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+    assert (run.returncode, run.stdout, run.stderr) == (78, b"", b"")
+
+
 def test_wrong_usage(make_daemon: Any, run_all: RunAll) -> None:
     for run in run_all(make_daemon(), "focusd", (), ("a.json", "b.json"), ("--no-such-option", "a.json")):
         assert run.returncode not in (0, 1)
@@ -102,8 +150,7 @@ def test_wrong_usage(make_daemon: Any, run_all: RunAll) -> None:
 
 def test_the_port_of_the_daemon_is_in_use(focuser: Any, run_all: RunAll) -> None:
     (run,) = run_all(focuser, "focusd", (str(focuser.config_path),))
-    assert run.returncode == 1
-    assert_one_clear_refusal(run, str(focuser.address.port))
+    assert_one_clear_refusal(run, str(focuser.address.port), code=1)
     assert len(run.stderr.splitlines()) == 1
     assert focuser.call("set_focus", 0.4) == 0, "the first goes on"
 
@@ -114,6 +161,5 @@ def test_a_daemon_that_belongs_to_another_machine(make_daemon: Any, run_all: Run
     site = {"machines": {"Far": "192.0.2.1"}, "daemons": {"elsewhere": elsewhere}}
     daemon = make_daemon(site=site, daemon="elsewhere")
     (run,) = run_all(daemon, "focusd", (str(daemon.config_path),))
-    assert run.returncode == 1
-    assert_one_clear_refusal(run, "192.0.2.1")
+    assert_one_clear_refusal(run, "192.0.2.1", code=1)
     assert len(run.stderr.splitlines()) == 1

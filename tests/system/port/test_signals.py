@@ -194,6 +194,45 @@ def test_nobody_reads_what_it_logs(make_daemon: Any, background: Background) -> 
         os.close(master)
 
 
+def test_nobody_reads_what_pyserial_prints(make_daemon: Any, make_simulator: Any) -> None:
+    """`spy://` prints each byte on stderr, on the thread that drives the motor."""
+    simulator = make_simulator()
+    daemon = make_daemon(serial_port=f"spy://{simulator.link}")
+    master, slave = pty.openpty()
+    try:
+        daemon.launch(log=slave)
+        wait_for_text(master, b"serving")
+        assert daemon.call("initialize", timeout=10) == 0
+        assert_ends_well(daemon, signal.SIGTERM)
+        assert_let_go(simulator)
+    finally:
+        os.close(slave)
+        os.close(master)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_outputs_are_not_mistaken_for_the_port(
+    make_daemon: Any, make_simulator: Any, closed: str
+) -> None:
+    """The system gives their numbers to what is opened next: the log must not go to the controller."""
+    simulator = make_simulator()
+    daemon = make_daemon(serial_port=simulator.link)
+    focusd = daemon.folder / "focusd"
+    focusd.write_text(f'#!/bin/sh\nexec "{daemon.command}" "$@" {closed}\n')
+    focusd.chmod(0o755)
+    daemon.launch("--verbose", command=focusd)
+    give_up_s = time.monotonic() + 20
+    while not daemon.address.is_listening():
+        assert time.monotonic() < give_up_s
+        time.sleep(0.01)
+    assert daemon.call("initialize") == 0
+    assert daemon.call("set_focus", 0.5) == 0
+    heard = [text for _, direction, text, _ in simulator.tell("trace 200")["trace"] if direction == ">"]
+    assert heard
+    assert [text for text in heard if not text.startswith("#")] == []
+    assert_ends_well(daemon, signal.SIGTERM)
+
+
 def wait_for_text(terminal: int, text: bytes) -> None:
     seen = b""
     while text not in seen:

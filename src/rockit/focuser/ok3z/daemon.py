@@ -1,74 +1,149 @@
-"""focusd: puts the parts together, serves the focuser over Pyro, and ends in good order.
+"""focusd: puts the parts together, serves the focuser, and ends in good order.
 
-This is the composition root: nothing imports it. It knows every part and holds no logic of a focuser.
+This is the composition root: nothing imports it. It knows every part and holds no logic of a focuser. The parts
+are imported where they are used: loading them takes most of the start, and signals are held back before that.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import logging
+import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Callable
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Callable, TextIO
 
-import Pyro4
-import serial
-
-from .clock import SystemClock
-from .commands import Settings
-from .config import Config
 from .errors import ConfigError
-from .event_log import EventLog
-from .focuser import Focuser
-from .forecast import forecast
-from .link import open_link
-from .mechanics import Drive, Limits
 from .version import VERSION
+
+if TYPE_CHECKING:
+    from .config import Config
+    from .focuser import Focuser
 
 _log = logging.getLogger(__name__)
 
+EPILOG = """\
+examples:
+  focusd /etc/focusd/ngts_m06.json
+  focusd --check /etc/focusd/ngts_m06.json
+
+SIGTERM and Ctrl-C halt the motor and end it.
+Exit code: 0 ended as it was told, 1 failed, 2 wrong usage, 78 the configuration cannot be used.
+"""
 EXIT_FAILURE = 1
+# Starting it again does not help: somebody has to mend the configuration. (EX_CONFIG of sysexits.h.)
+EXIT_CONFIG = 78
+# What a shell shows for a command that Ctrl-C ended.
+EXIT_INTERRUPTED = 130
 # A lost terminal ends it as well, for a motor that nobody watches must not run on.
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+HELD_SIGNALS = (*ENDING_SIGNALS, signal.SIGALRM)
+LAST_STANDARD_DESCRIPTOR = 2
 # pyserial looks in the packages of this list for the handler of a URL's scheme; it imports them when asked.
 SIMULATOR_PACKAGE = "rockit.focuser.ok3z.simulator"
-# A call carries a few numbers. What is larger is no call.
-MAX_MESSAGE_BYTES = 1_000_000
-# Connections that may be open at a time; each holds a thread and a file, and a process may open 1024.
-MAX_CONNECTIONS = 800
 # How often it is looked whether Pyro's thread still serves.
 LOOK_AT_PYRO_S = 1.0
-# For the answers of calls that the end interrupted.
-LAST_ANSWERS_S = 0.1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `focusd`. Returns its exit code."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    if not any(word.startswith("-") for word in words):
+        # A file and no option: it will serve. What is only asked for may be ended by a signal at any time.
+        _hold_signals_back()
+    _fill_closed_descriptors()
     try:
-        config = Config.load(options.config)
-        if options.check:
-            print(forecast(config))
-            return 0
-        if options.print_port:
-            print(config.daemon.port)
-            return 0
-        return _serve_and_log(config, options.verbose)
+        return _run(words)
     except ConfigError as error:
-        print(f"focusd: {error}", file=sys.stderr)
-        return EXIT_FAILURE
+        return _fail(str(error), EXIT_CONFIG)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _hold_signals_back() -> None:
+    """Keep them until they are waited for, on every thread: no handler runs in the middle of anything."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
+
+
+def _fill_closed_descriptors() -> None:
+    """What is opened next would get the number of a closed stdout or stderr, and then what is logged: the port to
+    the controller, perhaps."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= LAST_STANDARD_DESCRIPTOR:
+        pass
+    os.close(descriptor)
+
+
+def _run(words: Sequence[str]) -> int:
+    said = io.StringIO()
+    try:
+        with redirect_stdout(said):
+            options = new_parser().parse_args(words)
+    except SystemExit as ended:
+        # --help and --version say something; wrong usage is told on stderr.
+        return _show(said.getvalue()) if said.getvalue() else _exit_code(ended)
+    if not (options.check or options.print_port):
+        _hold_signals_back()
+    from .config import Config
+
+    config = Config.load(options.config)
+    if options.check:
+        from .forecast import forecast
+
+        return _show(f"{forecast(config)}\n")
+    if options.print_port:
+        return _show(f"{config.daemon.port}\n")
+    return _serve_and_log(config, options.verbose)
+
+
+def _exit_code(ended: SystemExit) -> int:
+    return ended.code if isinstance(ended.code, int) else EXIT_FAILURE
+
+
+def _show(text: str) -> int:
+    """Print what was asked for. Returns the exit code."""
+    if sys.stdout is None:
+        return _fail("the result cannot be written: stdout is closed.")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # The path of a configuration may hold what the terminal's encoding lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        print(text, end="", flush=True)
+    except OSError as error:
+        _abandon(sys.stdout)
+        return _fail(f"the result cannot be written: {error.strerror}.")
+    return 0
+
+
+def _fail(sentence: str, code: int = EXIT_FAILURE) -> int:
+    """Say why it ends, where that can be said. Returns the exit code."""
+    # A closed stderr is None, which print() would take for stdout.
+    if sys.stderr is not None:
+        try:
+            print(f"focusd: {sentence}", file=sys.stderr, flush=True)
+        except OSError:
+            _abandon(sys.stderr)
+    return code
+
+
+def _abandon(stream: TextIO) -> None:
+    """Send what a stream still holds nowhere: at its end the interpreter would try once more, and complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def new_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="focusd",
         description="Drives an ASA OK3Z focuser and serves it over Pyro.",
-        epilog="Example: focusd /etc/focusd/ngts_m06.json",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("config", type=Path, metavar="FILE", help="the configuration, a JSON file")
+    parser.add_argument("config", metavar="FILE", help="the configuration, a JSON file")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="validate FILE, print what it stands for, and end")
     what.add_argument(
@@ -80,9 +155,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve_and_log(config: Config, verbose: bool) -> int:
-    # Blocked in every thread, so before the first, and taken one by one: no handler runs in the middle of anything.
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
-    event_log = EventLog()
+    import faulthandler
+
+    from .event_log import STDERR, EventLog
+
+    # Whoever ends a daemon that hangs by SIGABRT finds in its log where each thread was.
+    faulthandler.enable(STDERR)
+    event_log = EventLog(os.environ)
     event_log.start(logging.DEBUG if verbose else logging.INFO)
     try:
         return serve(config)
@@ -98,46 +177,43 @@ def serve(config: Config) -> int:
     """
     # Only now: the configuration has shown that there is such a library, and what is wrong with it.
     try:
+        from .doors import Doors, take_ports
         from .observatory_log import ObservatoryLog
-        from .pyro_service import PyroFocuser
     except Exception as error:
         raise ConfigError(f"the site's rockit.common cannot be used: {error!r}") from error
 
     try:
-        pyro = _listen(config)
+        ports = take_ports(config)
     except OSError as error:
-        print(_cannot_listen(config, error), file=sys.stderr)
-        return EXIT_FAILURE
+        return _fail(str(error))
     observatory_log = ObservatoryLog(config.log_name)
     focuser = new_focuser(config, observatory_log.announce)
-    pyro.register(PyroFocuser(focuser, config.control_ips), objectId=config.daemon.name)
+    doors = Doors(config, ports, focuser)
     observatory_log.start()
     focuser.start()
-    serving = threading.Thread(target=pyro.requestLoop, name="pyro", daemon=True)
-    serving.start()
-    _log.info("serving %s on %s:%d", config.daemon.name, config.daemon.host, config.daemon.port)
+    doors.open()
 
     try:
-        served = _wait_for_the_end(serving, observatory_log.log_overdue)
+        served = _wait_for_the_end(doors.pyro_thread, observatory_log.log_overdue)
     finally:
         halted = focuser.close()
     if not halted:
         _log.error("the focuser's thread did not end: the motor may be running. Look at the focuser.")
-    serving.join(LAST_ANSWERS_S)
+    doors.close()
     observatory_log.close()
-    # Pyro itself is not closed: it would wait for each idle client in turn.
     return 0 if halted and served else EXIT_FAILURE
 
 
 def _wait_for_the_end(serving: threading.Thread, meanwhile: Callable[[], None]) -> bool:
     """Wait for a signal, and call `meanwhile` every now and then. False: Pyro's thread ended instead, and nobody
     can call any more."""
+    # A timer, and not sigtimedwait(): after a stop and a continue of the process that answers with any signal.
+    signal.setitimer(signal.ITIMER_REAL, LOOK_AT_PYRO_S, LOOK_AT_PYRO_S)
     while serving.is_alive():
         meanwhile()
-        signalled = signal.sigtimedwait(ENDING_SIGNALS, LOOK_AT_PYRO_S)
-        # After a stop and a continue of the process Python gives an answer that is no signal.
-        if signalled and signalled.si_signo in ENDING_SIGNALS:
-            _log.info("ending on %s", signal.Signals(signalled.si_signo).name)
+        number = signal.sigwait(HELD_SIGNALS)
+        if number in ENDING_SIGNALS:
+            _log.info("ending on %s", signal.Signals(number).name)
             return True
     _log.error("Pyro's thread has ended: nobody can call any more. Restart the daemon.")
     return False
@@ -145,6 +221,14 @@ def _wait_for_the_end(serving: threading.Thread, meanwhile: Callable[[], None]) 
 
 def new_focuser(config: Config, announce: Callable[[int, str], None]) -> Focuser:
     """The service of a configuration, not yet started; `announce` as for a Focuser."""
+    import serial
+
+    from .clock import SystemClock
+    from .commands import Settings
+    from .focuser import Focuser
+    from .link import open_link
+    from .mechanics import Drive, Limits
+
     clock = SystemClock()
     if SIMULATOR_PACKAGE not in serial.protocol_handler_packages:
         serial.protocol_handler_packages.append(SIMULATOR_PACKAGE)
@@ -160,22 +244,6 @@ def new_focuser(config: Config, announce: Callable[[int, str], None]) -> Focuser
         lambda: open_link(config.serial_port, config.serial_baud, clock),
         announce,
         clock,
-    )
-
-
-def _listen(config: Config) -> Pyro4.Daemon:
-    # Only what the clients use: others, pickle above all, can be made to run code.
-    Pyro4.config.SERIALIZERS_ACCEPTED = {"serpent"}
-    Pyro4.config.MAX_MESSAGE_SIZE = MAX_MESSAGE_BYTES
-    Pyro4.config.THREADPOOL_SIZE = MAX_CONNECTIONS
-    Pyro4.config.DETAILED_TRACEBACK = False
-    return Pyro4.Daemon(host=config.daemon.host, port=config.daemon.port)
-
-
-def _cannot_listen(config: Config, error: OSError) -> str:
-    return (
-        f"focusd: {config.daemon.host}:{config.daemon.port} cannot be listened on: {error}. "
-        "Does another focusd run, or is this not the machine where this daemon belongs?"
     )
 
 
