@@ -3,7 +3,7 @@
 Every class has a stable `code` (for logs and for machines) and says in `retry_helps` whether the same
 call can succeed later without anybody changing something. Adapters translate classes to their own
 numbers by one total table each; nobody parses messages. A message is a sentence for a tired human:
-what was seen, what was expected, what to do.
+what was seen, what was expected, what to do. It goes to whoever asked; `reason` is what everybody may read.
 """
 
 from __future__ import annotations
@@ -11,11 +11,54 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+class Sentence(str):
+    """A sentence for everybody, with the fuller one for those who may control.
+
+    A str of what everybody may read, so that whoever overlooks the other tells no more than that.
+    """
+
+    __slots__ = ("_whole",)
+    _whole: str
+
+    def __new__(cls, public: str, whole: str) -> Sentence:
+        made = super().__new__(cls, public)
+        made._whole = whole
+        return made
+
+    def __reduce__(self) -> tuple[type[Sentence], tuple[str, str]]:
+        return Sentence, (str(self), self._whole)
+
+    def __getstate__(self) -> str:
+        # What serpent sends: nothing but the public text may leave by mistake.
+        return str(self)
+
+
+def whole(sentence: str) -> str:
+    """What those who may control read, and the logs."""
+    return sentence._whole if isinstance(sentence, Sentence) else sentence
+
+
+def joined(*sentences: str) -> Sentence:
+    """Sentences one after the other, for each reader what is for them."""
+    return Sentence(" ".join(sentences), " ".join(map(whole, sentences)))
+
+
 class FocuserError(Exception):
     """Root of everything that this project raises for a foreseeable cause."""
 
     code: ClassVar[str] = "focuser_error"
     retry_helps: ClassVar[bool] = False
+
+    def __init__(self, message: str = "", public: str = "") -> None:
+        """An error with its sentence.
+
+        Args:
+            message: for those who may control, and for the logs.
+            public: what everybody may read instead, where the message names an address, a path or a configuration.
+        """
+        super().__init__(message)
+        self.reason = Sentence(public or message, message)
+        """What is published of it: the status is open to everybody."""
 
 
 class ConfigError(FocuserError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import termios
 from typing import Callable
 
@@ -30,6 +31,8 @@ WRITE_TIMEOUT_S = 0.5
 # for a second one beside it.
 LATE_REPLY_S = 2.0
 LINGER_S = 0.05
+# So long the reply to a question that was cut off is waited for: it takes 10 ms, 30 ms through a USB adapter.
+OWED_REPLY_S = 0.06
 # With every kind of question abandoned, none is left to tell the replies apart: they are waited out.
 WAIT_OUT_S = 0.5
 # A port that gives out more than so many reads hold is no focuser; its noise must not hold the thread.
@@ -47,6 +50,7 @@ class Link:
         self._parser = ReplyParser()
         self._abandoned: set[str] = set()
         self._late_until_s: dict[str, float] = {}
+        self._owed: Query | None = None
         self.noise_sample = b""
         """The first bytes that were no frame, for the message about a port that is no focuser."""
 
@@ -79,6 +83,8 @@ class Link:
             LinkLostError: the port hung up.
         """
         checkpoint()
+        if self._owed is not None:
+            self._await_owed(self._owed, checkpoint)
         if query.reply_code in self._abandoned:
             self._outrun_late_replies(deadline_s, checkpoint)
         return self._ask(query, deadline_s, checkpoint)
@@ -90,13 +96,33 @@ class Link:
         self._abandoned.add(query.reply_code)
         try:
             reply = self._await_reply(query, deadline_s, checkpoint)
+        except ReplyTimeoutError:
+            self._expect_late(query)
+            raise
         except Exception:
-            self._late_until_s[query.reply_code] = self._clock.monotonic() + LATE_REPLY_S
+            self._owed = query
             raise
         if self._clock.monotonic() < self._late_until_s.get(query.reply_code, 0.0):
             self._expect_no_other(query, reply, checkpoint)
         self._abandoned.discard(query.reply_code)
         return reply
+
+    def _expect_late(self, query: Query) -> None:
+        self._late_until_s[query.reply_code] = self._clock.monotonic() + LATE_REPLY_S
+
+    def _await_owed(self, query: Query, checkpoint: Checkpoint) -> None:
+        """A question that a stop cut off is not unanswered: its reply is on the way, and settles the matter."""
+        self._owed = None
+        # Counted as late until it is here, whatever ends the wait.
+        late_until_s = self._late_until_s.get(query.reply_code, 0.0)
+        self._expect_late(query)
+        expires_s = self._clock.monotonic() + OWED_REPLY_S
+        while self._clock.monotonic() < expires_s:
+            if self._receive_answers(query):
+                self._abandoned.discard(query.reply_code)
+                self._late_until_s[query.reply_code] = late_until_s
+                return
+            checkpoint()
 
     def _await_reply(self, query: Query, deadline_s: float, checkpoint: Checkpoint) -> Reply:
         expires_s = self._clock.monotonic() + deadline_s
@@ -145,7 +171,7 @@ class Link:
         try:
             data = self._port.read(max(1, self._waiting()))
         except _PORT_FAILURES as error:
-            raise LinkLostError(_hung_up(error)) from error
+            raise _hung_up(error) from error
         return self._parse(data)
 
     def _waiting(self) -> int:
@@ -173,7 +199,7 @@ class Link:
                 for reply in self._parse(self._port.read(waiting)):
                     _log.debug("drained: %s", reply)
         except _PORT_FAILURES as error:
-            raise LinkLostError(_hung_up(error)) from error
+            raise _hung_up(error) from error
         if cut := self._parser.reset():
             _log.debug("drained: %r", cut)
             self.noise_sample = self.noise_sample or cut
@@ -183,7 +209,7 @@ class Link:
         try:
             self._port.write(data)
         except _PORT_FAILURES as error:
-            raise LinkLostError(_hung_up(error)) from error
+            raise _hung_up(error) from error
 
 
 def _only(query: Query, answers: list[Reply]) -> Reply:
@@ -195,8 +221,11 @@ def _only(query: Query, answers: list[Reply]) -> Reply:
     return answers[0]
 
 
-def _hung_up(error: Exception) -> str:
-    return f"the serial port failed ({error}). Look at the adapter, its cable and its power."
+def _hung_up(error: Exception) -> LinkLostError:
+    look = "Look at the adapter, its cable and its power."
+    number = _system_error_number(error)
+    public = f"the serial port failed ({os.strerror(number)})" if number else "the serial port failed"
+    return LinkLostError(f"the serial port failed ({error}). {look}", public=f"{public}. {look}")
 
 
 def open_link(url: str, baud: int, clock: Clock) -> Link:
@@ -213,18 +242,18 @@ def open_link(url: str, baud: int, clock: Clock) -> Link:
         port = serial.serial_for_url(url, do_not_open=True)
         port.baudrate = baud
         port.timeout = READ_SLICE_S
-        if not url.startswith("rfc2217:"):
+        if not url.lower().startswith("rfc2217:"):
             # pyserial's client for this protocol refuses one; its socket has a timeout of its own.
             port.write_timeout = WRITE_TIMEOUT_S
         port.exclusive = True
         port.open()
     except Exception as error:
         # Whatever the handler of a URL may raise: pyserial has many, and a site may add its own.
-        raise PortUnavailableError(_why_unavailable(url, error)) from error
+        raise _unavailable(url, error) from error
     return Link(port, clock)
 
 
-def _why_unavailable(url: str, error: Exception) -> str:
+def _unavailable(url: str, error: Exception) -> PortUnavailableError:
     advice: dict[int | None, str] = {
         errno.ENOENT: "There is no such device: is the adapter plugged in, and the udev rule installed?",
         errno.EACCES: "This user may not open it: it must be in the group of the device (dialout).",
@@ -232,8 +261,14 @@ def _why_unavailable(url: str, error: Exception) -> str:
         errno.EBUSY: "Another process holds it: end that one first (perhaps a second focusd).",
         errno.ENOTTY: "It is no serial port: look at serial_port in the configuration.",
     }
-    hint = advice.get(_system_error_number(error), "Look at serial_port in the configuration.")
-    return f"the serial port {url} cannot be opened: {error}. {hint}"
+    number = _system_error_number(error)
+    hint = advice.get(number, "Look at serial_port in the configuration.")
+    what = os.strerror(number) if number else str(error)
+    # What a handler says of its own may repeat any part of the configured URL.
+    public = f"the serial port cannot be opened: {what}" if number else "the serial port cannot be opened"
+    return PortUnavailableError(
+        f"the serial port cannot be opened: {url}: {what}. {hint}", public=f"{public}. {hint}"
+    )
 
 
 def _system_error_number(error: BaseException | None) -> int | None:
@@ -241,7 +276,8 @@ def _system_error_number(error: BaseException | None) -> int | None:
     while error is not None:
         # termios.error is no OSError: its number is only in its arguments.
         number = error.args[0] if isinstance(error, termios.error) else getattr(error, "errno", None)
-        if isinstance(number, int):
+        # Those of name servers are negative, and other words belong to them.
+        if isinstance(number, int) and number > 0:
             return number
         error = error.__context__
     return None

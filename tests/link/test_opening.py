@@ -32,8 +32,11 @@ def fixture_terminal() -> Iterator[str]:
 def refusal(url: str) -> str:
     with pytest.raises(PortUnavailableError) as caught:
         open_link(url, 38400, SystemClock())
-    message = str(caught.value)
-    assert message.startswith(f"the serial port {url} cannot be opened: ")
+    message, public = str(caught.value), caught.value.reason
+    assert public.startswith("the serial port cannot be opened")
+    assert not url or url not in public, "everybody may read the status"
+    # With two ports on a machine the log must say which.
+    assert message.startswith(f"the serial port cannot be opened: {url}: ")
     assert "\n" not in message
     return message
 
@@ -102,6 +105,14 @@ def test_the_advice_follows_from_what_the_system_said(
 
     monkeypatch.setattr(serial.Serial, "open", refuse)
     assert advice in refusal("/dev/focuser")
+
+
+@pytest.mark.parametrize("scheme", ["rfc2217", "RFC2217", "Rfc2217", "SOCKET"])
+def test_a_scheme_may_be_written_in_any_case(scheme: str) -> None:
+    """What a server that is not there refuses is the connection, and not a setting of the port."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        assert "refused" in refusal(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}")
 
 
 def test_a_file_that_is_no_serial_port_says_so(tmp_path: Path) -> None:
