@@ -58,6 +58,13 @@ def test_every_machine_that_may_control_is_named(tmp_path: Path) -> None:
     assert facts(path)["may control"] == "NGTSDASNUC (10.2.5.115), LocalHost (127.0.0.1)"
 
 
+def test_a_slow_drive_may_hold_homing_back(tmp_path: Path) -> None:
+    path = written(tmp_path / "site.json", speed_mm_sec=0.05, move_timeout=600)
+    assert facts(path)["speed"] == "0.0480 mm/s (register 4)"
+    # 9 mm at 0.047984 mm/s; twice that and 2 s.
+    assert facts(path)["homing at worst"] == "187.6 s (given up after 377.1 s)"
+
+
 def test_a_larger_travel_is_room_for_overshoots_only(tmp_path: Path) -> None:
     forecast_facts = facts(written(tmp_path / "site.json", travel_mm=9.0))
     assert forecast_facts["range"] == "0 to 6.000 mm"
@@ -98,5 +105,8 @@ def test_the_deadlines_follow_from_the_plan() -> None:
     assert move_deadline_s(10.0, 180.0) == 22.0
     assert move_deadline_s(10.0, 15.0) == 15.0
     assert move_deadline_s(0.0, 180.0) == 2.0
-    assert homing_duration_s() == pytest.approx(36.0, abs=0.01)
-    assert homing_deadline_s() == pytest.approx(74.0, abs=0.02)
+    for speed_mm_sec in (0.5, 0.27, 12.28):
+        drive = Drive.from_mm(speed_mm_sec, 5.0)
+        assert homing_duration_s(drive) == pytest.approx(36.0, abs=0.01)
+        assert homing_duration_s(drive, left_mm=1.0) == pytest.approx(4.0, abs=0.01)
+        assert homing_deadline_s(drive) == pytest.approx(74.0, abs=0.02)

@@ -281,3 +281,16 @@ def test_a_run_takes_as_long_outward_as_inward_at_the_real_speed() -> None:
     expected_s = 2.5 / 0.491832 + 0.491832 / 4.999361
     assert drive.duration_s(at(2.5)) == drive.duration_s(-at(2.5)) == pytest.approx(expected_s, rel=1e-5)
     assert drive.duration_s(0) == 0
+
+
+@pytest.mark.parametrize("length_mm", [0.001, 0.01, 0.05, 0.5, 3.0])
+def test_the_rest_of_a_run_takes_what_is_left_of_it(length_mm: float) -> None:
+    """Half a run from rest takes as long to run out as it took to get there."""
+    drive = Drive.from_mm(0.5, 5.0)
+    whole_steps = 2 * steps_from_mm(length_mm)
+    assert drive.run_out_s(whole_steps // 2) <= drive.duration_s(whole_steps) / 2 + 1e-9
+    top_speed_reached = whole_steps > 2 * steps_from_mm(0.5**2 / 5)
+    if top_speed_reached:
+        assert drive.run_out_s(whole_steps // 2) == pytest.approx(drive.duration_s(whole_steps) / 2)
+    assert drive.run_out_s(0) == 0
+    assert drive.run_out_s(-100) == drive.run_out_s(100) > 0

@@ -24,6 +24,8 @@ REPLY_DEADLINE_S = 0.25
 SILENCE_S = 1.75
 # A controller that has just got its power may take its time: the first question waits longer each try.
 FIRST_IDENTIFY_DEADLINE_S = 0.5
+# Further questions for the version until two answers agree.
+VERSION_READINGS = 4
 
 _Value = TypeVar("_Value")
 
@@ -44,12 +46,16 @@ class Controller:
         """Give the port back."""
         self._link.close()
 
+    def heeding(self, checkpoint: Checkpoint) -> Controller:
+        """This controller, interrupted by another checkpoint."""
+        return Controller(self._link, self._clock, checkpoint)
+
     def deaf(self) -> Controller:
         """This controller, not to be interrupted: for halting."""
-        return Controller(self._link, self._clock, lambda: None)
+        return self.heeding(lambda: None)
 
     def identify(self, patience_s: float) -> str:
-        """Ask until the controller answers with its firmware's version text.
+        """Ask until the controller answers with its firmware's version text, the same twice in a row.
 
         Args:
             patience_s: how long to ask altogether, in seconds (serial_timeout).
@@ -57,6 +63,15 @@ class Controller:
         Raises:
             LinkLostError: nothing, or nothing that a focuser says, was answered.
         """
+        version = self._first_version(patience_s)
+        for _ in range(VERSION_READINGS):
+            # There is no checksum, and a misread text would be taken for another controller.
+            before, version = version, self._ask(wire.IDENTIFY, wire.read_firmware_version)
+            if version == before:
+                break
+        return version
+
+    def _first_version(self, patience_s: float) -> str:
         expires_s = self._clock.monotonic() + patience_s
         deadline_s = min(FIRST_IDENTIFY_DEADLINE_S, patience_s / 2)
         while True:
@@ -72,9 +87,11 @@ class Controller:
 
     def _no_focuser(self, patience_s: float) -> LinkLostError:
         if sample := self._link.noise_sample:
+            look = "Look whether serial_port names the focuser's adapter."
             return LinkLostError(
-                f"the port answers, but not as an OK3Z does: {sample[:32]!r} came. "
-                "Look whether serial_port names the focuser's adapter."
+                f"the port answers, but not as an OK3Z does: {sample[:32]!r} came. {look}",
+                # What another device says of itself may be anything.
+                public=f"the port answers, but not as an OK3Z does. {look}",
             )
         return LinkLostError(
             f"nothing answered on the port within {patience_s:g} s. "
@@ -86,14 +103,15 @@ class Controller:
 
         A setting that was lost on the wire does not show: a wrong microstep mode only falsifies every position.
         """
-        settings = (
-            wire.maximum_speed(speed_register),
-            wire.acceleration(acceleration_register),
-            wire.deceleration(acceleration_register),
-            wire.RELEASE,
-            wire.MICROSTEP_MODE,
-        )
-        for command in settings * 2:
+        settings = (*_speeds(speed_register, acceleration_register), wire.RELEASE, wire.MICROSTEP_MODE)
+        self._set(settings * 2)
+
+    def configure_speeds(self, speed_register: int, acceleration_register: int) -> None:
+        """Set the motion registers alone, which does not release the motor; all of them twice."""
+        self._set(_speeds(speed_register, acceleration_register) * 2)
+
+    def _set(self, settings: tuple[wire.Command, ...]) -> None:
+        for command in settings:
             self._link.send(command)
             # Commands are never answered. A question behind each shows that the controller has read so far.
             self._ask(wire.MOTION_STATE, wire.read_stands_still)
@@ -144,11 +162,23 @@ class Controller:
         """Start the homing run: inward, until the inner limit switch stops the motor."""
         self._command(wire.run_to_limit_switch(HOMING_RUN_REGISTER))
 
-    def halt(self) -> None:
-        """Tell the motor to stop now. Repeating it does no harm."""
-        self._command(wire.HALT)
+    def halt(self, again: bool = False) -> None:
+        """Tell the motor to stop now. Repeating it does no harm.
 
-    def _command(self, command: wire.Command) -> None:
+        Args:
+            again: it is repeated; nobody needs to read that in the log.
+        """
+        self._command(wire.HALT, logging.DEBUG if again else logging.INFO)
+
+    def _command(self, command: wire.Command, level: int = logging.INFO) -> None:
         self._checkpoint()
-        _log.info("%s%s", command.name, f" {command.argument}" if command.argument else "")
+        _log.log(level, "%s%s", command.name, f" {command.argument}" if command.argument else "")
         self._link.send(command)
+
+
+def _speeds(speed_register: int, acceleration_register: int) -> tuple[wire.Command, ...]:
+    return (
+        wire.maximum_speed(speed_register),
+        wire.acceleration(acceleration_register),
+        wire.deceleration(acceleration_register),
+    )

@@ -76,7 +76,7 @@ class Focuser:
         self._clock = clock or SystemClock()
         self._announce = announce
         self._move_patience_s = settings.move_timeout_s + CALL_MARGIN_S
-        homing_patience_s = (HOMING_TRIES + 1) * (homing_deadline_s() + settings.move_timeout_s)
+        homing_patience_s = (HOMING_TRIES + 1) * (homing_deadline_s(settings.drive) + settings.move_timeout_s)
         self._initialize_patience_s = settings.serial_timeout_s + homing_patience_s + CALL_MARGIN_S
         self._commands = Commands(
             settings,

@@ -9,10 +9,11 @@ from .motor import homing_deadline_s, homing_duration_s
 
 
 def forecast(config: Config) -> str:
-    """One fact a line: the Pyro object, the port, the speeds after rounding, and the longest motions."""
+    """One fact a line: the Pyro object, the ports, the speeds after rounding, and the longest motions."""
     drive = Drive.from_mm(config.speed_mm_sec, config.acceleration_mm_sec_sec)
     limits = Limits.from_mm(config.focus_range_mm, config.travel_mm, config.anti_backlash_mm)
     deadline_s = move_deadline_s(config.longest_move_s, config.move_timeout_s)
+    homing_s, given_up_s = homing_duration_s(drive), homing_deadline_s(drive)
     machines = ", ".join(f"{name} ({ip})" for name, ip in zip(config.control_machines, config.control_ips))
     facts = (
         ("configuration", f"{config.path}, valid"),
@@ -28,7 +29,7 @@ def forecast(config: Config) -> str:
             "acceleration",
             f"{drive.acceleration_mm_sec_sec:.4f} mm/s^2 (register {drive.acceleration_register})",
         ),
-        ("homing at worst", f"{homing_duration_s():.1f} s (given up after {homing_deadline_s():.1f} s)"),
+        ("homing at worst", f"{homing_s:.1f} s (given up after {given_up_s:.1f} s)"),
         ("full-range move at worst", f"{config.longest_move_s:.1f} s (given up after {deadline_s:.1f} s)"),
     )
     return "\n".join(f"{name + ':':<26}{value}" for name, value in facts)

@@ -74,6 +74,14 @@ class Drive:
         """How long a run of so many steps takes from rest to rest, in seconds."""
         return move_duration_s(mm_from_steps(abs(run_steps)), self.speed_mm_sec, self.acceleration_mm_sec_sec)
 
+    def run_out_s(self, left_steps: int) -> float:
+        """How long a motor that runs needs at least for its last steps, in seconds."""
+        left_mm = mm_from_steps(abs(left_steps))
+        ramp_mm = self.speed_mm_sec**2 / 2 / self.acceleration_mm_sec_sec
+        if left_mm <= ramp_mm:
+            return math.sqrt(2 * left_mm / self.acceleration_mm_sec_sec)
+        return (left_mm - ramp_mm) / self.speed_mm_sec + self.speed_mm_sec / self.acceleration_mm_sec_sec
+
 
 @dataclass(frozen=True)
 class Leg:

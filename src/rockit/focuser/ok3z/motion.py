@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 # Beyond the backlash, so that the carriage surely leaves the limit switch.
 BACK_OFF_MARGIN_MM = 0.25
 # How often a homing run is repeated whose end was not seen.
-HOMING_TRIES = 3
+HOMING_TRIES = 4
 
 
 def move_deadline_s(duration_s: float, move_timeout_s: float) -> float:
@@ -65,6 +65,11 @@ class Motion:
         return self._origin_register is not None
 
     @property
+    def origin_register(self) -> int:
+        """The register at 0 mm. Raises PositionLostError where it is not known."""
+        return self._origin()
+
+    @property
     def standing(self) -> Reading:
         """The last reading from proven standstill."""
         return self._motor.standing
@@ -101,13 +106,19 @@ class Motion:
         self._motor.configure()
         self.home()
 
-    def home(self) -> None:
-        """Run inward to the limit switch: where the motor stands then is 0 mm."""
+    def home(self) -> bool:
+        """Run inward to the limit switch: where the motor stands then is 0 mm.
+
+        Returns:
+            Whether the register was watched all the way, so that it compares with what it was before.
+        """
+        before = None if self._origin_register is None else self.standing.register
         self.forget_position()
         self._motor.await_standstill()
+        undisturbed = before is None or before == self.standing.register
         end = self._motor.run_to_switch(COMMAND_TRIES)
         if end is not End.SEEN:
-            self._prove_the_end(None if end is End.NO_RUN else self.standing.register)
+            self._prove_the_end(end)
         at_switch = self.standing
         # The order of the bring-up (docs/protocol.md): stop, and only then is the register the origin.
         self._motor.halt()
@@ -118,28 +129,33 @@ class Motion:
             )
         self._origin_register = self.standing.register
         self._taken_up_steps = self._limits.backlash_steps
+        return undisturbed and end is not End.UNSEEN
 
-    def _prove_the_end(self, end_register: int | None) -> None:
-        """Prove an end of the homing run that nobody saw: leave the switch and come back to it.
+    def _prove_the_end(self, end: End) -> None:
+        """Prove an end of the homing run that nobody saw: come to the switch again.
 
         Args:
-            end_register: where the register stood, if the motor ran; None: it never left its place, as it
-                should at the switch, and as it does without power.
+            end: how it ended. Where the motor never left its place, it may stand at the switch, or have no power.
         """
+        end_register = None if end is End.NO_RUN else self.standing.register
         for _ in range(HOMING_TRIES):
             # What nobody saw may have been a power cut, and that loses the settings.
             self._motor.configure()
-            self._back_off()
+            leaving = end is End.NO_RUN
+            if leaving:
+                # Only from where it does not run inward any more: outward there is room then.
+                self._back_off()
             end = self._motor.run_to_switch(COMMAND_TRIES)
-            if end is End.NO_RUN:
+            if end is End.NO_RUN and leaving:
                 raise HomingFailedError(
                     "the motor ran outward but not inward again. Look at the inner limit switch."
                 )
             here = self.standing.register
             agrees = end_register is not None and abs(here - end_register) <= PATH_MARGIN_STEPS
-            if end is End.SEEN or agrees:
+            if end is End.SEEN or (leaving and agrees):
                 return
-            end_register = here
+            if end is not End.NO_RUN:
+                end_register = here
         raise HomingFailedError(
             f"{HOMING_TRIES + 1} homing runs ended each somewhere else, and none was seen ending. Look at the cable."
         )
@@ -154,7 +170,38 @@ class Motion:
                 "the motor moves neither inward nor outward. Look at its power and its cable."
             )
 
+    # Resuming
+
+    def come_to_rest(self, halting: bool, way: tuple[int, ...] = ()) -> Reading:
+        """Prove that the motor stands, before anything is known of its position.
+
+        Args:
+            halting: halt it in any case.
+            way: the registers of a move that it may end first.
+        """
+        if halting:
+            self._motor.halt()
+        elif way:
+            longest_s = self._drive.duration_s(max(way) - min(way))
+            self._motor.await_standstill(move_deadline_s(longest_s, self._move_timeout_s))
+        else:
+            self._motor.await_standstill()
+        return self.standing
+
+    def resume(self, origin_register: int, taken_up_steps: int) -> None:
+        """Carry on from where the motor stands, which was proven to be where it was left.
+
+        It kept its settings, or its register would not be there.
+        """
+        self._motor.trust_settings()
+        self._origin_register = origin_register
+        self._taken_up_steps = taken_up_steps
+
     # Moving
+
+    def registers_of(self, plan: Plan) -> list[int]:
+        """Where the motor turns around or stands in a plan: its start and the end of each leg."""
+        return [self.standing.register, *(self._origin() - leg.target_steps for leg in plan.legs)]
 
     def move(self, plan: Plan) -> None:
         """Run the legs of a plan, each to a verified arrival.
@@ -163,7 +210,7 @@ class Motion:
             NoProgressError, MoveTimeoutError: the motor did not arrive; its position is still known.
             PositionLostError: it is not.
         """
-        self._motor.configure_if_doubtful()
+        self.make_ready()
         runs = [self._drive.duration_s(steps) for steps in run_lengths(self.steps_out(self.standing), plan)]
         deadline_s = self._deadline_s(sum(runs))
         for number, leg in enumerate(plan.legs, start=1):
@@ -188,6 +235,12 @@ class Motion:
     def look(self) -> Reading:
         """Look whether the focuser stands where it was left. See `Motor.look`."""
         return self._motor.look()
+
+    def make_ready(self) -> None:
+        """Before a run: see that the motor has its settings, and stands where it was left. Nothing starts from a stale
+        position: power cuts and hands do not announce themselves."""
+        self._motor.configure_if_doubtful()
+        self._motor.look()
 
     def _deadline_s(self, duration_s: float) -> float:
         return self._clock.monotonic() + move_deadline_s(duration_s, self._move_timeout_s)

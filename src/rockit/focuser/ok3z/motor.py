@@ -9,21 +9,13 @@ from __future__ import annotations
 
 import enum
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Callable
 
 from .clock import Clock
-from .controller import SILENCE_S, Controller
-from .errors import (
-    HaltFailedError,
-    LinkLostError,
-    MalformedReplyError,
-    MoveTimeoutError,
-    PositionLostError,
-    ReplyTimeoutError,
-    UnexpectedMotionError,
-)
+from .controller import Controller
+from .errors import MoveTimeoutError, PositionLostError, UnexpectedMotionError
+from .halting import Halting
 from .mechanics import Drive, mm_from_steps, steps_from_mm
 from .reading import Reading
 from .registers import HOMING_RUN_REGISTER, TRAVEL_MM, register_homing_speed_mm_sec
@@ -38,6 +30,7 @@ from .watch import (
     StandstillWatch,
     Tracker,
     Verdict,
+    leapt,
 )
 
 _log = logging.getLogger(__name__)
@@ -45,8 +38,6 @@ _log = logging.getLogger(__name__)
 HOMING_SPEED_MM_SEC = register_homing_speed_mm_sec(HOMING_RUN_REGISTER)
 # How often a motion command is sent whose effect does not show: it may be lost on the wire.
 COMMAND_TRIES = 3
-# A halt may be lost on the wire, and repeating it does no harm.
-HALT_REPEAT_S = 0.3
 # From the moment of a halt until the motor obeys it, generously.
 HALT_TAKES_EFFECT_S = 0.2
 # What a halt itself may move a motor at rest by (0.8 micrometres): the register counts it.
@@ -54,6 +45,10 @@ HALT_TWITCH_STEPS = 4
 # Between two readings of a running motor, in seconds. An exchange itself takes about 10 ms.
 LONGEST_PAUSE_S = 0.06
 SHORTEST_PAUSE_S = 0.005
+# How far behind the expected end of a leg it is looked for, and the shortest pause before that.
+BEHIND_THE_END_S = 0.001
+# What one reading takes, in seconds: a pause that ends nearer to the end than that is stretched to it.
+READING_S = 0.025
 # Readings within which a motor that nobody told to move must be seen standing.
 STANDSTILL_READINGS = 5
 
@@ -86,14 +81,22 @@ class End(enum.Enum):
     """The motor never left its place."""
 
 
-def homing_duration_s() -> float:
-    """How long a homing run takes at worst, in seconds: the whole travel."""
-    return TRAVEL_MM / HOMING_SPEED_MM_SEC
+def homing_duration_s(drive: Drive, left_mm: float = TRAVEL_MM) -> float:
+    """How long a homing run takes at worst, in seconds.
+
+    Args:
+        drive: its speed may hold the run back; whether a controller does that is not known (docs/protocol.md).
+        left_mm: how far it has to go; the whole travel where it is left out.
+    """
+    return left_mm / min(HOMING_SPEED_MM_SEC, drive.speed_mm_sec)
 
 
-def homing_deadline_s() -> float:
-    """How long a homing run may take, in seconds. move_timeout does not shorten it: homing has its own speed."""
-    return 2 * homing_duration_s() + 2
+def homing_deadline_s(drive: Drive) -> float:
+    """How long a homing run may take, in seconds. move_timeout does not shorten it: homing has its own speed.
+
+    A motor that hangs is noticed long before: its register does not change.
+    """
+    return 2 * homing_duration_s(drive) + 2
 
 
 class Motor:
@@ -127,6 +130,7 @@ class Motor:
         self._standing: Reading | None = None
         self._tracker: Tracker | None = None
         self._configured = False
+        self._settings_kept = False
 
     @property
     def standing(self) -> Reading:
@@ -140,11 +144,20 @@ class Motor:
         self._controller.configure(self._drive.speed_register, self._drive.acceleration_register)
         self._configured = True
 
+    def trust_settings(self) -> None:
+        """The motor kept the settings of an earlier link or process; only those that the configuration chooses may
+        have changed since."""
+        self._settings_kept = True
+
     def configure_if_doubtful(self) -> None:
         """Send the settings again where they may be lost: the motor has been too slow, or its register stands at
         the value of a power cut, which nobody would notice there."""
-        if not self._configured or self.standing.register == POWER_UP_REGISTER:
+        if self.standing.register == POWER_UP_REGISTER or not (self._configured or self._settings_kept):
             self.configure()
+        elif not self._configured:
+            # Without releasing the motor, which could slip.
+            self._controller.configure_speeds(self._drive.speed_register, self._drive.acceleration_register)
+            self._configured = True
 
     # Runs
 
@@ -167,7 +180,8 @@ class Motor:
         start = self._start_here()
         speed_steps_s = steps_from_mm(self._drive.speed_mm_sec)
         self._tracker = Tracker(start, target_register, speed_steps_s, self._pace)
-        watch = LegWatch(self._tracker, target_register, deadline_s)
+        run_s = self._drive.duration_s(target_register - start.register)
+        watch = LegWatch(self._tracker, target_register, deadline_s, run_s)
 
         def progress(reading: Reading) -> Progress:
             left_s = self._drive.duration_s(target_register - reading.register) + after_s
@@ -189,11 +203,11 @@ class Motor:
         reach_steps = 2 * steps_from_mm(HOMING_REACH_MM)
         speed_steps_s = steps_from_mm(HOMING_SPEED_MM_SEC)
         self._tracker = Tracker(start, start.register + reach_steps, speed_steps_s, self._pace)
-        watch = HomingWatch(self._tracker, start.at_s + homing_deadline_s())
+        watch = HomingWatch(self._tracker, start.at_s + homing_deadline_s(self._drive))
 
         def progress(reading: Reading) -> Progress:
             travelled_mm = mm_from_steps(reading.register - start.register)
-            left_s = max(0.0, TRAVEL_MM - travelled_mm) / HOMING_SPEED_MM_SEC
+            left_s = homing_duration_s(self._drive, max(0.0, TRAVEL_MM - travelled_mm))
             return Progress(reading, left_s, self._speed_mm_sec(), travelled_mm)
 
         if not self._follow(watch, self._controller.run_to_limit_switch, progress, tries):
@@ -217,7 +231,7 @@ class Motor:
         command()
         while True:
             verdict = self._judge(watch)
-            seen = progress(watch.tracker.last)
+            seen = progress(watch.tracker.shown)
             self._notice(seen)
             if verdict is Verdict.ARRIVED:
                 self._stand_at(watch.tracker.last)
@@ -232,13 +246,22 @@ class Motor:
             elif verdict is Verdict.LOOK_AGAIN:
                 self._pause(SHORTEST_PAUSE_S)
             else:
-                self._pause(min(LONGEST_PAUSE_S, max(SHORTEST_PAUSE_S, seen.time_left_s / 4)))
+                self._pause(self._until_next_look_s(watch))
+
+    def _until_next_look_s(self, watch: LegWatch | HomingWatch) -> float:
+        """So long that the next reading falls right behind the end of a leg, where that is near."""
+        if not isinstance(watch, LegWatch):
+            return LONGEST_PAUSE_S
+        run_out_s = self._drive.run_out_s(watch.left_steps) / self._pace.factor
+        left_s = watch.tracker.last.earliest_s + run_out_s + BEHIND_THE_END_S - self._clock.monotonic()
+        longest_s = LONGEST_PAUSE_S if left_s > LONGEST_PAUSE_S + READING_S else left_s
+        return max(BEHIND_THE_END_S, longest_s)
 
     def _judge(self, watch: LegWatch | HomingWatch) -> Verdict:
         try:
             return watch.take(self._controller.read())
         except MoveTimeoutError:
-            self._configured = False
+            self._configured = self._settings_kept = False
             raise
 
     def _speed_mm_sec(self) -> float:
@@ -263,16 +286,20 @@ class Motor:
         """
         standstill = StandstillWatch()
         begun_s = self._clock.monotonic()
-        before = self._tracker.last if self._tracker else None
+        # The last may already be the register of a power cut.
+        before = self._tracker.shown if self._tracker else None
         lost: PositionLostError | None = None
-        for reading in self._readings_while_halting():
+        # The patience is asked for each time: the daemon's end leaves less than there was.
+        halting = Halting(
+            self._controller, self._clock, lambda: self._give_up_halting_s(begun_s) + self._ramp_s()
+        )
+        for reading in halting.readings():
             try:
                 believed = self._tracker.take(reading) if self._tracker and not lost else True
             except PositionLostError as error:
                 lost, believed = error, True
-            self._notice(
-                Progress(self._tracker.last if self._tracker else reading, 0.0, self._speed_mm_sec())
-            )
+            if shown := self._shown_while_halting(reading, left_at_register):
+                self._notice(Progress(shown, 0.0, self._speed_mm_sec()))
             if standstill.take(reading) and believed:
                 break
         if self._tracker is None or before is None:
@@ -280,7 +307,9 @@ class Motor:
                 left_at_register is not None and abs(reading.register - left_at_register) > HALT_TWITCH_STEPS
             )
             lost = moved_unasked(left_at_register, reading.register) if moved else None
-        elif lost is None and self._tracker.came_unseen and not self._within_reach(before, reading, begun_s):
+        elif lost is None and self._tracker.leapt:
+            lost = leapt(*self._tracker.leapt)
+        elif lost is None and self._came_from_nowhere(before, reading, halting.told_s):
             lost = PositionLostError(
                 f"the register went from {before.register} to {reading.register} unseen while the motor was "
                 "halted. Was the controller's power cut? Home the focuser (focus init)."
@@ -289,51 +318,39 @@ class Motor:
         if lost:
             raise lost
 
+    def _shown_while_halting(self, reading: Reading, left_at_register: int | None) -> Reading | None:
+        """The reading that tells where the motor is; None where the register is elsewhere than it was left."""
+        if self._tracker is not None:
+            return self._tracker.shown
+        known = left_at_register is None or abs(reading.register - left_at_register) <= HALT_TWITCH_STEPS
+        return reading if known else None
+
     def _ramp_s(self) -> float:
         return self._drive.speed_mm_sec / self._drive.acceleration_mm_sec_sec
 
-    def _within_reach(self, before: Reading, reading: Reading, halt_begun_s: float) -> bool:
-        """Whether a motor that obeyed the halt can have come so far since `before` was read."""
-        if reading.register == POWER_UP_REGISTER:
+    def _came_from_nowhere(self, before: Reading, reading: Reading, told_s: float) -> bool:
+        """Whether a motor that obeyed the halt was not seen coming, and cannot have come so far since `before`."""
+        if reading.register == POWER_UP_REGISTER != before.register:
+            return True
+        if self._tracker is None or not self._tracker.came_unseen:
             return False
-        reach_s = halt_begun_s - before.earliest_s + HALT_TAKES_EFFECT_S + self._ramp_s()
+        reach_s = told_s - before.earliest_s + HALT_TAKES_EFFECT_S + self._ramp_s()
         reach_steps = steps_from_mm(self._drive.speed_mm_sec * self._pace.factor * reach_s)
-        return abs(reading.register - before.register) <= reach_steps
-
-    def _readings_while_halting(self) -> Iterator[Reading]:
-        controller = self._controller.deaf()
-        now_s = self._clock.monotonic()
-        begun_s, silent_from_s, halt_again_s = now_s, now_s, now_s
-        # Asked each time: the daemon's end leaves less time than there was.
-        while now_s < self._give_up_halting_s(begun_s) + self._ramp_s():
-            if now_s >= halt_again_s:
-                controller.halt()
-                halt_again_s = now_s + HALT_REPEAT_S
-            try:
-                reading = controller.read_once()
-            except (ReplyTimeoutError, MalformedReplyError) as error:
-                now_s = self._clock.monotonic()
-                if now_s - silent_from_s >= SILENCE_S:
-                    raise LinkLostError(
-                        f"the motor was told to stop, but nothing valid was answered for {SILENCE_S:g} s: "
-                        "it may be running. Look at the focuser, its power and the cable."
-                    ) from error
-                continue
-            silent_from_s = reading.at_s
-            yield reading
-            self._clock.sleep(SHORTEST_PAUSE_S)
-            now_s = self._clock.monotonic()
-        raise HaltFailedError(
-            f"the motor was told to stop and was not seen standing still within {now_s - begun_s:.1f} s. "
-            "It may be running: cut its power if it is in danger."
-        )
+        return abs(reading.register - before.register) > reach_steps
 
     # At rest
 
-    def await_standstill(self) -> None:
-        """Prove that the motor stands; where it does not, halt it: it was not told to move."""
+    def await_standstill(self, longest_s: float = 0.0) -> None:
+        """Prove that the motor stands; where it does not, halt it: it was not told to move.
+
+        Args:
+            longest_s: how long it may run on first, because an earlier process told it to.
+        """
         standstill = StandstillWatch()
-        for _ in range(STANDSTILL_READINGS):
+        expires_s = self._clock.monotonic() + longest_s
+        readings = 0
+        while readings < STANDSTILL_READINGS or self._clock.monotonic() < expires_s:
+            readings += 1
             reading = self._controller.read()
             if standstill.take(reading):
                 self._stand_at(reading)

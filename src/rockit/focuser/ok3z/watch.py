@@ -73,8 +73,14 @@ class Tracker:
     def __init__(self, start: Reading, end_register: int, speed_steps_s: float, pace: Pace) -> None:
         self.last = start
         """The last reading that is believed."""
+        self.shown = start
+        """The last of them that surely tells where the motor is: the register of a power cut may lie within reach."""
         self.jumped = False
         """Whether the register came to where it is by a jump, and has not moved on since."""
+        self.leapt: tuple[int, int] | None = None
+        """From where to where the register went faster than a motor can that is known to be as fast as commanded."""
+        self.has_jumped = False
+        """Whether it ever jumped on this path, whatever it did afterwards."""
         self._unseen = False
         self._speed_steps_s = speed_steps_s
         self._pace = pace
@@ -154,6 +160,9 @@ class Tracker:
         elapsed_s = confirmed.at_s - first.at_s
         if run_on_steps and elapsed_s > 0:
             self._pace.learn(run_on_steps / elapsed_s / self._speed_steps_s)
+        self.has_jumped = True
+        if self._pace.is_as_commanded:
+            self.leapt = self.leapt or (self.last.register, first.register)
         self._believe(confirmed)
         self.jumped = run_on_steps == 0
         return self.take(reading)
@@ -166,6 +175,8 @@ class Tracker:
             # A register does not go back by itself: that step was not what it seems.
             self._unseen = step < 0 or reading.at_s - self.last.at_s > UNSEEN_S
         self.last = reading
+        if reading.register != POWER_UP_REGISTER:
+            self.shown = reading
         if self._direction * (reading.register - self._furthest.register) >= 0:
             self._furthest = reading
         self._recent.append(reading)
@@ -180,15 +191,19 @@ class Tracker:
             self._running_from = None
             return
         first = self._running_from = self._running_from or reading
-        elapsed_s = reading.at_s - first.at_s
+        # The shortest that it can have taken: a slow answer must not make a fast motor a slow one.
+        elapsed_s = reading.earliest_s - first.at_s
         run_steps = abs(reading.register - first.register)
         if elapsed_s >= KNOWN_RUN_S and run_steps <= self._speed_steps_s * SPEED_MARGIN * elapsed_s:
             self._pace.is_as_commanded = True
 
-    @property
-    def jumped_at_a_known_pace(self) -> bool:
-        """Whether the register came to where it is faster than this motor can run."""
-        return self.jumped and self._pace.is_as_commanded
+
+def leapt(from_register: int, to_register: int) -> PositionLostError:
+    """The error for a register that went faster than the motor can."""
+    return PositionLostError(
+        f"the register went from {from_register} to {to_register} faster than the motor can. Was the controller's "
+        "power cut? Home the focuser (focus init)."
+    )
 
 
 class StandstillWatch:
@@ -228,21 +243,30 @@ class _ProgressWatch:
         self._start = tracker.last
         self._unchanged_since_s = tracker.last.at_s
         self._unchanged_register = tracker.last.register
+        self._was_seen_running = False
 
     def restarted(self, now_s: float) -> None:
         """The command was repeated: the grace begins anew."""
         self._unchanged_since_s = now_s
 
     def _has_moved(self) -> bool:
-        return self.tracker.last.register != self._start.register
+        # A register that is back where it began may be that of a power cut, if the motor was seen running.
+        return self._was_seen_running or self.tracker.last.register != self._start.register
 
     def _take(self, reading: Reading) -> bool:
         if reading.at_s > self._deadline_s:
+            if self.tracker.has_jumped:
+                raise PositionLostError(
+                    f"the motion did not end in time, and its register had jumped on the way to {reading.register}. "
+                    "Was the controller's power cut? Home the focuser (focus init)."
+                )
             raise MoveTimeoutError(
                 f"the motion did not end in time: the register is {reading.register}. "
                 "Look whether the focuser runs freely, and at speed_mm_sec and move_timeout."
             )
         believed = self.tracker.take(reading)
+        if believed and not reading.stands_still and reading.register != self._start.register:
+            self._was_seen_running = True
         if self.tracker.last.register != self._unchanged_register:
             self._unchanged_register = self.tracker.last.register
             self._unchanged_since_s = reading.at_s
@@ -266,12 +290,24 @@ class LegWatch(_ProgressWatch):
         tracker: follows the register; its path ends at `target_register`.
         target_register: where the leg ends.
         deadline_s: the moment, on the clock of the readings, when the whole move must have ended.
+        duration_s: how long the run takes, in seconds.
     """
 
-    def __init__(self, tracker: Tracker, target_register: int, deadline_s: float) -> None:
+    def __init__(self, tracker: Tracker, target_register: int, deadline_s: float, duration_s: float) -> None:
         super().__init__(tracker, deadline_s)
         self._target_register = target_register
+        self._duration_s = duration_s
+        self._due_s = tracker.last.at_s + duration_s
         self._arrivals = 0
+
+    @property
+    def left_steps(self) -> int:
+        """How many steps are left of the run."""
+        return abs(self._target_register - self.tracker.last.register)
+
+    def restarted(self, now_s: float) -> None:
+        super().restarted(now_s)
+        self._due_s = now_s + self._duration_s
 
     def take(self, reading: Reading) -> Verdict:
         """Judge a reading.
@@ -282,9 +318,11 @@ class LegWatch(_ProgressWatch):
             MoveTimeoutError: the deadline has passed.
         """
         believed = self._take(reading)
+        if self.tracker.leapt:
+            raise leapt(*self.tracker.leapt)
         self._refuse_stall(reading)
         if reading.stands_still and reading.register == self._target_register:
-            return self._arrive()
+            return self._arrive(reading)
         self._arrivals = 0
         if not believed:
             return Verdict.LOOK_AGAIN
@@ -292,12 +330,15 @@ class LegWatch(_ProgressWatch):
             return self._stand_short(reading)
         return Verdict.GOING
 
-    def _arrive(self) -> Verdict:
+    def _arrive(self, reading: Reading) -> Verdict:
         self._arrivals += 1
+        seen_coming = self.tracker.last is reading and not self.tracker.came_unseen
+        if seen_coming and reading.earliest_s >= self._due_s:
+            # No surprise: state and register agree with each other, with the way there, and with the clock.
+            return Verdict.ARRIVED
         if self._arrivals < 2 or self.tracker.last.register != self._target_register:
             return Verdict.LOOK_AGAIN
-        restarted = self.tracker.came_unseen and self._target_register == POWER_UP_REGISTER
-        if restarted or self.tracker.jumped_at_a_known_pace:
+        if self.tracker.came_unseen and self._target_register == POWER_UP_REGISTER:
             raise PositionLostError(
                 f"the register reads {self._target_register}, which is the target, but nobody saw it come there. "
                 "Was the controller's power cut? Home the focuser (focus init)."

@@ -1,0 +1,70 @@
+"""Telling a motor to stop, again and again, and asking meanwhile whether it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Callable
+
+from .clock import Clock
+from .controller import SILENCE_S, Controller
+from .errors import HaltFailedError, LinkLostError, MalformedReplyError, ReplyTimeoutError
+from .reading import Reading
+
+# A halt may be lost on the wire, and repeating it does no harm.
+HALT_REPEAT_S = 0.3
+# Between two readings, in seconds. An exchange itself takes about 10 ms.
+HALTING_PAUSE_S = 0.005
+
+
+class Halting:
+    """One halt: told at once and every HALT_REPEAT_S, while the motor says of itself what it does.
+
+    Args:
+        controller: the device; nothing interrupts it here.
+        clock: the time.
+        give_up_s: the moment, on the clock, at which to give up.
+    """
+
+    def __init__(self, controller: Controller, clock: Clock, give_up_s: Callable[[], float]) -> None:
+        self._controller = controller.deaf()
+        self._clock = clock
+        self._give_up_s = give_up_s
+        self.told_s = clock.monotonic()
+        """When the first halt had surely left, on the clock: until then a busy machine may have kept it back."""
+
+    def readings(self) -> Iterator[Reading]:
+        """Halt the motor now, and give its readings until the caller has seen enough.
+
+        Raises:
+            HaltFailedError: the moment to give up has come.
+            LinkLostError: the port hung up, or nothing valid was answered for SILENCE_S.
+        """
+        now_s = self._clock.monotonic()
+        begun_s, silent_from_s, halt_again_s = now_s, now_s, now_s
+        while now_s < self._give_up_s():
+            if now_s >= halt_again_s:
+                self._tell(again=now_s > begun_s)
+                halt_again_s = now_s + HALT_REPEAT_S
+            try:
+                reading = self._controller.read_once()
+            except (ReplyTimeoutError, MalformedReplyError) as error:
+                now_s = self._clock.monotonic()
+                if now_s - silent_from_s >= SILENCE_S:
+                    raise LinkLostError(
+                        f"the motor was told to stop, but nothing valid was answered for {SILENCE_S:g} s: "
+                        "it may be running. Look at the focuser, its power and the cable."
+                    ) from error
+                continue
+            silent_from_s = reading.at_s
+            yield reading
+            self._clock.sleep(HALTING_PAUSE_S)
+            now_s = self._clock.monotonic()
+        raise HaltFailedError(
+            f"the motor was told to stop and was not seen standing still within {now_s - begun_s:.1f} s. "
+            "It may be running: cut its power if it is in danger."
+        )
+
+    def _tell(self, again: bool) -> None:
+        self._controller.halt(again)
+        if not again:
+            self.told_s = self._clock.monotonic()
