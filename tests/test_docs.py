@@ -21,7 +21,7 @@ from rockit.focuser.ok3z import cli, daemon, wire
 from rockit.focuser.ok3z.constants import CommandStatus
 from rockit.focuser.ok3z.mechanics import Leg
 from rockit.focuser.ok3z.pyro_service import PyroFocuser, report
-from rockit.focuser.ok3z.snapshot import Snapshot, State
+from rockit.focuser.ok3z.snapshot import Audit, Confidence, Snapshot, State, Trust
 from rockit.focuser.ok3z.version import VERSION
 
 PROJECT = Path(__file__).parents[1]
@@ -33,7 +33,7 @@ PAGES = sorted(
 SOURCES = sorted([*PROJECT.glob("src/**/*.py"), *PROJECT.glob("common/src/**/*.py")])
 SCRIPTS = [PROJECT / "Makefile", PROJECT / "packaging/run-from-clone"]
 # What a page may name outside the clone.
-SYSTEM_FOLDERS = {"/dev/", "/etc/", "/tmp/"}
+SYSTEM_FOLDERS = {"/dev/", "/etc/", "/tmp/", "/usr/", "/var/"}
 
 Row = dict[str, str]
 
@@ -184,7 +184,12 @@ def reports() -> Iterator[tuple[Snapshot, dict[str, Any]]]:
     now = datetime(2026, 11, 22, tzinfo=timezone.utc)
     for state in State:
         for steps in (None, 10):
-            snapshot = Snapshot(state, "why", steps, steps, Leg(9), 0.5, 3.0, 1.0, 7, 2.0)
+            snapshot = Snapshot(
+                *(state, "why", steps, steps, Leg(9), 0.5, 3.0, 1.0, 7, 2.0),
+                confidence=Confidence(Trust.RESUMED, "why", "then"),
+                audit=Audit("now", "then", 3),
+                journal_problem="why",
+            )
             yield snapshot, report(snapshot, 0.1, now)
     yield Snapshot(), report(Snapshot(), None, now)
 
@@ -230,7 +235,7 @@ def test_commands(name: str) -> None:
 
 def test_options_of_focusd() -> None:
     described = set(
-        re.findall(r"--[a-z-]+", next(text for text in blocks(page("README.md"), "") if "--check" in text))
+        re.findall(r"--[a-z-]+", next(text for text in blocks(page("README.md"), "") if "--verbose" in text))
     )
     assert described == {
         word for word in daemon.new_parser()._option_string_actions if word.startswith("--")
@@ -238,9 +243,9 @@ def test_options_of_focusd() -> None:
 
 
 def test_make_targets() -> None:
-    targets = set(re.findall(r"^([a-z]+):", page("Makefile"), flags=re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", page("Makefile"), flags=re.MULTILINE))
     assert (
-        set(re.findall(r"\bmake ([a-z]+)$", "\n".join(blocks(page("README.md"), "")), flags=re.MULTILINE))
+        set(re.findall(r"\bmake ([a-z-]+)$", "\n".join(blocks(page("README.md"), "")), flags=re.MULTILINE))
         <= targets
     )
 
@@ -279,7 +284,9 @@ def test_frames() -> None:
 def test_every_module_has_a_place_on_the_map() -> None:
     text = page("docs/architecture.md")
     modules = [
-        str(path.relative_to(PACKAGE)) for path in (*PACKAGE.glob("*.py"), *PACKAGE.glob("command/*.py"))
+        str(path.relative_to(PACKAGE))
+        for pattern in ("*.py", "command/*.py")
+        for path in PACKAGE.glob(pattern)
     ]
     assert [name for name in modules if "__init__" not in name and f"`{name}`" not in text] == []
 

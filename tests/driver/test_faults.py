@@ -348,3 +348,50 @@ def test_a_stop_in_a_fast_device_keeps_the_position(make_rig):
         rig.move(5.0)
         assert rig.status == FocuserStatus.Idle, number
         rig.assert_honest()
+
+
+def published_positions(rig):
+    """Every position that is published from now on, beside the motor's true one."""
+    pairs = []
+    publish = rig.commands._board.publish
+
+    def watched(snapshot):
+        if snapshot.status != FocuserStatus.Disabled:
+            pairs.append((snapshot.current_steps / 5088, rig.model.motor_mm))
+        publish(snapshot)
+
+    rig.commands._board.publish = watched
+    return pairs
+
+
+@pytest.mark.parametrize("how", ["look", "move", "stop"])
+def test_after_a_power_cut_at_rest_no_false_position_is_published_not_even_while_halting(rig, how):
+    assert rig.move(2.0) is None
+    pairs = published_positions(rig)
+    rig.model.power_cut(0.0)
+    run = {
+        "look": rig.commands.watch_rest,
+        "move": lambda: rig.commands.move(3.0, False),
+        "stop": rig.commands.halt_at_rest,
+    }[how]
+    rig.carry_out(run)
+    assert rig.status == FocuserStatus.Disabled
+    assert all(published == pytest.approx(true, abs=1 / 5088) for published, true in pairs)
+
+
+@pytest.mark.parametrize("exchange", range(20, 300, 8))
+def test_a_power_cut_in_a_move_past_the_power_up_register_publishes_no_false_position(make_rig, exchange):
+    """0 lies on the way, and now and then within the motor's reach."""
+    rig = make_rig(register=10000)
+    rig.home()
+    pairs = published_positions(rig)
+    first = rig.exchanges + exchange
+
+    def cut(number):
+        if number == first:
+            rig.model.power_cut(0.0)
+
+    rig.at_exchange = cut
+    rig.move(6.0)
+    # A running motor is a little further than it was when it was asked.
+    assert all(published == pytest.approx(true, abs=0.1) for published, true in pairs)

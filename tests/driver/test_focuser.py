@@ -11,7 +11,6 @@ import pytest
 
 from rockit.focuser.ok3z import focuser as focuser_module
 from rockit.focuser.ok3z.clock import SystemClock
-from rockit.focuser.ok3z.commands import Settings
 from rockit.focuser.ok3z.errors import (
     AlreadyConnectedError,
     BusyError,
@@ -23,13 +22,16 @@ from rockit.focuser.ok3z.errors import (
     StoppedError,
 )
 from rockit.focuser.ok3z.focuser import Focuser
+from rockit.focuser.ok3z.journal import Journal
 from rockit.focuser.ok3z.link import open_link
 from rockit.focuser.ok3z.mechanics import Drive, Limits
 from rockit.focuser.ok3z.simulator import VirtualOK3Z, registered
-from rockit.focuser.ok3z.snapshot import State
+from rockit.focuser.ok3z.snapshot import State, Trust
+from rockit.focuser.ok3z.surroundings import Settings
 
 SETTINGS = Settings("the bench", 5.0, 180.0, Limits.from_mm(6.0, 6.0, 0.5), Drive.from_mm(0.5, 5.0))
 PATIENCE_S = 30.0
+NO_JOURNAL = Journal(None, lambda *_: None)
 
 
 def until(condition):
@@ -65,6 +67,7 @@ def make_bench(request, **options):
             SETTINGS,
             lambda: open_link(url, 38400, SystemClock()),
             lambda level, message: announced.append(message),
+            NO_JOURNAL,
         )
         bench = Bench(model, focuser, announced)
         try:
@@ -91,6 +94,7 @@ def test_a_second_command_is_refused_at_once(homed):
     for run in (
         lambda: homed.focuser.set_focus(1.0),
         homed.focuser.initialize,
+        homed.focuser.audit,
         homed.focuser.shutdown,
     ):
         with pytest.raises(BusyError):
@@ -124,6 +128,38 @@ def test_stops_that_come_together_are_all_answered(homed):
         move.result(PATIENCE_S)
     assert not homed.model.is_moving
     homed.focuser.set_focus(0.5)
+
+
+def test_who_asks_while_a_stop_is_under_way_shares_it_and_cannot_cancel_it(homed):
+    move = homed.begin_move(5.0)
+    with homed.focuser._attention:
+        # The worker comes to look when this is left.
+        stops = [homed.focuser.begin_stop("the test") for _ in range(3)]
+        assert not stops[0].cancel()
+    assert stops == [stops[0]] * 3
+    stops[0].result(PATIENCE_S)
+    assert isinstance(move.exception(PATIENCE_S), StoppedError)
+
+
+def test_a_stop_in_the_moment_after_a_stop_is_one_of_its_own(homed, monkeypatch):
+    """Whoever hears that the first has ended may have begun a move meanwhile: it must be stopped too."""
+    later = []
+    resolve = focuser_module._resolve
+
+    def resolve_and_go_on(future, outcome):
+        if future is first and not later:
+            # Before anybody can have heard of the end: on the worker's own thread.
+            later.append(homed.call(homed.focuser.begin_stop, "another").result(PATIENCE_S))
+        resolve(future, outcome)
+
+    monkeypatch.setattr(focuser_module, "_resolve", resolve_and_go_on)
+    move = homed.begin_move(5.0)
+    with homed.focuser._attention:
+        first = homed.focuser.begin_stop("the test")
+    first.result(PATIENCE_S)
+    assert later[0] is not first
+    later[0].result(PATIENCE_S)
+    assert isinstance(move.exception(PATIENCE_S), StoppedError)
 
 
 def test_a_stop_while_homing(bench):
@@ -186,7 +222,7 @@ def test_a_port_that_never_opens_does_not_hold_up_the_end(monkeypatch):
         release.wait(PATIENCE_S)
         raise PortUnavailableError("it took too long.")
 
-    focuser = Focuser(SETTINGS, open_port, lambda level, message: None)
+    focuser = Focuser(SETTINGS, open_port, lambda level, message: None, NO_JOURNAL)
     monkeypatch.setattr(focuser_module, "CLOSE_PATIENCE_S", 0.05)
     focuser.start()
     with ThreadPoolExecutor(1) as callers:
@@ -199,6 +235,47 @@ def test_a_port_that_never_opens_does_not_hold_up_the_end(monkeypatch):
     focuser._worker.join(PATIENCE_S)
 
 
+def test_a_worker_gives_signs_of_life_until_it_hangs():
+    signs, opening, release = [], threading.Event(), threading.Event()
+
+    def open_port():
+        opening.set()
+        release.wait(PATIENCE_S)
+        raise PortUnavailableError("it took too long.")
+
+    focuser = Focuser(SETTINGS, open_port, lambda *_: None, NO_JOURNAL, None, lambda: signs.append(1))
+    with ThreadPoolExecutor(1) as callers, focuser:
+        until(lambda: len(signs) >= 2)
+        call = callers.submit(focuser.initialize)
+        assert opening.wait(PATIENCE_S)
+        given = len(signs)
+        with pytest.raises(BusyError):
+            focuser.shutdown()
+        assert len(signs) == given
+        release.set()
+        assert isinstance(call.exception(PATIENCE_S), PortUnavailableError)
+        until(lambda: len(signs) > given)
+
+
+def test_a_motion_gives_signs_of_life_all_along():
+    signs = []
+    model = VirtualOK3Z(time_scale=10, start_mm=1.0)
+    with registered(f"signs{id(model)}", model) as url:
+        focuser = Focuser(
+            SETTINGS,
+            lambda: open_link(url, 38400, SystemClock()),
+            lambda *_: None,
+            NO_JOURNAL,
+            None,
+            lambda: signs.append(focuser.snapshot.state),
+        )
+        with focuser:
+            focuser.initialize()
+            focuser.set_focus(1.0)
+    assert signs.count(State.HOMING) > 5
+    assert signs.count(State.MOVING) > 5
+
+
 def test_a_link_that_dies_at_rest_is_noticed_unasked(homed, monkeypatch):
     homed.model.hang_up()
     until(lambda: homed.focuser.snapshot.status == 0)
@@ -206,8 +283,77 @@ def test_a_link_that_dies_at_rest_is_noticed_unasked(homed, monkeypatch):
     with pytest.raises(NotConnectedError):
         homed.focuser.set_focus(1.0)
     homed.model.come_back()
-    homed.focuser.initialize()
+    until(lambda: homed.focuser.snapshot.status == 1)
+    assert homed.focuser.snapshot.confidence.trust is Trust.RESUMED
+    with pytest.raises(AlreadyConnectedError):
+        homed.focuser.initialize()
     homed.focuser.set_focus(1.0)
+    assert homed.model.carriage_mm == pytest.approx(1.0, abs=0.0003)
+
+
+def test_calls_while_a_silent_link_is_tried_are_answered_at_once(homed):
+    """The attempt gives way: nobody waits until a dead controller has not answered."""
+    homed.model.rate("reply_loss", 1.0)
+    until(lambda: homed.focuser.snapshot.state is State.RECONNECTING)
+    answered = len(homed.model.journal)
+    until(lambda: len(homed.model.journal) > answered)
+    for _ in range(20):
+        with pytest.raises(NotConnectedError):
+            homed.focuser.set_focus(1.0)
+    homed.focuser.shutdown()
+    assert homed.focuser.snapshot.state is State.DISCONNECTED
+    homed.model.rate("reply_loss", 0.0)
+    homed.focuser.initialize()
+
+
+def test_the_end_of_the_daemon_while_a_link_is_tried(homed):
+    homed.model.rate("reply_loss", 1.0)
+    until(lambda: homed.focuser.snapshot.state is State.RECONNECTING)
+    assert homed.focuser.close()
+    assert not homed.focuser._worker.is_alive()
+
+
+def test_a_stop_reaches_a_motor_whose_link_is_back_before_it_was_tried(homed):
+    move = homed.begin_move(6.0)
+    homed.model.hang_up()
+    assert isinstance(move.exception(PATIENCE_S), LinkLostError)
+    assert homed.focuser.snapshot.motor_may_run
+    homed.model.come_back()
+    homed.focuser.stop("the test")
+    assert not homed.model.is_moving
+    assert homed.focuser.snapshot.state is State.IDLE
+
+
+def test_a_second_homing_finds_lost_steps(homed):
+    homed.focuser.set_focus(1.0)
+    homed.model.lose_steps(50)
+    homed.focuser.audit()
+    assert homed.focuser.snapshot.audit.lost_steps == pytest.approx(50, abs=2)
+    assert homed.model.carriage_mm == pytest.approx(1.0, abs=0.0003)
+
+
+def test_what_one_process_knew_the_next_one_resumes(request, tmp_path):
+    """With a real state file, and a controller that kept its power."""
+    model = VirtualOK3Z(time_scale=10, start_mm=1.0)
+    with registered(f"bench{id(model)}", model) as url:
+        for number in range(3):
+            journal = Journal(tmp_path / "bench.json", lambda level, message: None)
+            journal.start()
+            focuser = Focuser(
+                SETTINGS,
+                lambda: open_link(url, 38400, SystemClock()),
+                lambda level, message: None,
+                journal,
+            )
+            with focuser:
+                focuser.initialize(resume=True)
+                trust = focuser.snapshot.confidence.trust
+                assert trust is (Trust.RESUMED if number else Trust.HOMED)
+                if number:
+                    assert focuser.snapshot.current_steps == number * 5088
+                focuser.set_focus(number + 1.0)
+                assert model.carriage_mm == pytest.approx(number + 1.0, abs=0.0003)
+            journal.close()
 
 
 def test_a_link_that_dies_in_a_move(homed):
@@ -227,7 +373,8 @@ def test_a_mistake_in_the_program_is_survived(homed, monkeypatch):
             homed.focuser.set_focus(1.0)
     snapshot = homed.focuser.snapshot
     assert snapshot.status == 0
-    assert "planted" in snapshot.reason
+    assert "ZeroDivisionError" in snapshot.reason
+    assert "planted" not in snapshot.reason, "everybody may read the status"
     homed.focuser.initialize()
     homed.focuser.set_focus(1.0)
 
@@ -239,6 +386,18 @@ def test_an_old_reading_is_no_status(homed, monkeypatch):
     snapshot = homed.focuser.snapshot
     assert snapshot.state is State.FAULT
     assert "nothing is known now" in snapshot.reason
+    assert not snapshot.motor_may_run
+
+
+def test_a_worker_that_hangs_in_a_move_leaves_a_motor_that_may_run(homed, monkeypatch):
+    move = homed.begin_move(5.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(focuser_module, "STALE_S", -1.0)
+        snapshot = homed.focuser.snapshot
+    assert snapshot.state is State.FAULT
+    assert snapshot.motor_may_run
+    homed.focuser.stop("the test")
+    assert isinstance(move.exception(PATIENCE_S), StoppedError)
 
 
 def test_a_caller_does_not_wait_for_ever(homed, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import math
 import sys
@@ -15,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from rockit.focuser.ok3z.constants import FocuserStatus
 from rockit.focuser.ok3z.errors import (
     DeviceError,
+    FocuserError,
     LinkError,
     NotConnectedError,
     OutsideLimitsError,
@@ -40,6 +42,10 @@ positions = st.one_of(
 offsets = st.one_of(st.floats(-0.3, 0.3), st.sampled_from([0.0, -0.05, 0.05]), st.floats(-7, 7))
 replies = st.sampled_from(["lost", "cut", "merged", "doubled", "noise", "late"])
 codes = st.sampled_from(["", "S001", "P081"])
+
+
+class DiedError(Exception):
+    """The process ended, without a word."""
 
 
 class FocuserLife(RuleBasedStateMachine):
@@ -68,7 +74,7 @@ class FocuserLife(RuleBasedStateMachine):
     def move_and_stop(self, position, number):
         self.rig.interrupt_at(number)
         outcome = self.rig.move(position)
-        assert not self.rig.model.is_moving
+        self._assert_standing_or_known_to_run()
         if not isinstance(outcome, StoppedError):
             self._judge(outcome, position)
 
@@ -77,7 +83,7 @@ class FocuserLife(RuleBasedStateMachine):
         self.rig.carry_out(self.rig.commands.shutdown)
         self.rig.interrupt_at(number)
         self.rig.carry_out(self.rig.commands.initialize)
-        assert not self.rig.model.is_moving
+        self._assert_standing_or_known_to_run()
 
     @rule()
     def initialize_again(self):
@@ -113,6 +119,48 @@ class FocuserLife(RuleBasedStateMachine):
         self.rig.model.come_back()
 
     @rule()
+    def pull_the_adapter(self):
+        self.rig.model.hang_up()
+
+    @rule(seconds=st.sampled_from([0.1, 2.0, 20.0]))
+    def plug_it_in(self, seconds):
+        self.rig.model.come_back()
+        self.rig.rest(seconds)
+
+    @rule(position=st.floats(0, 6), number=st.integers(1, 120))
+    def lose_the_link_in_a_move(self, position, number):
+        first = self.rig.exchanges + number
+
+        def pull(exchange):
+            if exchange == first:
+                self.rig.model.hang_up()
+
+        self.rig.at_exchange = pull
+        self._judge(self.rig.move(position), position)
+
+    @rule(position=st.floats(0, 6), number=st.integers(1, 120), resume=st.booleans(), restore=st.booleans())
+    def die_in_a_move_and_start_again(self, position, number, resume, restore):
+        first = self.rig.exchanges + number
+
+        def die(exchange):
+            if exchange >= first:
+                raise DiedError
+
+        self.rig.at_exchange = die
+        with contextlib.suppress(DiedError, FocuserError):
+            self.rig.commands.move(position, False)
+        self.rig.at_exchange = lambda number: None
+        self.rig.kill_process()
+        self.rig.start_process()
+        self.rig.carry_out(lambda: self.rig.commands.initialize(resume, restore))
+
+    @rule(number=st.one_of(st.just(10**6), st.integers(1, 500)))
+    def audit(self, number):
+        self.rig.interrupt_at(number)
+        self.rig.carry_out(self.rig.commands.audit)
+        self._assert_standing_or_known_to_run()
+
+    @rule()
     def watch_rest(self):
         self.rig.carry_out(self.rig.commands.watch_rest)
 
@@ -126,7 +174,9 @@ class FocuserLife(RuleBasedStateMachine):
     def recover(self):
         """Whatever happened: mended and initialised, it is as good as new."""
         self.rig.model.clear_faults()
-        assert self.rig.carry_out(self.rig.commands.initialize) is None
+        self.rig.model.come_back()
+        outcome = self.rig.carry_out(self.rig.commands.initialize)
+        assert outcome is None, f"{outcome!r}"
         self.rig.assert_stands_at(0.0)
         self.rig.model.forget_extremes()
         assert self.rig.move(2.0) is None
@@ -141,6 +191,9 @@ class FocuserLife(RuleBasedStateMachine):
         if rig.status == FocuserStatus.Idle:
             assert not rig.model.is_moving
             assert abs(rig.position_mm - rig.model.motor_mm) < 1.5 / 5088
+
+    def _assert_standing_or_known_to_run(self):
+        assert not self.rig.model.is_moving or self.rig.commands.snapshot.motor_may_run
 
     def _judge(self, outcome, wanted_mm):
         rig = self.rig

@@ -8,6 +8,7 @@ from rockit.focuser.ok3z.constants import FocuserStatus
 from rockit.focuser.ok3z.errors import (
     AlreadyConnectedError,
     InvalidArgumentError,
+    NoProgressError,
     NotConnectedError,
     OutsideLimitsError,
 )
@@ -19,6 +20,43 @@ def test_homing_finds_the_switch_from_everywhere(make_rig, start_mm, register):
     rig = make_rig(start_mm=start_mm, register=register)
     rig.home()
     rig.assert_stands_at(0.0)
+
+
+@pytest.mark.parametrize("speed_mm_sec", [0.012, 0.05, 0.12, 0.2])
+def test_homing_from_far_out_succeeds_where_the_controller_keeps_it_to_the_configured_speed(
+    make_rig, speed_mm_sec
+):
+    rig = make_rig(start_mm=9.0, backlash_mm=0.0, speed_mm_sec=speed_mm_sec, move_timeout_s=3600.0)
+    ends_s = []
+
+    def look(number):
+        snapshot = rig.commands.snapshot
+        if rig.model.is_moving and snapshot.homing_travelled_mm and snapshot.time_left_s:
+            ends_s.append(rig.clock.monotonic() + snapshot.time_left_s)
+
+    rig.at_exchange = look
+    rig.home()
+    rig.assert_stands_at(0.0)
+    # All the way it was foretold when it would end.
+    assert ends_s[0] == pytest.approx(rig.clock.monotonic(), abs=1.0)
+    assert max(ends_s) - min(ends_s) < 1.0
+
+
+@pytest.mark.parametrize("speed_mm_sec", [0.05, 0.5])
+def test_a_motor_that_hangs_in_a_homing_run_is_noticed_long_before_its_deadline(make_rig, speed_mm_sec):
+    rig = make_rig(start_mm=9.0, speed_mm_sec=speed_mm_sec, move_timeout_s=3600.0)
+    hung_s = []
+
+    def hang(number):
+        if rig.model.motor_mm < 8.9:
+            rig.at_exchange = lambda number: None
+            rig.model.motor("frozen")
+            rig.model.fault("replaced", to="S001", count=40, text="SM")
+            hung_s.append(rig.clock.monotonic())
+
+    rig.at_exchange = hang
+    assert isinstance(rig.carry_out(rig.commands.initialize), NoProgressError)
+    assert rig.clock.monotonic() - hung_s[0] < 10.0
 
 
 def test_the_bring_up_keeps_the_order_of_the_device(make_rig):
@@ -124,7 +162,7 @@ def test_status_is_offline_while_homing_and_moving_while_moving(make_rig):
     seen.clear()
     rig.at_exchange = lambda number: seen.add((rig.commands.snapshot.state.value, rig.status))
     rig.move(1.0)
-    assert seen == {("idle", 1), ("moving", 2)}
+    assert seen == {("moving", 2)}
 
 
 def test_the_target_is_published_during_the_overshoot(rig):

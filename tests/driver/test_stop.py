@@ -127,10 +127,10 @@ def test_while_the_daemon_connects_to_a_running_motor(make_rig):
     first = make_rig(start_mm=0.4)
     first.home()
     origin = first.model.register
-    first.commands._controller._link.send(_go_to(origin - 30000))
+    first.commands._connection._controller._link.send(_go_to(origin - 30000))
     first.clock.sleep(1.0)
     assert first.model.is_moving
-    first.commands._close_port()
+    first.kill_process()
     before = len(first.sent())
     first.home()
     assert first.sent()[before] == "#P021 F $"

@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 
 from rockit.focuser.ok3z.clock import SystemClock
-from rockit.focuser.ok3z.commands import Settings
 from rockit.focuser.ok3z.errors import StoppedError
 from rockit.focuser.ok3z.focuser import Focuser
+from rockit.focuser.ok3z.journal import Journal
 from rockit.focuser.ok3z.link import open_link
 from rockit.focuser.ok3z.mechanics import Drive, Limits
 from rockit.focuser.ok3z.simulator import VirtualOK3Z, registered
 from rockit.focuser.ok3z.simulator.control import tell
+from rockit.focuser.ok3z.surroundings import Settings
 
 SETTINGS = Settings("the bench", 5.0, 180.0, Limits.from_mm(6.0, 6.0, 0.5), Drive.from_mm(0.5, 5.0))
+NO_JOURNAL = Journal(None, lambda *_: None)
 DEVICE = {"time_scale": 10, "start_mm": 0.5, "seed": 4}
 LINES = {
     "clean": {"baud_pacing": False},
@@ -56,7 +58,7 @@ def on_a_pseudo_terminal(options, tmp_path):
 @pytest.mark.parametrize("port", [in_process, on_a_pseudo_terminal])
 def test_a_night(port, line, tmp_path):
     with port({**DEVICE, **LINES[line]}, tmp_path) as (url, state):
-        focuser = Focuser(SETTINGS, lambda: open_link(url, 38400, SystemClock()), lambda *_: None)
+        focuser = Focuser(SETTINGS, lambda: open_link(url, 38400, SystemClock()), lambda *_: None, NO_JOURNAL)
         with focuser:
             focuser.initialize()
             assert state()["carriage_mm"] == pytest.approx(0, abs=0.0003)

@@ -51,6 +51,10 @@ FAST_SIM = {"start_mm": 0.3, "time_scale": 40}
 # Of which time_scale makes 4 mm/s for the clock on the wall: time enough to step in.
 SLOW = {"speed_mm_sec": 0.1, "anti_backlash_mm": 1.5}
 
+# 0.5 mm/s for the clock on the wall: time enough for whole processes to come and go during a move. It is for moves that
+# a test ends itself.
+PATIENT = {"serial_port": {"time_scale": 10}, "speed_mm_sec": 0.05}
+
 alive: list[Daemon] = []
 
 
@@ -108,6 +112,7 @@ class Daemon:
         self.write_site(site)
         self.environment = {**environment, "ROCKIT_SITE_PATH": str(self.site_path)}
         self.environment["FOCUSD_CONFIG_PATH"] = str(self.config_path)
+        self.environment["STATE_DIRECTORY"] = str(folder / "state")
         self.log_path = folder / "focusd.log"
         self.popen: subprocess.Popen[bytes] | None = None
 
@@ -364,6 +369,20 @@ def slow_focuser(slow_daemon: Daemon) -> Daemon:
     if slow_daemon.ready().status()["current_mm"] > 1.0:
         slow_daemon.ready_at(0.5)
     return slow_daemon
+
+
+@pytest.fixture(scope="session")
+def patient_daemon(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Daemon]:
+    with shared(tmp_path_factory.mktemp("patient"), environment, **PATIENT) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def patient_focuser(patient_daemon: Daemon) -> Daemon:
+    """A homed focuser further in than 2 mm, for moves outward that the test stops."""
+    if patient_daemon.ready().status()["current_mm"] > 2.0:
+        patient_daemon.ready_at(0.5)
+    return patient_daemon
 
 
 @pytest.fixture

@@ -11,10 +11,30 @@ from typing import Any, Callable
 
 import pytest
 
+from rockit.focuser.ok3z.version import VERSION
+
 Background = Callable[..., "Future[Any]"]
 
-STATES = {"disconnected", "connecting", "homing", "idle", "moving", "stopping", "fault"}
-ALWAYS = {"date": str, "status": int, "status_label": str, "state": str, "moving": bool}
+STATES = {
+    "disconnected",
+    "connecting",
+    "reconnecting",
+    "homing",
+    "idle",
+    "moving",
+    "stopping",
+    "unhomed",
+    "fault",
+}
+ALWAYS = {
+    "date": str,
+    "status": int,
+    "status_label": str,
+    "state": str,
+    "moving": bool,
+    "position_trust": str,
+    "version": str,
+}
 WITH_POSITION = {"current_mm": float, "target_mm": float, "current_steps": int}
 ADDED = {
     "reason": str,
@@ -24,6 +44,10 @@ ADDED = {
     "homing_travelled_mm": float,
     "backlash_shortfall_mm": float,
     "reading_age_s": float,
+    "homed_at": str,
+    "trust_reason": str,
+    "audit": dict,
+    "state_file_problem": str,
 }
 
 
@@ -37,9 +61,12 @@ def assert_as_published(report: dict[str, Any]) -> None:
     assert abs(datetime.now(timezone.utc) - date) < timedelta(minutes=1)
     assert report["status_label"] == ["OFFLINE", "IDLE", "MOVING"][report["status"]]
     assert report["state"] in STATES
+    assert report["position_trust"] in ({"homed", "resumed"} if report["status"] else {"unknown"})
+    assert ("homed_at" in report) == bool(report["status"])
     for key in ("current_mm", "target_mm"):
         assert report.get(key, 0.0) == round(report.get(key, 0.0), 3)
     assert report.get("leg") in (None, "overshoot", "approach")
+    assert report["version"] == VERSION
     json.dumps(report, allow_nan=False)
 
 
@@ -181,10 +208,11 @@ def test_8_is_never_said_of_a_link_that_is_dead(focuser: Any) -> None:
     assert focuser.call("initialize") == 1
     assert focuser.status()["status"] == 0
     assert focuser.call("initialize") == 1
-    focuser.tell("return")
     assert focuser.call("set_focus", 0.2) == 7
-    assert focuser.call("initialize") == 0
+    focuser.tell("return")
+    focuser.wait_for(lambda report: report["position_trust"] == "resumed", "back by itself")
     assert focuser.call("initialize") == 8
+    assert focuser.call("set_focus", 0.2) == 0
 
 
 def test_8_is_never_said_after_a_power_cut(focuser: Any) -> None:
@@ -200,6 +228,8 @@ def test_a_dead_link_shows_unasked(focuser: Any) -> None:
     report = focuser.wait_for(lambda report: report["status"] == 0, "OFFLINE")
     assert report["reason"]
     assert_as_published(report)
+    # The port is being opened again and again; that ends here.
+    assert focuser.call("shutdown") == 0
     assert focuser.call("shutdown") == 7
     assert focuser.call("set_focus", 0.1) == 7
     assert focuser.call("stop") == 1
@@ -255,7 +285,7 @@ def test_the_old_names_can_be_imported(run_script: Any, focuser: Any) -> None:
 def test_only_the_published_methods_are_there(focuser: Any) -> None:
     with focuser.proxy() as proxy:
         proxy._pyroBind()
-        assert proxy._pyroMethods == {"initialize", "shutdown", "set_focus", "stop", "report_status"}
+        assert proxy._pyroMethods == {"initialize", "shutdown", "set_focus", "stop", "report_status", "audit"}
         assert not proxy._pyroAttrs
         for name in ("_focuser", "_command", "__init__", "snapshot"):
             with pytest.raises(AttributeError):

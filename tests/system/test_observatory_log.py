@@ -82,6 +82,15 @@ def test_events_reach_the_observatory_log(
     assert {table for _, table, _ in served.lines} == {"focusd@system_test"}
 
 
+def test_each_message_is_on_the_daemon_s_output_once(make_daemon: Any, log_server: Any) -> None:
+    daemon = make_daemon(site=site_with_log_at(log_server[1])).start()
+    assert daemon.call("initialize") == 0
+    assert daemon.call("shutdown") == 0
+    daemon.end()
+    assert daemon.log.count("homed") == 1
+    assert daemon.log.count(" connected to sim://") == 1
+
+
 @contextmanager
 def dead() -> Iterator[int]:
     """Nothing listens."""

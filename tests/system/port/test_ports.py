@@ -85,7 +85,7 @@ def test_ports_that_are_no_focuser(make_daemon: Any, tmp_path: Path) -> None:
     faults = [
         fault
         for port, daemon in daemons.items()
-        for fault in faults_of_refusal(daemon.wait_until_up(), port, *expected[port])
+        for fault in faults_of_refusal(daemon.wait_until_up(), *expected[port])
     ]
     assert not faults, "\n".join(faults)
 
@@ -266,11 +266,11 @@ def test_two_daemons_on_one_port(make_daemon: Any, make_simulator: Any) -> None:
     for daemon in (first, second):
         daemon.wait_until_up()
     assert first.call("initialize") == 0
-    assert not faults_of_refusal(second, simulator.link, "Another process holds it")
+    assert not faults_of_refusal(second, "Another process holds it")
     assert first.call("set_focus", 0.2) == 0
     assert first.call("shutdown") == 0
     assert second.call("initialize") == 0, "once the first has let go"
-    assert not faults_of_refusal(first, simulator.link, "Another process holds it")
+    assert not faults_of_refusal(first, "Another process holds it")
 
 
 def test_every_frame_is_shown_when_asked_for(make_daemon: Any, focuser: Any) -> None:

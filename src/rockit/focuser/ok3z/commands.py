@@ -7,11 +7,10 @@ failure `settle` makes the best of it: the motor is halted first, and what is th
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
-from typing import Callable
+from dataclasses import replace
 
-from .clock import Clock
-from .controller import Controller
+from .board import Board
+from .connection import Connection
 from .errors import (
     AlreadyConnectedError,
     BusyError,
@@ -23,57 +22,23 @@ from .errors import (
     NotConnectedError,
     PositionLostError,
     StoppedError,
+    joined,
 )
-from .link import Checkpoint, Link
-from .mechanics import Drive, Leg, Limits, Plan, mm_from_steps, plan_move, requested_steps
+from .mechanics import Plan, mm_from_steps, plan_move, requested_steps
+from .memory import Memory
 from .motion import Motion
-from .motor import Motor, Progress
-from .snapshot import Snapshot, State
+from .motions import Record
+from .motor import Progress
+from .recovery import Recovery
+from .snapshot import Audit, Snapshot, State
+from .surroundings import Settings, Surroundings
 
 _log = logging.getLogger(__name__)
 
 
 # After these the position is not trusted; after a mistake in this program nothing that it knows is.
 DOUBTS = (PositionLostError, InternalError)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What the service needs to know, in its own terms.
-
-    Args:
-        port_name: what the port is called in messages.
-        serial_timeout_s: how long a controller may take to answer the first question.
-        move_timeout_s: the longest that a whole move may take. Homing has its own deadline.
-        limits, drive: where the focuser may go, and how it runs.
-    """
-
-    port_name: str
-    serial_timeout_s: float
-    move_timeout_s: float
-    limits: Limits
-    drive: Drive
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What the commands need from the thread that runs them.
-
-    Args:
-        open_port: opens the link.
-        clock: the time.
-        pause: waits so many seconds, or less where somebody wants the thread's attention.
-        checkpoint: raises StoppedError where the running command shall end.
-        give_up_halting_s: for a halt that began at a moment of the clock, the moment to give it up.
-        announce: passes a message on to the observatory's log: a level of `logging` and a sentence. Must not wait.
-    """
-
-    open_port: Callable[[], Link]
-    clock: Clock
-    pause: Callable[[float], None]
-    checkpoint: Checkpoint
-    give_up_halting_s: Callable[[float], float]
-    announce: Callable[[int, str], None]
+POSITION_UNKNOWN = "The position is not known: home the focuser (focus init)."
 
 
 class Commands:
@@ -83,15 +48,39 @@ class Commands:
         self._settings = settings
         self._surroundings = surroundings
         self._announce = surroundings.announce
-        self._controller: Controller | None = None
-        self._motion: Motion | None = None
-        self.snapshot = Snapshot()
+        self._memory = Memory(settings.port_name, surroundings.keeper, surroundings.utc_now)
+        self._board = Board(self._memory, surroundings.utc_now)
+        self._connection = Connection(settings, surroundings, self._progress, self._board.leg_begins)
+        self._recovery = Recovery(settings, surroundings, self._connection, self._memory, self._board)
+
+    @property
+    def snapshot(self) -> Snapshot:
         """What is known: replaced whole by one assignment, so that readers need no lock."""
+        return self._board.snapshot
+
+    @property
+    def motions(self) -> Record:
+        """The last motions, the newest last: replaced whole as well."""
+        return self._board.motions
+
+    @property
+    def _motion(self) -> Motion | None:
+        return self._connection.motion
 
     # The commands
 
-    def initialize(self) -> None:
+    def begin(self) -> None:
+        """Recall what an earlier process knew. Comes before all commands."""
+        self._memory.recall()
+        # A process that died in a move may have left the motor running.
+        self._board.publish(Snapshot(motion_unproven=self._memory.entry.way is not None))
+
+    def initialize(self, resume: bool = False, restore: bool | None = None) -> None:
         """Open the port, identify, configure and home.
+
+        Args:
+            resume: carry on without homing if the controller is proven to be as it was left.
+            restore: return to the last target that was reached; None: as configured.
 
         Raises:
             AlreadyConnectedError: the focuser is connected and homed, and has just answered.
@@ -99,20 +88,18 @@ class Commands:
         """
         if self._proves_alive():
             raise AlreadyConnectedError("the focuser is already connected, homed and answering.")
-        self._close_port()
+        self._connection.close()
         self._surroundings.checkpoint()
-        self._publish(Snapshot(state=State.CONNECTING))
-        self._controller = Controller(
-            self._surroundings.open_port(), self._surroundings.clock, self._surroundings.checkpoint
-        )
-        version = self._controller.identify(self._settings.serial_timeout_s)
-        self._announce(logging.INFO, f"connected to {self._settings.port_name} (firmware {version!r})")
-
-        self._publish(Snapshot(state=State.HOMING))
-        self._motion = self._new_motion(self._controller)
-        self._motion.bring_up()
-        self._stand(self._motion, reason="")
-        self._announce(logging.INFO, "homed: the focuser stands at 0 mm")
+        self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=self.snapshot.motor_may_run))
+        motion = self._connection.open(self._settings.serial_timeout_s, self._surroundings.checkpoint)
+        self._recovery.begin()
+        firmware = self._connection.firmware
+        self._announce(logging.INFO, f"connected to {self._settings.port_name} (firmware {firmware!r})")
+        why_not = self._resume(motion) if resume else ""
+        if why_not or not resume:
+            self._bring_up(motion, why_not)
+        if self._settings.restore_on_init if restore is None else restore:
+            self._restore(motion)
 
     def _proves_alive(self) -> bool:
         """Whether the focuser is at rest with a known position, and answers now."""
@@ -122,42 +109,55 @@ class Commands:
             self._motion.look()
         except (LinkError, DeviceError) as error:
             self._announce(logging.WARNING, f"connecting anew: {error}")
+            if isinstance(error, DeviceError):
+                # Whatever moved it may move it still.
+                self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=True))
+            if isinstance(error, DOUBTS):
+                self._memory.lost()
             return False
         return True
 
-    def _new_motion(self, controller: Controller) -> Motion:
-        settings, surroundings = self._settings, self._surroundings
-        motor = Motor(
-            controller,
-            settings.drive,
-            surroundings.clock,
-            surroundings.pause,
-            surroundings.give_up_halting_s,
-            self._progress,
-        )
-        return Motion(
-            motor,
-            settings.drive,
-            settings.limits,
-            settings.move_timeout_s,
-            surroundings.clock,
-            self._leg_begins,
-        )
+    def _bring_up(self, motion: Motion, why_not_resumed: str) -> None:
+        self._board.publish(Snapshot(state=State.HOMING))
+        self._memory.homing(self._settings.port_name, self._connection.firmware)
+        motion.bring_up()
+        self._memory.homed(motion, why_not_resumed)
+        self._board.stand(motion, reason="")
+        self._announce(logging.INFO, "homed: the focuser stands at 0 mm")
+
+    def _resume(self, motion: Motion) -> str:
+        """Carry on without homing; or why that cannot be."""
+        try:
+            self._recovery.prove_as_left(motion, halting=False)
+        except PositionLostError as error:
+            self._announce(logging.WARNING, f"homing, because it cannot be resumed: {error}")
+            return joined("it could not be resumed:", error.reason)
+        self._announce(logging.INFO, f"resumed at {self._board.where}")
+        return ""
+
+    def _restore(self, motion: Motion) -> None:
+        target_steps = self._memory.entry.target_steps
+        if target_steps is None or not 0 <= target_steps <= self._settings.limits.range_steps:
+            known = "none is known" if target_steps is None else "it lies outside focus_range_mm"
+            self._announce(logging.WARNING, f"not returning to the last target: {known}.")
+            return
+        self._go(motion, target_steps)
+        self._announce(logging.INFO, f"returned to {self._board.where}")
 
     def shutdown(self) -> None:
-        """Close the port.
+        """Close the port, and stop waiting for a lost one.
 
         Raises:
-            NotConnectedError: there is none open.
+            NotConnectedError: there is none open, and none is waited for.
             HaltFailedError, LinkError, PositionLostError: an earlier halt still waited for its proof, and this
                 one did not bring it; `settle` must follow.
         """
-        if self._controller is None:
+        if not self._recovery.is_wanted:
             raise NotConnectedError("the focuser is not connected: there is nothing to shut down.")
         if self.snapshot.state is State.STOPPING and self._motion is not None:
             # Nobody could halt the motor any more once the port is closed.
-            self._motion.halt()
-        self._disconnect("")
+            self._halt_late(self._motion)
+        self._disconnect()
 
     def move(self, position: object, offset: bool) -> None:
         """Move to a position in mm, or by an offset in mm from the target.
@@ -167,15 +167,54 @@ class Commands:
             DeviceError, LinkError, StoppedError: it did not arrive; `settle` must follow.
         """
         motion = self._ready_motion()
-        limits = self._settings.limits
-        target_steps = requested_steps(position, self.snapshot.target_steps if offset else None, limits)
-        # Nothing is planned from a stale position: power cuts and hands do not announce themselves.
-        start_steps = motion.steps_out(motion.look())
-        plan = plan_move(start_steps, motion.taken_up_steps, target_steps, limits)
+        offset_from_steps = self.snapshot.target_steps if offset else None
+        self._go(motion, requested_steps(position, offset_from_steps, self._settings.limits))
+
+    def _go(self, motion: Motion, target_steps: int) -> None:
+        """Move to a position within the limits from where the motor was last seen standing."""
+        start_steps = motion.steps_out(motion.standing)
+        plan = plan_move(start_steps, motion.taken_up_steps, target_steps, self._settings.limits)
         if plan.legs:
-            self._publish(replace(self.snapshot, state=State.MOVING, reason="", target_steps=target_steps))
+            self._board.publish(
+                replace(self.snapshot, state=State.MOVING, reason="", target_steps=target_steps)
+            )
+            self._memory.set_out(motion.registers_of(plan))
             motion.move(plan)
-        self._stand(motion, _shortfall_sentence(plan), plan.shortfall_steps)
+        else:
+            motion.look()
+        self._board.stand(motion, _shortfall_sentence(plan), plan.shortfall_steps, reached_steps=target_steps)
+
+    def audit(self) -> None:
+        """Home again, note how many steps were lost since the last homing, and return.
+
+        Raises:
+            NotConnectedError, BusyError: nothing moved.
+            DeviceError, LinkError, StoppedError: it did not come back; `settle` must follow.
+        """
+        motion = self._ready_motion()
+        motion.look()
+        back_to_steps = motion.steps_out(motion.standing)
+        origin_register, since = motion.origin_register, self._memory.confidence.homed_at
+        self._board.publish(Snapshot(state=State.HOMING))
+        self._memory.homing(self._settings.port_name, self._connection.firmware)
+        watched = self._home_again(motion)
+        self._memory.homed(motion)
+        # The register counts what was commanded. It grows inward: what had to be gone beyond is what was lost.
+        lost_steps = motion.origin_register - origin_register if watched else None
+        self._board.audit = Audit(self._memory.confidence.homed_at, since, lost_steps)
+        self._board.stand(motion, reason="")
+        self._announce(logging.INFO, _audit_sentence(lost_steps))
+        self._go(motion, min(max(back_to_steps, 0), self._settings.limits.range_steps))
+
+    def _home_again(self, motion: Motion) -> bool:
+        try:
+            # What the disk took may have been time enough for a power cut.
+            motion.make_ready()
+            return motion.home()
+        except FocuserError as error:
+            if motion.homed and not isinstance(error, DOUBTS):
+                self._memory.homing_called_off()
+            raise
 
     def _ready_motion(self) -> Motion:
         if self.snapshot.state is State.STOPPING:
@@ -187,19 +226,28 @@ class Commands:
     # Halting, and what follows a failure
 
     def halt_at_rest(self) -> None:
-        """Halt the motor although no command runs.
+        """Halt the motor although no command runs. A lost link is tried at once; and one that nobody wants, where a
+        motion was commanded whose end nobody saw.
 
         Raises:
             NotConnectedError: there is no link, so nothing was proven.
             HaltFailedError: standstill was not seen.
             LinkError, PositionLostError: the link or the position is lost; `settle` must follow.
         """
+        if self._recovery.is_under_way:
+            self._recovery.try_now()
+        elif self._motion is None and self.snapshot.motion_unproven:
+            self._recovery.halt_and_let_go()
+            return
         if self._motion is None:
             raise NotConnectedError("the focuser is not connected: whether its motor stands cannot be told.")
         before = self.snapshot
-        self._publish(replace(before, state=State.STOPPING))
+        if before.state is State.STOPPING:
+            self._halt_late(self._motion)
+            return
+        self._board.publish(replace(before, state=State.STOPPING))
         self._motion.halt()
-        self._stand(self._motion, before.reason, before.shortfall_steps)
+        self._board.stand(self._motion, before.reason, before.shortfall_steps)
 
     def settle(self, error: FocuserError) -> FocuserError | None:
         """Make the best of a command that failed: halt the motor, then publish what is known.
@@ -213,15 +261,23 @@ class Commands:
         linked = self._motion is not None
         news = not (isinstance(error, HaltFailedError) and self.snapshot.state is State.STOPPING)
         halted = self._halt_after(error)
-        if self._motion is not None and (isinstance(error, DOUBTS) or isinstance(halted, DOUBTS)):
-            self._motion.forget_position()
+        if isinstance(error, DOUBTS) or isinstance(halted, DOUBTS):
+            self._forget_position()
         self._publish_after(error, halted)
+        if self._recovery.is_under_way:
+            # What there is to say of a lost link was said.
+            return halted
         if news and not isinstance(error, StoppedError):
             self._announce(logging.ERROR, f"fault: {error}")
         if linked and halted and halted is not error:
             self._announce(logging.ERROR, f"fault while halting: {halted}")
         # A motor that stands is halted, wherever it stands.
         return None if isinstance(halted, PositionLostError) else halted
+
+    def _forget_position(self) -> None:
+        self._memory.lost()
+        if self._motion is not None:
+            self._motion.forget_position()
 
     def _halt_after(self, error: FocuserError) -> FocuserError | None:
         if self._motion is None:
@@ -232,8 +288,10 @@ class Commands:
         if at_rest or isinstance(error, HaltFailedError):
             return error
         # What is doubted is not published while the motor is halted either.
-        known = None if isinstance(error, DOUBTS) else self.snapshot.current_steps
-        self._publish(replace(self.snapshot, state=State.STOPPING, reason=str(error), current_steps=known))
+        known = None if isinstance(error, (*DOUBTS, LinkError)) else self.snapshot.current_steps
+        self._board.publish(
+            replace(self.snapshot, state=State.STOPPING, reason=error.reason, current_steps=known)
+        )
         try:
             self._motion.halt()
         except FocuserError as failure:
@@ -242,44 +300,55 @@ class Commands:
 
     def _publish_after(self, error: FocuserError, halted: FocuserError | None) -> None:
         if self._motion is None or isinstance(error, LinkError) or isinstance(halted, LinkError):
-            self._close_port()
-            self._publish(Snapshot(reason=str(halted if isinstance(halted, LinkError) else error)))
+            self._recovery.lost((halted if isinstance(halted, LinkError) else error).reason)
         elif isinstance(halted, HaltFailedError):
-            self._publish(replace(self.snapshot, state=State.STOPPING, reason=str(halted)))
+            self._board.publish(replace(self.snapshot, state=State.STOPPING, reason=halted.reason))
         else:
             # The first loss of the position says why; that halting found the same adds nothing.
-            reason = str(error)
+            reason = error.reason
             if halted and not isinstance(error, DOUBTS):
-                reason = f"{error} {halted}" if isinstance(error, StoppedError) else str(halted)
+                stopped = isinstance(error, StoppedError)
+                reason = joined(error.reason, halted.reason) if stopped else halted.reason
             if isinstance(error, StoppedError) and not self._motion.homed:
-                reason = f"{error} The position is not known: home the focuser (focus init)."
-            self._stand(self._motion, reason)
+                reason = joined(error.reason, POSITION_UNKNOWN)
+            self._board.stand(self._motion, reason)
 
     def leave(self) -> None:
         """Halt the motor and close the port, whatever the state: the daemon ends."""
-        if self._controller is None:
+        if self._motion is None:
             return
         try:
             if self.snapshot.state is State.STOPPING:
                 # It was just tried with all the time there is.
-                self._controller.deaf().halt()
-            elif self._motion is not None:
+                self._connection.halt_blindly()
+            else:
                 self._motion.halt()
+                self._board.stand(self._motion, "")
         except FocuserError as error:
             _log.error("while leaving: %s", error)
-        self._disconnect("")
+            if isinstance(error, DOUBTS):
+                self._forget_position()
+        self._disconnect()
 
-    def _disconnect(self, reason: str) -> None:
-        self._close_port()
-        self._publish(Snapshot(reason=reason))
+    def _disconnect(self) -> None:
+        self._recovery.end()
+        self._memory.let_go()
+        self._connection.close()
+        # A motor that ran when the link was lost may run still.
+        self._board.publish(Snapshot(motion_unproven=self.snapshot.motion_unproven))
         self._announce(logging.INFO, f"disconnected from {self._settings.port_name}")
 
-    def _close_port(self) -> None:
-        if self._controller is not None:
-            self._controller.close()
-        self._controller = self._motion = None
+    def _halt_late(self, motion: Motion) -> None:
+        """Halt the motor after a halt that was not proven, and publish where it stands."""
+        motion.halt()
+        stands = joined(self.snapshot.reason, "It stands now.")
+        self._board.stand(motion, stands if motion.homed else joined(stands, POSITION_UNKNOWN))
 
     # At rest
+
+    def rest_s(self, longest_s: float) -> float:
+        """How long the thread may sleep while no command comes, in seconds."""
+        return min(longest_s, self._recovery.due_in_s) if self._recovery.is_under_way else longest_s
 
     def watch_rest(self) -> None:
         """Look after the focuser while no command runs.
@@ -287,57 +356,29 @@ class Commands:
         Raises:
             DeviceError, LinkError: it is not as it was left; `settle` must follow.
         """
-        if self._motion is None or self._controller is None:
+        if self._recovery.is_under_way:
+            self._recovery.try_if_due()
+        elif self._motion is None:
             return
-        if self.snapshot.state is State.IDLE:
+        elif self.snapshot.state is State.IDLE:
             reading = self._motion.look()
-            self._publish(replace(self.snapshot, read_at_s=reading.at_s))
+            self._board.publish(replace(self.snapshot, read_at_s=reading.at_s))
         elif self.snapshot.state is State.STOPPING:
             # Standstill was not seen when it should have been. Halting is never given up.
-            self._motion.halt()
-            self._stand(self._motion, self.snapshot.reason)
+            self._halt_late(self._motion)
         else:
-            self._publish(replace(self.snapshot, read_at_s=self._controller.read().at_s))
-
-    # Publishing
-
-    def _publish(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-
-    def _stand(self, motion: Motion, reason: str, shortfall_steps: int = 0) -> None:
-        """The motor is proven to stand: say where, if that is known."""
-        standing = motion.standing
-        if not motion.homed:
-            self._publish(Snapshot(state=State.UNHOMED, reason=reason, read_at_s=standing.at_s))
-            return
-        here_steps = motion.steps_out(standing)
-        self._publish(
-            Snapshot(
-                state=State.IDLE,
-                reason=reason,
-                current_steps=here_steps,
-                target_steps=here_steps,
-                shortfall_steps=shortfall_steps,
-                read_at_s=standing.at_s,
-            )
-        )
-
-    def _leg_begins(self, leg: Leg) -> None:
-        self._publish(replace(self.snapshot, leg=leg))
+            self._board.publish(replace(self.snapshot, read_at_s=self._connection.read().at_s))
 
     def _progress(self, progress: Progress) -> None:
-        motion = self._motion
-        known = motion is not None and motion.homed
-        self._publish(
-            replace(
-                self.snapshot,
-                current_steps=motion.steps_out(progress.reading) if motion and known else None,
-                speed_mm_sec=progress.speed_mm_sec,
-                time_left_s=progress.time_left_s,
-                homing_travelled_mm=progress.homing_travelled_mm,
-                read_at_s=progress.reading.at_s,
-            )
+        self._board.progress(progress, self._motion)
+
+
+def _audit_sentence(lost_steps: int | None) -> str:
+    if lost_steps is None:
+        return (
+            "audit: the end of the homing run was not seen, so the lost steps cannot be counted. Audit again."
         )
+    return f"audit: {lost_steps} steps ({mm_from_steps(lost_steps):.3f} mm) were lost"
 
 
 def _shortfall_sentence(plan: Plan) -> str:

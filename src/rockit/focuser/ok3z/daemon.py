@@ -23,6 +23,7 @@ from .version import VERSION
 if TYPE_CHECKING:
     from .config import Config
     from .focuser import Focuser
+    from .memory import Keeper
 
 _log = logging.getLogger(__name__)
 
@@ -175,6 +176,8 @@ def serve(config: Config) -> int:
     Within 2 s of the signal the motor is halted and the port closed; the sockets end with the process. Raises
     ConfigError where the site's library cannot be used.
     """
+    from .journal import Journal, path_for
+
     # Only now: the configuration has shown that there is such a library, and what is wrong with it.
     try:
         from .doors import Doors, take_ports
@@ -187,9 +190,11 @@ def serve(config: Config) -> int:
     except OSError as error:
         return _fail(str(error))
     observatory_log = ObservatoryLog(config.log_name)
-    focuser = new_focuser(config, observatory_log.announce)
+    journal = Journal(path_for(config.daemon_name, os.environ), observatory_log.announce)
+    focuser = new_focuser(config, observatory_log.announce, journal)
     doors = Doors(config, ports, focuser)
     observatory_log.start()
+    journal.start()
     focuser.start()
     doors.open()
 
@@ -200,6 +205,7 @@ def serve(config: Config) -> int:
     if not halted:
         _log.error("the focuser's thread did not end: the motor may be running. Look at the focuser.")
     doors.close()
+    journal.close()
     observatory_log.close()
     return 0 if halted and served else EXIT_FAILURE
 
@@ -219,15 +225,15 @@ def _wait_for_the_end(serving: threading.Thread, meanwhile: Callable[[], None]) 
     return False
 
 
-def new_focuser(config: Config, announce: Callable[[int, str], None]) -> Focuser:
-    """The service of a configuration, not yet started; `announce` as for a Focuser."""
+def new_focuser(config: Config, announce: Callable[[int, str], None], keeper: Keeper) -> Focuser:
+    """The service of a configuration, not yet started; `announce` and `keeper` as for a Focuser."""
     import serial
 
     from .clock import SystemClock
-    from .commands import Settings
     from .focuser import Focuser
     from .link import open_link
     from .mechanics import Drive, Limits
+    from .surroundings import Settings
 
     clock = SystemClock()
     if SIMULATOR_PACKAGE not in serial.protocol_handler_packages:
@@ -243,6 +249,7 @@ def new_focuser(config: Config, announce: Callable[[int, str], None]) -> Focuser
         settings,
         lambda: open_link(config.serial_port, config.serial_baud, clock),
         announce,
+        keeper,
         clock,
     )
 

@@ -12,10 +12,11 @@ import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Callable
 
 from .clock import Clock, SystemClock
-from .commands import Commands, Settings, Surroundings
+from .commands import Commands
 from .errors import (
     BusyError,
     FocuserError,
@@ -27,9 +28,12 @@ from .errors import (
 )
 from .link import Link
 from .mechanics import mm_from_steps
+from .memory import Keeper
 from .motion import HOMING_TRIES
+from .motions import Record, unanswered
 from .motor import homing_deadline_s
-from .snapshot import Snapshot, State
+from .snapshot import Confidence, Snapshot, State, Trust
+from .surroundings import Settings, Surroundings
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +67,10 @@ class Focuser:
         settings: limits, drive and patience.
         open_port: opens the link; called on the worker thread.
         announce: passes a message on to the observatory's log: a level of `logging` and a sentence. Must not wait.
+        keeper: keeps what is known of the position over a restart.
         clock: the time.
+        sign_of_life: called on the worker thread wherever it may be interrupted: every second at rest, and at least
+            every 15 s whatever the controller and the disk do. Must not wait.
     """
 
     def __init__(
@@ -71,17 +78,28 @@ class Focuser:
         settings: Settings,
         open_port: Callable[[], Link],
         announce: Callable[[int, str], None],
+        keeper: Keeper,
         clock: Clock | None = None,
+        sign_of_life: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock or SystemClock()
+        self._sign_of_life = sign_of_life
         self._announce = announce
         self._move_patience_s = settings.move_timeout_s + CALL_MARGIN_S
         homing_patience_s = (HOMING_TRIES + 1) * (homing_deadline_s(settings.drive) + settings.move_timeout_s)
-        self._initialize_patience_s = settings.serial_timeout_s + homing_patience_s + CALL_MARGIN_S
+        self._homing_patience_s = settings.serial_timeout_s + homing_patience_s + self._move_patience_s
         self._commands = Commands(
             settings,
             Surroundings(
-                open_port, self._clock, self._pause, self._checkpoint, self._give_up_halting_s, announce
+                open_port=open_port,
+                clock=self._clock,
+                utc_now=lambda: datetime.now(timezone.utc),
+                pause=self._pause,
+                checkpoint=self._checkpoint,
+                yield_to_calls=self._yield_to_calls,
+                give_up_halting_s=self._give_up_halting_s,
+                announce=announce,
+                keeper=keeper,
             ),
         )
         # Shared between callers and the worker. Written under the lock; the worker's checkpoint only looks.
@@ -127,21 +145,47 @@ class Focuser:
         if age_s is None or age_s <= STALE_S:
             return snapshot
         reason = f"the last reading is {age_s:.0f} s old: nothing is known now. Restart the daemon."
-        return Snapshot(state=State.FAULT, reason=reason, read_at_s=snapshot.read_at_s)
+        return Snapshot(
+            state=State.FAULT,
+            reason=reason,
+            read_at_s=snapshot.read_at_s,
+            motion_unproven=snapshot.motor_may_run,
+            confidence=Confidence(Trust.UNKNOWN, reason),
+        )
+
+    @property
+    def motions(self) -> Record:
+        """The last motions, the newest last: no lock, no I/O. Read after a snapshot they are not older than that."""
+        motions = self._commands.motions
+        return unanswered(motions) if self.snapshot.state is State.FAULT else motions
 
     def reading_age_s(self, snapshot: Snapshot) -> float | None:
         """How old a snapshot's reading is, in seconds; None without a link."""
         return None if snapshot.read_at_s is None else max(0.0, self._clock.monotonic() - snapshot.read_at_s)
 
-    def initialize(self) -> None:
-        """Open the port, identify, configure and home. Blocks until the focuser stands at 0 mm.
+    def initialize(self, resume: bool = False, restore: bool | None = None) -> None:
+        """Open the port, identify, configure and home. Blocks until the focuser stands at 0 mm, or where it was left
+        or shall return to.
+
+        Args:
+            resume: carry on without homing if the controller is proven to be as it was left.
+            restore: return to the last target that was reached; None: as configured.
 
         Raises:
             AlreadyConnectedError: it is connected, and has just answered.
             BusyError: another command runs.
             StoppedError, LinkError, DeviceError: it was not homed.
         """
-        self._call("initialize", self._commands.initialize, self._initialize_patience_s)
+        self._call("initialize", lambda: self._commands.initialize(resume, restore), self._homing_patience_s)
+
+    def audit(self) -> None:
+        """Home again, note the steps lost since the last homing, and return. Blocks until it is back.
+
+        Raises:
+            NotConnectedError, BusyError: nothing moved.
+            StoppedError, LinkError, DeviceError: it did not come back.
+        """
+        self._call("audit", self._commands.audit, self._homing_patience_s)
 
     def shutdown(self) -> None:
         """Close the port.
@@ -174,15 +218,28 @@ class Focuser:
         Raises:
             HaltFailedError, LinkError: standstill could not be confirmed.
         """
+        _wait(self.begin_stop(by), STOP_PATIENCE_S)
+
+    def begin_stop(self, by: str) -> Future[None]:
+        """As `stop`, for a thread that must not wait.
+
+        Returns:
+            What ends when standstill is confirmed, or with what `stop` raises. All who ask while a stop is under way
+            are given the same one, and none can cancel it. Where it has not ended after STOP_PATIENCE_S, say
+            `no_answer`.
+
+        Raises:
+            NotConnectedError: the daemon is ending.
+        """
         with self._attention:
             if self._closing:
                 raise NotConnectedError("the daemon is ending.")
             if self._stop is None:
                 self._stop = Future()
+                self._stop.set_running_or_notify_cancel()
                 self._stopped_by = by
                 self._attention.notify_all()
-            stop = self._stop
-        _wait(stop, STOP_PATIENCE_S)
+            return self._stop
 
     def _call(self, name: str, run: Callable[[], None], patience_s: float) -> None:
         task = _Task(name, run, Future())
@@ -199,10 +256,12 @@ class Focuser:
     # The worker: everything below runs on its thread
 
     def _work(self) -> None:
+        self._attempt(self._commands.begin)
         while not self._closing:
+            self._sign_of_life()
             with self._attention:
                 if not (self._task or self._stop or self._closing):
-                    self._attention.wait(REST_PERIOD_S)
+                    self._attention.wait(self._commands.rest_s(REST_PERIOD_S))
                 task, stop = self._task, self._stop
             if task:
                 self._perform(task)
@@ -247,7 +306,9 @@ class Focuser:
             return error
         except Exception as error:
             _log.exception("a mistake in this program")
-            return InternalError(f"the daemon made a mistake ({error!r}); its log has the details.")
+            return InternalError(
+                f"the daemon made a mistake ({type(error).__name__}); its log has the details."
+            )
         return None
 
     def _settle(self, outcome: FocuserError | None) -> FocuserError | None:
@@ -258,7 +319,9 @@ class Focuser:
             return self._commands.settle(outcome)
         except Exception as error:
             _log.exception("a mistake in this program, while settling")
-            return InternalError(f"the daemon made a mistake ({error!r}); its log has the details.")
+            return InternalError(
+                f"the daemon made a mistake ({type(error).__name__}); its log has the details."
+            )
 
     def _announce_stop(self, unhalted: FocuserError | None) -> None:
         if unhalted:
@@ -280,10 +343,16 @@ class Focuser:
     # What the commands ask of their thread
 
     def _checkpoint(self) -> None:
+        self._sign_of_life()
         if self._stop is not None:
-            raise StoppedError(f"stopped by {self._stopped_by}.")
+            raise StoppedError(f"stopped by {self._stopped_by}.", public="stopped.")
         if self._closing:
             raise StoppedError("stopped because the daemon is ending.")
+
+    def _yield_to_calls(self) -> None:
+        self._checkpoint()
+        if self._task is not None:
+            raise StoppedError(f"interrupted, because {self._task.name} was called.")
 
     def _pause(self, seconds: float) -> None:
         with self._attention:
@@ -306,6 +375,11 @@ def _wait(future: Future[None], patience_s: float) -> None:
     try:
         future.result(patience_s)
     except FutureTimeoutError:
-        raise HaltFailedError(
-            f"the focuser's thread gave no answer for {patience_s:.0f} s. Look at the daemon's log; restart it."
-        ) from None
+        raise no_answer(patience_s) from None
+
+
+def no_answer(patience_s: float) -> HaltFailedError:
+    """What to say of a worker that has not answered for so long, in seconds."""
+    return HaltFailedError(
+        f"the focuser's thread gave no answer for {patience_s:.0f} s. Look at the daemon's log; restart it."
+    )

@@ -22,10 +22,12 @@ from .errors import (
     NotConnectedError,
     NotPermittedError,
     OutsideLimitsError,
+    whole,
 )
 from .focuser import Focuser
 from .mechanics import mm_from_steps
 from .snapshot import Snapshot, State
+from .version import VERSION
 
 _log = logging.getLogger(__name__)
 
@@ -58,9 +60,20 @@ class PyroFocuser:
         self._control_ips = list(control_ips)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
-    def initialize(self) -> int:
-        """Connect and home; blocks until homed."""
-        return self._command("initialize", self._focuser.initialize)
+    def initialize(self, resume: Any = False, restore: Any = None) -> int:
+        """Connect and home; blocks until homed. `resume`: without homing, if the controller is as it was left.
+        `restore`: return to the last target that was reached; None: as configured."""
+        return self._command(
+            "initialize",
+            lambda: self._focuser.initialize(
+                _yes_or_no("resume", resume), None if restore is None else _yes_or_no("restore", restore)
+            ),
+        )
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def audit(self) -> int:
+        """Home again, note the steps lost since the last homing, and return; blocks until it is back."""
+        return self._command("audit", self._focuser.audit)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def shutdown(self) -> int:
@@ -70,7 +83,7 @@ class PyroFocuser:
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def set_focus(self, pos: Any, offset: Any = False) -> int:
         """Move to `pos` mm, or by `pos` mm from the target; blocks until the focuser stands there."""
-        return self._command("set_focus", lambda: self._focuser.set_focus(pos, _yes_or_no(offset)))
+        return self._command("set_focus", lambda: self._focuser.set_focus(pos, _yes_or_no("offset", offset)))
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def stop(self) -> int:
@@ -84,7 +97,10 @@ class PyroFocuser:
     def report_status(self) -> dict[str, Any]:
         """The state as a dict (docs/pyro.md); open to every caller."""
         snapshot = self._focuser.snapshot
-        return report(snapshot, self._focuser.reading_age_s(snapshot), datetime.now(timezone.utc))
+        # Not by the site's helper: that may raise, and nobody may wait here. The most that hangs on it is a sentence.
+        may_control = _caller() in self._control_ips
+        now = datetime.now(timezone.utc)
+        return report(snapshot, self._focuser.reading_age_s(snapshot), now, may_control)
 
     def _command(self, name: str, run: Callable[[], None]) -> int:
         try:
@@ -101,11 +117,11 @@ class PyroFocuser:
         return CommandStatus.Succeeded
 
 
-def _yes_or_no(offset: object) -> bool:
+def _yes_or_no(name: str, value: object) -> bool:
     # Not the truth of anything: "False" is true.
-    if offset is None or isinstance(offset, int):
-        return bool(offset)
-    raise InvalidArgumentError(f"offset is of type {type(offset).__name__}; True or False was expected.")
+    if value is None or (isinstance(value, int) and value in (0, 1)):
+        return bool(value)
+    raise InvalidArgumentError(f"{name} is of type {type(value).__name__}; True or False was expected.")
 
 
 def _caller() -> str:
@@ -113,14 +129,19 @@ def _caller() -> str:
     return str(address[0]) if address else "an unknown machine"
 
 
-def report(snapshot: Snapshot, reading_age_s: float | None, now: datetime) -> dict[str, Any]:
+def report(
+    snapshot: Snapshot, reading_age_s: float | None, now: datetime, may_control: bool = False
+) -> dict[str, Any]:
     """The published dict of a snapshot. Keys of the contract first; the others are additions.
 
     Args:
         snapshot: what is known.
         reading_age_s: how old it is; None without a link.
         now: the time of the report, UTC.
+        may_control: whether it is for somebody who may read whole sentences.
     """
+    # In either case a plain str: serpent knows no others.
+    told: Callable[[str], str] = whole if may_control else str
     answer: dict[str, Any] = {
         "date": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "status": snapshot.status,
@@ -129,14 +150,34 @@ def report(snapshot: Snapshot, reading_age_s: float | None, now: datetime) -> di
         "moving": snapshot.motor_may_run,
     }
     if snapshot.reason:
-        answer["reason"] = snapshot.reason
+        answer["reason"] = told(snapshot.reason)
     if reading_age_s is not None:
         answer["reading_age_s"] = round(reading_age_s, 3)
-    if snapshot.motor_may_run:
+    if snapshot.motor_may_run and not snapshot.motion_unproven:
         answer |= _motion_keys(snapshot)
     if snapshot.status != FocuserStatus.Disabled:
         answer |= _position_keys(snapshot)
-    return answer
+    return answer | _trust_keys(snapshot, told) | {"version": VERSION}
+
+
+def _trust_keys(snapshot: Snapshot, told: Callable[[str], str]) -> dict[str, Any]:
+    confidence = snapshot.confidence
+    keys: dict[str, Any] = {"position_trust": confidence.trust.value}
+    if confidence.homed_at:
+        keys["homed_at"] = confidence.homed_at
+    if confidence.reason:
+        keys["trust_reason"] = told(confidence.reason)
+    if snapshot.audit is not None:
+        lost_steps = snapshot.audit.lost_steps
+        keys["audit"] = {
+            "date": snapshot.audit.at,
+            "since": snapshot.audit.since or None,
+            "lost_steps": lost_steps,
+            "lost_mm": None if lost_steps is None else _published_mm(lost_steps),
+        }
+    if snapshot.journal_problem:
+        keys["state_file_problem"] = snapshot.journal_problem
+    return keys
 
 
 def _position_keys(snapshot: Snapshot) -> dict[str, Any]:

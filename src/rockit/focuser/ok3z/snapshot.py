@@ -14,6 +14,8 @@ class State(enum.Enum):
 
     DISCONNECTED = "disconnected"
     CONNECTING = "connecting"
+    RECONNECTING = "reconnecting"
+    """The link is lost, and the port is being opened again and again."""
     HOMING = "homing"
     IDLE = "idle"
     MOVING = "moving"
@@ -27,6 +29,7 @@ class State(enum.Enum):
 _PUBLIC_STATUS = {
     State.DISCONNECTED: FocuserStatus.Disabled,
     State.CONNECTING: FocuserStatus.Disabled,
+    State.RECONNECTING: FocuserStatus.Disabled,
     # As it always was: a client waits for a focuser that can be used.
     State.HOMING: FocuserStatus.Disabled,
     State.UNHOMED: FocuserStatus.Disabled,
@@ -35,6 +38,49 @@ _PUBLIC_STATUS = {
     State.MOVING: FocuserStatus.Moving,
     State.STOPPING: FocuserStatus.Moving,
 }
+
+
+class Trust(enum.Enum):
+    """What the published position rests on."""
+
+    HOMED = "homed"
+    """The limit switch, and an unbroken watch since."""
+    RESUMED = "resumed"
+    """An earlier homing: the controller was found as it had been left."""
+    UNKNOWN = "unknown"
+    """Nothing: there is no position."""
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """What is thought of the position.
+
+    Args:
+        trust: what it rests on.
+        reason: one sentence: why it is no better than that; empty for a homed one.
+        homed_at: UTC time of the homing that it rests on, as published; empty where there is none.
+    """
+
+    trust: Trust = Trust.UNKNOWN
+    reason: str = ""
+    homed_at: str = ""
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What a second homing found.
+
+    Args:
+        at: UTC time of it, as published.
+        since: UTC time of the homing before it.
+        lost_steps: how much further out than published the focuser had stood, in steps; None where the register was
+            not watched from the one homing to the other.
+    """
+
+    at: str
+    since: str
+    lost_steps: int | None
+
 
 _RUNNING_STATES = frozenset({State.HOMING, State.MOVING, State.STOPPING})
 
@@ -45,7 +91,8 @@ class Snapshot:
 
     Args:
         state: what the focuser is doing.
-        reason: one sentence for a human: why it is offline, or what went wrong last; empty for nothing.
+        reason: one sentence for a human: why it is offline, or what went wrong last; empty for nothing. An
+            `errors.Sentence` where those who may control may read more than others.
         current_steps, target_steps: where it is and where it shall stand, in steps out; None where unknown.
         leg: which leg of a move runs.
         speed_mm_sec: measured, positive outward.
@@ -53,6 +100,10 @@ class Snapshot:
         homing_travelled_mm: how far a homing run has come.
         shortfall_steps: what the last approach lacked of the full backlash.
         read_at_s: when the controller was last heard, on the service's clock; None without a link.
+        motion_unproven: a motion was commanded before the link was lost, and its end was not seen.
+        confidence: what is thought of the position.
+        audit: what the last audit found; None before there was one.
+        journal_problem: why the position cannot be kept over a restart; empty where it can.
     """
 
     state: State = State.DISCONNECTED
@@ -65,6 +116,10 @@ class Snapshot:
     homing_travelled_mm: float | None = None
     shortfall_steps: int = 0
     read_at_s: float | None = None
+    motion_unproven: bool = False
+    confidence: Confidence = Confidence()
+    audit: Audit | None = None
+    journal_problem: str = ""
 
     @property
     def status(self) -> int:
@@ -76,4 +131,4 @@ class Snapshot:
     @property
     def motor_may_run(self) -> bool:
         """Whether a motion was commanded whose end is not yet proven."""
-        return self.state in _RUNNING_STATES
+        return self.motion_unproven or self.state in _RUNNING_STATES

@@ -1,0 +1,103 @@
+"""The link to one controller and the motor behind it: there, or not there."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+from .controller import Controller
+from .errors import FocuserError
+from .link import Checkpoint
+from .mechanics import Leg
+from .motion import Motion
+from .motor import Motor, Progress
+from .reading import Reading
+from .surroundings import Settings, Surroundings
+
+
+class Connection:
+    """Makes and unmakes the parts that exist only while there is a link.
+
+    Args:
+        settings, surroundings: as for the commands.
+        notice: is told every reading while the motor runs; must not wait.
+        leg_begins: is told each leg of a move as it begins; must not wait.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        surroundings: Surroundings,
+        notice: Callable[[Progress], None],
+        leg_begins: Callable[[Leg], None],
+    ) -> None:
+        self._settings = settings
+        self._surroundings = surroundings
+        self._notice = notice
+        self._leg_begins = leg_begins
+        self._controller: Controller | None = None
+        self.motion: Motion | None = None
+        """What moves; None without a link."""
+        self.firmware = ""
+        """What the controller last identified as."""
+
+    def open(self, patience_s: float, checkpoint: Checkpoint) -> Motion:
+        """Open the port and identify the controller.
+
+        Args:
+            patience_s: how long the controller may take to answer.
+            checkpoint: interrupts that.
+
+        Raises:
+            LinkError: it cannot be opened, or no focuser answers; there is no link then.
+        """
+        self.close()
+        clock = self._surroundings.clock
+        controller = Controller(self._surroundings.open_port(), clock, self._surroundings.checkpoint)
+        try:
+            self.firmware = controller.heeding(checkpoint).identify(patience_s)
+        except FocuserError:
+            controller.close()
+            raise
+        self._controller = controller
+        self.motion = self._new_motion(controller)
+        return self.motion
+
+    def identify_again(self) -> None:
+        """Ask once more what the controller identifies as; there must be a link."""
+        assert self._controller is not None
+        self.firmware = self._controller.identify(self._settings.serial_timeout_s)
+
+    def close(self) -> None:
+        """Give the port back, if there is one."""
+        if self._controller is not None:
+            self._controller.close()
+        self._controller = self.motion = None
+
+    def read(self) -> Reading:
+        """One look at a motor whose position does not matter; there must be a link."""
+        assert self._controller is not None
+        return self._controller.read()
+
+    def halt_blindly(self) -> None:
+        """Send one halt, proving nothing."""
+        if self._controller is not None:
+            self._controller.deaf().halt()
+
+    def _new_motion(self, controller: Controller) -> Motion:
+        settings, surroundings = self._settings, self._surroundings
+        motor = Motor(
+            controller,
+            settings.drive,
+            surroundings.clock,
+            surroundings.pause,
+            surroundings.give_up_halting_s,
+            self._notice,
+        )
+        return Motion(
+            motor,
+            settings.drive,
+            settings.limits,
+            settings.move_timeout_s,
+            surroundings.clock,
+            self._leg_begins,
+        )

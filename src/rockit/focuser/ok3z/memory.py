@@ -1,0 +1,163 @@
+"""What is known of the position beyond the moment: over a lost link, and through the journal over a restart.
+
+Written before the motor starts and after it stands, so that whoever reads it knows whether a motion was under
+way. Belongs to the thread that owns the port.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Callable, Protocol
+
+from .mechanics import mm_from_steps
+from .motion import Motion
+from .snapshot import Confidence, Trust
+from .state_file import Entry
+
+UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class Keeper(Protocol):
+    """Where entries are kept over a restart. Nothing of it raises or waits for long. See `journal.Journal`."""
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be kept; empty where all is well."""
+
+    def read(self) -> Entry | None:
+        """What was kept last."""
+
+    def write(self, entry: Entry, durable: bool) -> None:
+        """Keep an entry; `durable`: be sure before going on."""
+
+
+class Memory:
+    """What is remembered of one focuser.
+
+    Args:
+        port: the configured serial port.
+        keeper: where it is kept.
+        utc_now: the time of day.
+    """
+
+    def __init__(self, port: str, keeper: Keeper, utc_now: Callable[[], datetime]) -> None:
+        self._keeper = keeper
+        self._utc_now = utc_now
+        self.entry = Entry(port, "", None, None, None, 0, None, None)
+        """How the focuser was left. After a restart, until the first homing, what the last process wrote."""
+        self._trust = Trust.UNKNOWN
+        self._reason = ""
+        self._before_homing = (self.entry, self._trust, self._reason)
+        self.is_watched = False
+        """Whether this process knows the position of itself, and has watched the focuser whenever there was a link."""
+
+    def recall(self) -> None:
+        """Read what the last process knew. It is believed only after a proof."""
+        kept = self._keeper.read()
+        if kept is not None:
+            self.entry = kept
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be kept over a restart; empty where all is well."""
+        return self._keeper.problem
+
+    @property
+    def confidence(self) -> Confidence:
+        """What is thought of the position, while there is one."""
+        homed_at = self.entry.homed_at.strftime(UTC_FORMAT) if self.entry.homed_at else ""
+        return Confidence(self._trust, self._reason, homed_at)
+
+    @property
+    def hint(self) -> str:
+        """While there is no link: whether the position could be resumed, in a sentence; or nothing."""
+        entry = self.entry
+        if entry.origin_register is None or entry.register is None:
+            return ""
+        where = f"{mm_from_steps(entry.origin_register - entry.register):.3f} mm"
+        left = f"it stood at {where}" if entry.way is None else f"a move from {where} was under way"
+        return (
+            f"the focuser is not connected; when it was last heard of, {left}. `focus init --resume` carries on "
+            "without homing if the controller proves to be as it was left, and homes otherwise."
+        )
+
+    # What happens
+
+    def set_out(self, registers: list[int]) -> None:
+        """The motor is about to run past these registers, from a known position. Kept before it starts."""
+        self._keep(replace(self.entry, way=tuple(registers)), durable=True)
+
+    def stands(self, motion: Motion, reached_steps: int | None = None, durable: bool = False) -> None:
+        """The motor is proven to stand, at a known position.
+
+        Args:
+            reached_steps: the target that it has reached, in steps out; None where it was on its way elsewhere.
+            durable: be sure that it is kept before going on.
+        """
+        target_steps = self.entry.target_steps if reached_steps is None else reached_steps
+        entry = replace(
+            self.entry,
+            origin_register=motion.origin_register,
+            register=motion.standing.register,
+            way=None,
+            taken_up_steps=motion.taken_up_steps,
+            target_steps=target_steps,
+        )
+        self._keep(entry, durable)
+
+    def homing(self, port: str, firmware: str) -> None:
+        """The motor is about to be homed: until that has succeeded nothing is known."""
+        self._before_homing = (self.entry, self._trust, self._reason)
+        self._trust, self._reason = Trust.UNKNOWN, ""
+        unknown = replace(
+            self.entry,
+            port=port,
+            firmware=firmware,
+            origin_register=None,
+            register=None,
+            way=(),
+            homed_at=None,
+        )
+        self._keep(unknown, durable=True)
+
+    def homing_called_off(self) -> None:
+        """The motor was not told to run after all: what was known before `homing` is as good as it was."""
+        entry, self._trust, self._reason = self._before_homing
+        self._keep(entry, durable=False)
+
+    def homed(self, motion: Motion, reason: str = "") -> None:
+        """The motor was homed and stands at 0 mm.
+
+        Args:
+            reason: why it was homed, where it might have been resumed.
+        """
+        self._trust, self._reason = Trust.HOMED, reason
+        self.is_watched = True
+        self.entry = replace(self.entry, homed_at=self._utc_now())
+        # It took half a minute: whoever hears that it is done may rely on it.
+        self.stands(motion, durable=True)
+
+    def resumed(self, reason: str) -> None:
+        """The controller was found as it had been left."""
+        self._trust, self._reason = Trust.RESUMED, reason
+        self.is_watched = True
+
+    def let_go(self) -> None:
+        """The focuser is not watched any more: others may have it."""
+        self.is_watched = False
+
+    def lost(self) -> None:
+        """The position is not known any more."""
+        self._trust, self._reason = Trust.UNKNOWN, ""
+        self._keep(replace(self.entry, origin_register=None, register=None, homed_at=None), durable=False)
+
+    def stands_somewhere(self) -> None:
+        """The motor is proven to stand, at a position that is not known now."""
+        if self.entry.origin_register is None:
+            self._keep(replace(self.entry, way=None), durable=False)
+
+    def _keep(self, entry: Entry, durable: bool) -> None:
+        if entry != self.entry or durable:
+            self.entry = entry
+            self._keeper.write(entry, durable)

@@ -1,0 +1,307 @@
+"""A link that goes and comes back: what is noticed, what is tried, and what is still known afterwards."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from rockit.focuser.ok3z.constants import FocuserStatus
+from rockit.focuser.ok3z.errors import NotConnectedError
+from rockit.focuser.ok3z.snapshot import State, Trust
+
+LOST = "position lost: home the focuser"
+
+
+def errors_announced(rig) -> list[str]:
+    return [message for level, message in rig.announced if level >= logging.WARNING]
+
+
+@pytest.mark.parametrize("how", ["hang-up", "silence"])
+def test_at_rest_it_is_noticed_within_3_s_and_said(rig, how):
+    assert rig.move(2.0) is None
+    rig.lose(how)
+    rig.rest(3.0)
+    snapshot = rig.commands.snapshot
+    assert snapshot.state is State.RECONNECTING
+    assert snapshot.status == FocuserStatus.Disabled
+    assert snapshot.reason
+    assert snapshot.confidence.trust is Trust.UNKNOWN
+    assert not snapshot.motor_may_run
+    assert isinstance(rig.move(3.0), NotConnectedError)
+
+
+@pytest.mark.parametrize("how", ["hang-up", "silence"])
+@pytest.mark.parametrize("away_s", [0.1, 5.0, 3600.0])
+def test_a_controller_that_is_as_it_was_left_carries_on_without_homing(rig, how, away_s):
+    assert rig.move(2.0) is None
+    homed_at = rig.commands.snapshot.confidence.homed_at
+    rig.lose(how)
+    rig.rest(away_s)
+    rig.give_back(how)
+    rig.rest(15.0)
+    rig.assert_stands_at(2.0)
+    confidence = rig.commands.snapshot.confidence
+    if away_s > 3:
+        assert confidence.trust is Trust.RESUMED
+        assert confidence.reason
+    assert confidence.homed_at == homed_at != ""
+    assert sum(frame.startswith("#P103") for frame in rig.sent()) == 1
+    assert rig.move(1.5) is None
+    rig.assert_stands_at(1.5)
+    assert rig.move(4.0) is None
+    rig.assert_stands_at(4.0)
+
+
+def test_a_motor_that_kept_its_settings_is_not_released_after_the_return(rig):
+    assert rig.move(2.0) is None
+    rig.lose("hang-up")
+    rig.rest(5.0)
+    rig.give_back("hang-up")
+    rig.rest(15.0)
+    before = len(rig.sent())
+    assert rig.move(3.0) is None
+    assert not any(frame.startswith(("#P031", "#E002")) for frame in rig.sent()[before:])
+    assert any(frame.startswith("#P132") for frame in rig.sent()[before:])
+
+
+def test_an_hour_away_is_tried_for_ever_and_fills_no_log(rig):
+    rig.announced.clear()
+    rig.lose("hang-up")
+    rig.rest(3600.0)
+    assert rig.commands._recovery._reconnection.attempts >= 350
+    assert len(rig.announced) == 1
+    rig.give_back("hang-up")
+    rig.rest(15.0)
+    assert len(rig.announced) == 2
+    assert "the link is back after 36" in rig.announced[-1][1]
+
+
+def test_a_flapping_link_fills_no_log(rig):
+    rig.announced.clear()
+    for _ in range(100):
+        rig.lose("hang-up")
+        rig.rest(2.0)
+        rig.give_back("hang-up")
+        rig.rest(15.0)
+        rig.assert_stands_at(0.0)
+    assert len(rig.announced) <= 2 * (1 + 100 * 17 // 300)
+
+
+@pytest.mark.parametrize("power_up_register", [0, 4711])
+def test_a_power_cut_at_rest_loses_the_position_and_initialize_homes(make_rig, power_up_register):
+    rig = make_rig(power_up_register=power_up_register)
+    rig.home()
+    assert rig.move(2.0) is None
+    rig.model.power_off()
+    rig.rest(5.0)
+    assert rig.commands.snapshot.state is State.RECONNECTING
+    rig.model.power_on()
+    rig.rest(15.0)
+    snapshot = rig.commands.snapshot
+    assert snapshot.state is State.UNHOMED
+    assert snapshot.status == FocuserStatus.Disabled
+    assert snapshot.reason.startswith(LOST)
+    assert snapshot.confidence.reason == snapshot.reason
+    assert any(LOST in message for message in errors_announced(rig))
+    assert isinstance(rig.move(3.0), NotConnectedError)
+    rig.home()
+    assert rig.commands.snapshot.confidence.trust is Trust.HOMED
+    rig.assert_stands_at(0.0)
+
+
+def test_a_register_that_was_left_at_the_power_up_value_proves_nothing(make_rig):
+    rig = make_rig(register=5000)
+    rig.home()
+    assert rig.move(rig.model.register / 5088) is None
+    assert rig.model.register == 0
+    rig.lose("hang-up")
+    rig.rest(5.0)
+    rig.give_back("hang-up")
+    rig.rest(15.0)
+    assert rig.commands.snapshot.state is State.UNHOMED
+    assert rig.commands.snapshot.reason.startswith(LOST)
+
+
+@pytest.mark.parametrize("when", ["at first", "on the return"])
+def test_one_misread_version_is_no_other_controller(make_rig, when):
+    rig = make_rig()
+    if when == "at first":
+        rig.model.fault("replaced", to="S051", count=1, text="OK3Z+virtuaL+1")
+    rig.home()
+    assert rig.move(2.0) is None
+    rig.lose("hang-up")
+    rig.rest(5.0)
+    if when == "on the return":
+        rig.model.fault("replaced", to="S051", count=1, text="OK3Z+virtuaL+1")
+    rig.give_back("hang-up")
+    rig.rest(15.0)
+    rig.assert_stands_at(2.0)
+
+
+def test_stops_in_an_outage_do_not_put_off_the_next_attempt(rig):
+    rig.lose("hang-up")
+    rig.rest(3.0)
+    due_in_s = rig.commands.rest_s(10.0)
+    for _ in range(20):
+        assert isinstance(rig.carry_out(rig.commands.halt_at_rest), NotConnectedError)
+    assert rig.commands.rest_s(10.0) <= due_in_s
+
+
+def test_another_controller_behind_the_port_is_not_believed(rig):
+    assert rig.move(2.0) is None
+    rig.lose("hang-up")
+    rig.rest(5.0)
+    rig.model.fault("replaced", to="S051", count=0, text="another one")
+    rig.give_back("hang-up")
+    rig.rest(15.0)
+    assert rig.commands.snapshot.state is State.UNHOMED
+    assert "another one" in rig.commands.snapshot.reason
+
+
+def test_a_hand_that_drove_the_motor_meanwhile_is_found_out(rig):
+    assert rig.move(2.0) is None
+    rig.lose("hang-up")
+    rig.rest(5.0)
+    rig.by_hand = True
+    rig.model.hand(0.3, register=True)
+    rig.give_back("hang-up")
+    rig.rest(15.0)
+    assert rig.commands.snapshot.state is State.UNHOMED
+    assert rig.commands.snapshot.reason.startswith(LOST)
+
+
+def test_one_misread_register_on_the_return_loses_nothing(rig):
+    assert rig.move(2.0) is None
+    rig.lose("hang-up")
+    rig.rest(5.0)
+    # Twice in a row, as standstill is proven by two.
+    rig.model.fault("replaced", to="P081", count=2, text="-12345")
+    rig.give_back("hang-up")
+    rig.rest(15.0)
+    rig.assert_stands_at(2.0)
+
+
+def test_initialize_during_the_loss_homes_and_fails_honestly(rig):
+    rig.lose("hang-up")
+    rig.rest(3.0)
+    assert isinstance(rig.carry_out(rig.commands.initialize), Exception)
+    assert rig.commands.snapshot.state is State.RECONNECTING
+    rig.give_back("hang-up")
+    rig.home()
+    assert rig.commands.snapshot.confidence.trust is Trust.HOMED
+    rig.rest(30.0)
+    rig.assert_stands_at(0.0)
+
+
+def test_shutdown_ends_the_attempts(rig):
+    rig.lose("hang-up")
+    rig.rest(3.0)
+    assert rig.carry_out(rig.commands.shutdown) is None
+    assert rig.commands.snapshot.state is State.DISCONNECTED
+    rig.give_back("hang-up")
+    frames = len(rig.model.journal)
+    rig.rest(60.0)
+    assert len(rig.model.journal) == frames
+    assert isinstance(rig.carry_out(rig.commands.shutdown), NotConnectedError)
+
+
+def test_a_port_that_never_opened_is_not_waited_for(make_rig):
+    rig = make_rig()
+    rig.model.hang_up()
+    assert rig.carry_out(rig.commands.initialize) is not None
+    assert rig.commands.snapshot.state is State.DISCONNECTED
+    rig.model.come_back()
+    rig.rest(30.0)
+    assert rig.commands.snapshot.state is State.DISCONNECTED
+
+
+def test_a_call_interrupts_an_attempt_and_the_next_one_follows_at_once(rig):
+    rig.lose("silence")
+    rig.rest(3.0)
+    rig.clock.sleep(10.0)
+    rig.interrupt_at(3)
+    rig.commands.watch_rest()
+    rig.at_exchange = lambda number: None
+    assert rig.commands.snapshot.state is State.RECONNECTING
+    assert rig.commands.rest_s(1.0) == 0.0
+    rig.give_back("silence")
+    rig.rest(5.0)
+    rig.assert_stands_at(0.0)
+
+
+def about_to_return(rig) -> None:
+    """The link was lost and is there again, and the next attempt to find it is due."""
+    rig.lose("hang-up")
+    rig.rest(2.0)
+    rig.give_back("hang-up")
+    rig.clock.sleep(10.0)
+
+
+def test_every_interruption_of_the_return_is_harmless(rig):
+    """A call that comes at any exchange of the return costs time, and never the position."""
+    assert rig.move(1.0) is None
+    for number in range(1, 40):
+        about_to_return(rig)
+        rig.interrupt_at(number)
+        rig.commands.watch_rest()
+        rig.at_exchange = lambda number: None
+        rig.assert_honest()
+        rig.rest(30.0)
+        rig.assert_stands_at(1.0)
+
+
+def test_the_link_can_be_lost_again_at_every_exchange_of_the_return(rig):
+    assert rig.move(1.0) is None
+    for number in range(1, 25):
+        about_to_return(rig)
+        rig.do_at(number, rig.model.hang_up)
+        rig.carry_out(rig.commands.watch_rest)
+        rig.at_exchange = lambda number: None
+        rig.rest(1.0)
+        rig.assert_honest()
+        rig.give_back("hang-up")
+        rig.rest(40.0)
+        rig.assert_stands_at(1.0)
+
+
+def test_a_position_that_was_lost_before_the_link_stays_lost(rig):
+    rig.by_hand = True
+    rig.model.hand(0.5, register=True)
+    rig.rest(2.0)
+    assert rig.commands.snapshot.state is State.UNHOMED
+    rig.lose("hang-up")
+    rig.rest(3.0)
+    rig.model.hand(-0.5, register=True)
+    rig.give_back("hang-up")
+    rig.rest(15.0)
+    assert rig.commands.snapshot.state is State.UNHOMED
+
+
+def test_the_position_is_looked_at_before_anything_is_published(rig):
+    """From the loss to the proof there is no moment at which a position is shown."""
+    shown: list[State] = []
+    assert rig.move(2.0) is None
+    rig.lose("hang-up")
+    rig.rest(3.0)
+    rig.at_exchange = lambda number: shown.append(rig.commands.snapshot.state)
+    rig.give_back("hang-up")
+    rig.model.fault("replaced", to="P081", count=0, text="777")
+    rig.rest(12.0)
+    assert State.IDLE not in shown
+    assert rig.commands.snapshot.state is State.UNHOMED
+
+
+def test_the_error_names_what_was_seen_and_what_was_expected(rig):
+    assert rig.move(2.0) is None
+    left_at = rig.model.register
+    rig.lose("hang-up")
+    rig.rest(3.0)
+    rig.by_hand = True
+    rig.model.hand(0.01, register=True)
+    rig.give_back("hang-up")
+    rig.rest(15.0)
+    reason = rig.commands.snapshot.reason
+    assert str(left_at) in reason
+    assert str(rig.model.register) in reason
+    assert "focus init" in reason

@@ -1,0 +1,110 @@
+"""Power cuts whose register could be mistaken for where the motor stands."""
+
+from __future__ import annotations
+
+import pytest
+
+from rockit.focuser.ok3z.errors import StoppedError
+from rockit.focuser.ok3z.snapshot import State
+
+
+@pytest.mark.parametrize("register", [10000, 30000])
+@pytest.mark.parametrize("boot_s", [0.0, 0.3])
+@pytest.mark.parametrize("disk_s", [0.0, 0.4])
+def test_a_power_cut_while_the_disk_is_waited_for_is_found_before_the_motor_starts(
+    make_rig, register, boot_s, disk_s
+):
+    """0 lies on the way, and a controller that was cut would run there from 0."""
+    rig = make_rig(register=register, boot_s=boot_s)
+    rig.home()
+    assert rig.move(1.0) is None
+
+    def cut(entry, durable):
+        rig.keeper.at_write = lambda entry, durable: None
+        rig.model.power_cut(0.0)
+        rig.clock.sleep(disk_s)
+
+    rig.keeper.at_write = cut
+    assert rig.move(5.5) is not None
+    rig.assert_honest()
+    rig.rest(5.0)
+    rig.assert_honest()
+
+
+@pytest.mark.parametrize("register", [10000, 20000, 30000])
+@pytest.mark.parametrize("target_mm", [3.0, 5.0])
+def test_a_power_cut_between_two_legs_is_found(make_rig, register, target_mm):
+    rig = make_rig(register=register)
+    rig.home()
+    assert rig.move(1.0) is None
+    leg_begins = rig.commands._board.leg_begins
+    publish = rig.commands._board.publish
+
+    def cut_before_the_approach(snapshot):
+        publish(snapshot)
+        if snapshot.leg is not None and not snapshot.leg.overshoot and not cuts:
+            cuts.append(leg_begins)
+            rig.model.power_cut(0.0)
+
+    cuts: list = []
+    rig.commands._board.publish = cut_before_the_approach
+    outcome = rig.move(target_mm)
+    assert cuts
+    if outcome is None:
+        rig.assert_stands_at(target_mm)
+    rig.rest(5.0)
+    rig.assert_honest()
+
+
+@pytest.mark.parametrize("past_steps", range(-400, 401, 40))
+def test_a_stop_at_the_register_of_a_power_cut_loses_the_position(make_rig, past_steps):
+    """The cut lies within the motor's reach of 0: what stands at 0 now stood somewhere else before."""
+    rig = make_rig(register=10000)
+    rig.home()
+
+    def cut(number):
+        if rig.model.register <= past_steps and not rig.cut:
+            rig.cut = True
+            rig.model.power_cut(0.0)
+        elif rig.cut:
+            raise StoppedError("stopped by the test.")
+
+    rig.cut = False
+    rig.at_exchange = cut
+    rig.move(5.0)
+    rig.rest(3.0)
+    rig.assert_honest()
+
+
+@pytest.mark.parametrize("boot_s", [0.0, 0.3, 0.45])
+@pytest.mark.parametrize("later", range(1, 60, 4))
+def test_a_stop_after_the_register_of_a_power_cut_was_read_loses_the_position(make_rig, boot_s, later):
+    """No answer came for a while, and 0 is not further than the motor could have run meanwhile."""
+    rig = make_rig(register=10000, boot_s=boot_s)
+    rig.home()
+
+    def cut_and_stop_later(number):
+        if rig.model.is_moving and rig.model.register <= 900:
+            rig.model.power_cut()
+            rig.interrupt_at(later)
+
+    rig.at_exchange = cut_and_stop_later
+    rig.move(5.0)
+    assert rig.commands.snapshot.state is State.UNHOMED
+
+
+@pytest.mark.parametrize("exchange", range(12, 60, 3))
+def test_a_power_cut_in_a_move_that_began_at_the_power_up_register_is_no_motor_that_never_started(
+    make_rig, exchange
+):
+    """Unconfigured, slow and at 0 again: that the motor was seen running tells it from a command that was lost."""
+    rig = make_rig(register=10000)
+    rig.home()
+    assert rig.move(rig.model.register / 5088) is None
+    assert rig.model.register == 0
+    rig.do_at(exchange, rig.model.power_cut)
+    rig.move(5.5)
+    rig.rest(3.0)
+    if rig.status:
+        # What it ran before it was seen running is less than can be seen.
+        assert rig.position_mm == pytest.approx(rig.model.motor_mm, abs=0.03)

@@ -1,0 +1,99 @@
+"""The Pyro object on a service that notes what it is asked, called from wherever a test says."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+import Pyro4
+import pytest
+
+from rockit.focuser.ok3z.mechanics import Limits, requested_steps
+from rockit.focuser.ok3z.pyro_service import PyroFocuser
+from rockit.focuser.ok3z.snapshot import Snapshot, State
+
+CONTROL_IPS = ("10.2.5.115", "127.0.0.1")
+LIMITS = Limits.from_mm(6.0, 6.0, 0.5)
+
+
+class StandIn:
+    """A Focuser that notes what reaches it, and fails as it is told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.failure: Exception | None = None
+        self.snapshot = Snapshot(state=State.IDLE, current_steps=10176, target_steps=10176, read_at_s=1.0)
+        self.age_s: float | None = 0.25
+
+    def reading_age_s(self, snapshot: Snapshot) -> float | None:
+        return self.age_s if snapshot is self.snapshot else None
+
+    def initialize(self, resume: bool = False, restore: bool | None = None) -> None:
+        self._note("initialize", resume, restore)
+
+    def audit(self) -> None:
+        self._note("audit")
+
+    def shutdown(self) -> None:
+        self._note("shutdown")
+
+    def set_focus(self, position: object, offset: bool = False) -> None:
+        self._note("set_focus", position, offset)
+        requested_steps(position, 5088 if offset else None, LIMITS)
+
+    def stop(self, by: str) -> None:
+        self._note("stop", by)
+
+    def _note(self, *call: Any) -> None:
+        self.calls.append(call)
+        if self.failure:
+            raise self.failure
+
+
+@pytest.fixture(params=["initialize", "shutdown", "set_focus", "stop", "audit"])
+def command(request: pytest.FixtureRequest) -> str:
+    """Each method that moves the focuser, or might."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def stand_in() -> StandIn:
+    return StandIn()
+
+
+@pytest.fixture
+def called_from(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes this thread one that serves a call from an address."""
+
+    def called_from(address: str) -> None:
+        monkeypatch.setattr(Pyro4.current_context, "client", object())
+        monkeypatch.setattr(Pyro4.current_context, "client_sock_addr", (address, 50000))
+
+    called_from(CONTROL_IPS[0])
+    return called_from
+
+
+@pytest.fixture
+def uncalled(stand_in: StandIn) -> PyroFocuser:
+    """The object, outside of any call."""
+    # It has of a Focuser what the service uses.
+    focuser: Any = stand_in
+    return PyroFocuser(focuser, CONTROL_IPS)
+
+
+@pytest.fixture
+def service(uncalled: PyroFocuser, called_from: Callable[[str], None]) -> PyroFocuser:
+    """The object, in a call from a machine that may control."""
+    return uncalled
+
+
+@pytest.fixture
+def call() -> Callable[[PyroFocuser, str], int]:
+    """Calls a command by its name."""
+
+    def call(service: PyroFocuser, command: str) -> int:
+        status = service.set_focus(2.0) if command == "set_focus" else getattr(service, command)()
+        assert type(status) is int
+        return status
+
+    return call
