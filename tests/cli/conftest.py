@@ -44,7 +44,13 @@ class Script:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
-        self.answers: dict[str, Any] = {"initialize": 0, "shutdown": 0, "set_focus": 0, "stop": 0}
+        self.answers: dict[str, Any] = {
+            "initialize": 0,
+            "audit": 0,
+            "shutdown": 0,
+            "set_focus": 0,
+            "stop": 0,
+        }
         self.report: Any = dict(IDLE)
         self.reads = 0
         self.held: dict[str, threading.Event] = {}
@@ -90,7 +96,9 @@ class Script:
             event.set()
 
 
-class StandIn:
+class OldStandIn:
+    """What the first daemons had."""
+
     def __init__(self, server: Server) -> None:
         self._server = server
 
@@ -110,6 +118,15 @@ class StandIn:
         return self._server.script.answer("report_status")
 
 
+class StandIn(OldStandIn):
+    def initialize(self, **asked_for: Any) -> Any:
+        return self._server.script.answer("initialize", *([asked_for] if asked_for else []))
+
+    def audit(self) -> Any:
+        return self._server.script.answer("audit")
+
+
+Pyro4.expose(OldStandIn)
 Pyro4.expose(StandIn)
 
 
@@ -169,6 +186,7 @@ class Server:
         finally:
             Pyro4.config.THREADPOOL_SIZE_MIN = previous
         self._server.register(StandIn(self), "stand_in_daemon")
+        self._server.register(OldStandIn(self), "old_daemon")
         self.port = self._server.sock.getsockname()[1]
         self._thread = threading.Thread(target=self._server.requestLoop, name="stand-in")
         self._thread.start()
@@ -224,6 +242,12 @@ def server(request: pytest.FixtureRequest, shared_server: Server, script: Script
 @pytest.fixture
 def registered(server: Server) -> Registered:
     return Registered("stand_in_daemon", "127.0.0.1", server.port)
+
+
+@pytest.fixture
+def registered_old(server: Server) -> Registered:
+    """A daemon of the first version, with the same script."""
+    return Registered("old_daemon", "127.0.0.1", server.port)
 
 
 @pytest.fixture

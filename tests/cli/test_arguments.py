@@ -83,6 +83,23 @@ def test_a_plain_command_is_read_alike_on_both_ways(command: str) -> None:
     assert cli.read([command]).command == command
 
 
+@pytest.mark.parametrize(
+    ("words", "resume", "restore"),
+    [
+        (["init"], False, False),
+        (["init", "--resume"], True, False),
+        (["init", "--restore", "--timeout", "7"], False, True),
+        (["--timeout", "7", "init", "--restore", "--resume"], True, True),
+    ],
+)
+def test_an_initialisation_is_asked_to_resume_and_to_restore(
+    words: list[str], resume: bool, restore: bool
+) -> None:
+    read = cli.read(words)
+
+    assert (read.command, read.resume, read.restore) == ("init", resume, restore)
+
+
 @pytest.mark.parametrize("seconds", ["0", "0.5", "1e3"])
 def test_a_timeout_is_seconds_with_0_for_no_limit(seconds: str) -> None:
     assert cli.read(["json", "--timeout", seconds]).timeout_s == float(seconds)
@@ -102,6 +119,10 @@ def test_a_timeout_that_cannot_be_waited_for_is_refused(seconds: str) -> None:
         ["move", "2"],
         ["status", "now"],
         ["set", "2", "--fast"],
+        ["set", "2", "--resume"],
+        ["init", "--res"],
+        ["init", "--resume=yes"],
+        ["audit", "3"],
         ["--conf", "a.json", "status"],
         ["status", "--config"],
         ["set"],

@@ -12,8 +12,10 @@ import pytest
 from rockit.focuser.ok3z.client import (
     AnswerLostError,
     DaemonFaultError,
+    DaemonSilentError,
     DaemonUnreachableError,
     FocuserClient,
+    TooOldError,
 )
 from rockit.focuser.ok3z.constants import CommandStatus
 
@@ -46,6 +48,43 @@ def test_every_call_reaches_the_daemon_with_its_arguments_and_gives_its_number(
     ]
 
 
+def test_what_is_asked_for_with_an_initialisation_is_sent_and_nothing_else(
+    client: FocuserClient, script: Any
+) -> None:
+    client.initialize(resume=True)
+    client.initialize(restore=True)
+    client.initialize(resume=True, restore=True)
+    client.audit()
+
+    assert script.calls == [
+        ("initialize", {"resume": True}),
+        ("initialize", {"restore": True}),
+        ("initialize", {"resume": True, "restore": True}),
+        ("audit",),
+    ]
+
+
+def test_an_earlier_daemon_is_said_to_be_one_and_nothing_was_moved(registered_old: Any, script: Any) -> None:
+    client = FocuserClient(registered_old)
+
+    with pytest.raises(TooOldError, match="earlier version, which does not know `--resume` and `--restore`"):
+        client.initialize(resume=True, restore=True)
+    with pytest.raises(TooOldError, match="earlier version, which does not know `audit`"):
+        client.audit()
+    assert script.calls == []
+    assert client.initialize() == 0
+    assert script.calls == [("initialize",)]
+
+
+def test_a_mistake_in_the_daemon_is_not_taken_for_an_earlier_version(
+    client: FocuserClient, script: Any
+) -> None:
+    script.answers["set_focus"] = TypeError("a mistake")
+
+    with pytest.raises(DaemonFaultError, match="set_focus failed in the daemon: TypeError: a mistake"):
+        client.set_focus(1.0)
+
+
 @pytest.mark.parametrize("server", ["mortal"], indirect=True)
 def test_a_daemon_that_does_not_run_is_named_with_its_address(client: FocuserClient, server: Any) -> None:
     server.end()
@@ -53,6 +92,7 @@ def test_a_daemon_that_does_not_run_is_named_with_its_address(client: FocuserCli
     with pytest.raises(DaemonUnreachableError, match=f"Nothing listens at 127.0.0.1:{server.port}") as caught:
         client.set_focus(1.0)
     assert caught.value.status == CommandStatus.CommunicationFailed
+    assert not isinstance(caught.value, DaemonSilentError)
 
 
 def test_connecting_is_given_seconds_even_where_the_call_has_minutes(
@@ -141,7 +181,7 @@ def _client_of(listener: socket.socket, registered: Any) -> FocuserClient:
 
 
 def test_what_listens_and_says_nothing_is_given_up(stranger: socket.socket, registered: Any) -> None:
-    with pytest.raises(DaemonUnreachableError, match=r"did not answer within 0\.1 s"):
+    with pytest.raises(DaemonSilentError, match=r"did not answer within 0\.1 s"):
         _client_of(stranger, registered).report_status(timeout_s=0.1)
 
 

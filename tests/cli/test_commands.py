@@ -28,6 +28,7 @@ OFFLINE = {"date": "2026-11-22T20:00:00Z", "status": 0}
         (["offset", "-0.25"], ("set_focus", -0.25, True)),
         (["offset", "-1e-2", "--timeout", "0"], ("set_focus", -0.01, True)),
         (["init"], ("initialize",)),
+        (["init", "--timeout", "7"], ("initialize",)),
         (["kill"], ("shutdown",)),
         (["stop"], ("stop",)),
     ],
@@ -41,7 +42,9 @@ def test_a_command_makes_its_one_call_and_prints_the_result_in_one_line(
     assert capsys.readouterr() == ("Focuser is IDLE (2.000 mm)\n", "")
 
 
-@pytest.mark.parametrize("words", [["set", "9"], ["offset", "9"], ["init"], ["kill"], ["stop"]])
+@pytest.mark.parametrize(
+    "words", [["set", "9"], ["offset", "9"], ["init"], ["init", "--resume"], ["audit"], ["kill"], ["stop"]]
+)
 @pytest.mark.parametrize("status", [1, 2, 3, 6, 7, 8])
 def test_a_refused_command_ends_with_its_number_and_one_line_on_stderr(
     words: list[str], status: int, script: Any, capsys: Any
@@ -53,6 +56,128 @@ def test_a_refused_command_ends_with_its_number_and_one_line_on_stderr(
     assert written.out == ""
     assert written.err.startswith(CommandStatus.message(status))
     assert written.err.count("\n") == 1
+
+
+RESUMED = {
+    "position_trust": "resumed",
+    "homed_at": "2026-11-22T19:00:00Z",
+    "trust_reason": "The controller was found as it had been left.",
+}
+
+
+def test_an_initialisation_that_was_asked_to_resume_says_what_came_of_it(script: Any, capsys: Any) -> None:
+    script.report.update(RESUMED)
+
+    assert main(["init", "--resume"]) == 0
+    assert script.calls == [("initialize", {"resume": True})]
+    assert capsys.readouterr() == (
+        "Focuser is IDLE (2.000 mm)\n"
+        "Resumed, last homed at 2026-11-22 19:00:00 UTC (The controller was found as it had been left).\n",
+        "",
+    )
+
+
+def test_an_initialisation_that_was_asked_to_restore_says_where_it_stands(script: Any, capsys: Any) -> None:
+    script.report.update(position_trust="homed", homed_at="2026-11-22T19:00:00Z")
+
+    assert main(["init", "--restore"]) == 0
+    assert script.calls == [("initialize", {"restore": True})]
+    assert capsys.readouterr().out == (
+        "Focuser is IDLE (2.000 mm)\nHomed at 2026-11-22 19:00:00 UTC. It stands at 2.000 mm.\n"
+    )
+
+
+def test_a_failed_initialisation_says_nothing_of_resuming(script: Any, capsys: Any) -> None:
+    script.answers["initialize"] = 1
+    script.report = {**OFFLINE, **RESUMED, "reason": "The motor does not advance."}
+
+    assert main(["init", "--resume"]) == 1
+    assert capsys.readouterr() == ("", "error: command failed. The motor does not advance.\n")
+
+
+def test_an_audit_says_how_many_steps_were_lost(script: Any, capsys: Any) -> None:
+    script.report["audit"] = {
+        "date": "2026-11-22T20:00:00Z",
+        "since": "2026-11-22T18:00:00Z",
+        "lost_steps": 120,
+        "lost_mm": 0.024,
+    }
+
+    assert main(["audit"]) == 0
+    assert script.calls == [("audit",)]
+    written = capsys.readouterr()
+    assert written.err == ""
+    assert written.out.startswith(
+        "Focuser is IDLE (2.000 mm)\n"
+        "Audit: 120 steps (0.024 mm) were lost since the homing at 2026-11-22 18:00:00 UTC: "
+    )
+    assert written.out.count("\n") == 2
+
+
+@pytest.mark.parametrize("words", [["audit"], ["init", "--resume"], ["init", "--restore"]])
+def test_an_earlier_daemon_refuses_what_it_does_not_know_in_one_line(
+    words: list[str],
+    registered_old: Any,
+    script: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+) -> None:
+    import rockit.common.daemons as registry
+
+    monkeypatch.setattr(registry, "stand_in", registered_old, raising=False)
+
+    assert main(words) == 1
+    assert script.calls == []
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert written.err == (
+        f"error: command failed. The daemon at 127.0.0.1:{registered_old.port} is of an earlier version, which "
+        f"does not know `{words[-1]}`. Nothing was moved. Update focusd, or do without.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "ending"),
+    [
+        ("reconnecting", "The daemon keeps trying to get the link back by itself."),
+        ("disconnected", "Connect with `focus init`."),
+    ],
+)
+def test_a_stop_without_a_link_says_that_the_standstill_is_unproven(
+    state: str, ending: str, script: Any, capsys: Any
+) -> None:
+    script.answers["stop"] = 1
+    script.report = {**OFFLINE, "state": state, "reason": "the port hung up."}
+
+    assert main(["stop"]) == 1
+    assert capsys.readouterr() == (
+        "",
+        "error: command failed. There is no link to the focuser, so whether its motor stands cannot be told: "
+        f"look at it. The port hung up. {ending}\n",
+    )
+
+
+def test_a_stop_that_is_not_permitted_says_so_without_a_link_too(script: Any, capsys: Any) -> None:
+    script.answers["stop"] = 3
+    script.report = {**OFFLINE, "state": "disconnected"}
+
+    assert main(["stop"]) == 3
+    assert "Run it on one of the control_machines" in capsys.readouterr().err
+
+
+def test_a_stop_that_failed_with_a_link_tells_the_reason(script: Any, capsys: Any) -> None:
+    script.answers["stop"] = 1
+    script.report = {**OFFLINE, "state": "stopping", "reason": "The motor was not seen standing."}
+
+    assert main(["stop"]) == 1
+    assert capsys.readouterr().err == "error: command failed. The motor was not seen standing.\n"
+
+
+def test_a_piped_status_says_nothing_of_trust(script: Any, capsys: Any) -> None:
+    script.report.update(RESUMED, state_file_problem="the disk is full.")
+
+    assert main(["status"]) == 0
+    assert capsys.readouterr() == ("Focuser is IDLE (2.000 mm)\n", "")
 
 
 def test_there_is_nothing_to_kill_where_nothing_is_connected(script: Any, capsys: Any) -> None:
@@ -125,7 +250,9 @@ def test_piped_details_of_the_status_go_to_stderr(script: Any, capsys: Any) -> N
 
 
 @pytest.mark.parametrize("report", [{}, {"status": "on"}, {"status": 1, "reason": [1], "state": {}}])
-@pytest.mark.parametrize("words", [["status"], ["set", "1"], ["init"], ["stop"]])
+@pytest.mark.parametrize(
+    "words", [["status"], ["set", "1"], ["init"], ["init", "--resume", "--restore"], ["audit"], ["stop"]]
+)
 def test_a_strange_report_breaks_no_command(report: Any, words: list[str], script: Any, capsys: Any) -> None:
     script.report = report
 
@@ -154,52 +281,6 @@ def test_json_is_valid_whatever_the_daemon_says(script: Any, capsys: Any) -> Non
     report = json.loads(capsys.readouterr().out, parse_constant=refuse)
     assert report["current_mm"] is None
     assert report["list"] == [None, 1.5]
-
-
-@pytest.mark.parametrize("command", ["set 2", "offset 1", "stop", "status", "json", "init", "kill"])
-@pytest.mark.parametrize("server", ["mortal"], indirect=True)
-def test_without_a_daemon_one_line_says_the_address_and_what_to_do(
-    command: str, server: Any, config_path: Path, capsys: Any
-) -> None:
-    server.end()
-
-    assert main(command.split()) == 155
-    written = capsys.readouterr()
-    assert written.out == ""
-    assert written.err == (
-        f"error: unable to communicate with focus daemon. Nothing listens at 127.0.0.1:{server.port}. "
-        f"Start it with `focusd {config_path}`, or mend the network.\n"
-    )
-
-
-@pytest.mark.parametrize("server", ["mortal"], indirect=True)
-def test_an_installed_daemon_is_started_by_its_unit(
-    server: Any, config_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
-    from rockit.focuser.ok3z.command import answers
-
-    monkeypatch.setattr(answers, "DIRECTORY", config_path.parent)
-    server.end()
-
-    assert main(["status"]) == 155
-    assert "`systemctl start focusd@night`; `systemctl status focusd@night`" in capsys.readouterr().err
-
-
-def test_a_move_whose_answer_is_lost_warns_that_the_focuser_may_move(script: Any, capsys: Any) -> None:
-    script.hold("set_focus")
-    script.report = {**script.report, "status": 2, "current_mm": 1.0, "target_mm": 3.0}
-
-    assert main(["set", "3", "--timeout", "0.1"]) == 155
-    error = capsys.readouterr().err
-    assert "did not answer set_focus within 0.1 s. THE FOCUSER MAY STILL BE MOVING: " in error
-    assert error.endswith("Now: Focuser is MOVING (1.000 / 3.000 mm).\n")
-
-
-def test_a_stop_whose_answer_is_lost_warns_too(script: Any, capsys: Any) -> None:
-    script.hold("stop")
-
-    assert main(["stop", "--timeout", "0.1"]) == 155
-    assert "did not answer stop within 0.1 s. THE FOCUSER MAY STILL BE MOVING: " in capsys.readouterr().err
 
 
 def test_a_daemon_that_breaks_is_told_in_one_line(script: Any, capsys: Any) -> None:

@@ -128,6 +128,16 @@ def test_a_reader_that_goes_away_is_no_error(words: list[str], environment: dict
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_watch_ends_when_its_reader_has_gone_though_nothing_changes(script: Any, start: Any) -> None:
+    """`focus watch | head -1`, while the focuser stands."""
+    process = start("watch")
+    assert process.popen.stdout.readline() == "Focuser is IDLE (2.000 mm)\n"
+    process.popen.stdout.close()
+
+    assert process.popen.wait(20) == 0
+    assert process.popen.stderr.read() == ""
+
+
 def test_a_full_disc_is_told(environment: dict[str, str]) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
@@ -142,6 +152,20 @@ def test_a_full_disc_is_told(environment: dict[str, str]) -> None:
 
     assert done.returncode == 1
     assert done.stderr == "error: the result cannot be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize("command", ["status", "json", "set 2", "watch"])
+def test_a_result_for_a_closed_stdout_is_told(command: str, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" -m rockit.focuser.ok3z.cli {command} >&-', sys.executable],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (1, "error: the result cannot be written: stdout is closed.\n")
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])

@@ -114,6 +114,49 @@ def test_the_status_is_coloured_on_a_terminal_and_says_more_below(script: Any, o
     assert text.replace("\r", "").endswith("\n  state: fault\n  reason: Reply [b]lost[/b].\n")
 
 
+def test_a_person_who_asks_for_the_status_is_told_how_far_to_trust_it(script: Any, on_terminal: Any) -> None:
+    script.report = {
+        **ARRIVED,
+        "position_trust": "resumed",
+        "homed_at": "2026-11-22T19:00:00Z",
+        "state_file_problem": "The disk is full.",
+    }
+
+    _, text = on_terminal("status").end()
+    assert _plain(text) == (
+        "Focuser is IDLE (2.500 mm)\n  position resumed, last homed 2026-11-22 19:00:00 UTC\n"
+        "  The disk is full.\n"
+    )
+
+
+def test_after_a_kill_nobody_is_told_to_connect(script: Any, on_terminal: Any) -> None:
+    script.report = {"status": 0, "state": "disconnected"}
+
+    _, text = on_terminal("kill").end()
+    assert _plain(text) == "Focuser is OFFLINE\n"
+
+
+def test_ctrl_c_during_an_audit_stops_the_focuser(script: Any, on_terminal: Any) -> None:
+    held = script.hold("audit")
+    script.report = {"status": 0, "state": "homing", "homing_travelled_mm": 0.75, "time_left_s": 33.0}
+
+    def obey() -> int:
+        script.answers["audit"] = 1
+        script.report = {"status": 0, "state": "unhomed"}
+        held.set()
+        return 0
+
+    script.answers["stop"] = obey
+    terminal = on_terminal("audit")
+    terminal.read_until("< 33.0 s left")
+    terminal.popen.send_signal(signal.SIGINT)
+
+    code, text = terminal.end()
+    assert code == 156
+    assert "error: terminated by user\nStopped. Focuser is OFFLINE\n" in _plain(text)
+    assert "Audit" not in text
+
+
 def test_json_is_one_line_on_the_narrowest_terminal(on_terminal: Any) -> None:
     _, text = on_terminal("json", columns=20).end()
 

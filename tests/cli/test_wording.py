@@ -8,6 +8,7 @@ import pytest
 
 from rockit.focuser.ok3z.command import wording
 from rockit.focuser.ok3z.constants import CommandStatus
+from rockit.focuser.ok3z.watch import PATH_MARGIN_STEPS
 
 OLD_IDLE = {"date": "2026-11-22T20:00:00Z", "status": 1, "current_mm": 2.0, "target_mm": 2.0}
 
@@ -59,10 +60,197 @@ def test_with_formatting_only_the_label_is_marked_up() -> None:
             ["  the position was read 12 s ago: the focuser does not answer"],
         ),
         ({"status": 1, "state": 7, "reason": None, "reading_age_s": "old"}, []),
+        (
+            {"status": 0, "state": "reconnecting", "moving": False, "reason": "The port hung up."},
+            ["  state: reconnecting, the daemon keeps trying by itself", "  reason: The port hung up."],
+        ),
+        (
+            {"status": 0, "state": "reconnecting", "moving": True},
+            [
+                "  state: reconnecting, the daemon keeps trying by itself",
+                "  THE MOTOR MAY BE RUNNING: its last motion was not seen to end",
+            ],
+        ),
+        ({"status": 2, "state": "moving", "moving": True}, []),
     ],
 )
 def test_details_are_given_only_where_there_is_something_to_say(report: Any, lines: list[str]) -> None:
     assert wording.detail_lines(report) == lines
+
+
+RESUMED = {
+    **OLD_IDLE,
+    "state": "idle",
+    "position_trust": "resumed",
+    "homed_at": "2026-11-22T19:00:00Z",
+    "trust_reason": "the controller was found as it had been left.",
+}
+
+
+@pytest.mark.parametrize(
+    ("report", "lines"),
+    [
+        (OLD_IDLE, []),
+        ({"status": 0}, []),
+        ({**OLD_IDLE, "state": "idle", "position_trust": "homed", "homed_at": "2026-11-22T19:00:00Z"}, []),
+        (
+            RESUMED,
+            [
+                "  position resumed, last homed 2026-11-22 19:00:00 UTC "
+                "(the controller was found as it had been left)"
+            ],
+        ),
+        ({**OLD_IDLE, "position_trust": "resumed"}, ["  position resumed"]),
+        (
+            {**OLD_IDLE, "position_trust": "resumed", "homed_at": "last year"},
+            ["  position resumed, last homed last year"],
+        ),
+        (
+            {"status": 0, "state": "disconnected", "position_trust": "unknown"},
+            ["  connect and home it with `focus init`"],
+        ),
+        (
+            {
+                "status": 0,
+                "state": "disconnected",
+                "position_trust": "unknown",
+                "trust_reason": "it stood at 2 mm; `focus init --resume` carries on from there.",
+            },
+            ["  position unknown: it stood at 2 mm; `focus init --resume` carries on from there."],
+        ),
+        (
+            {
+                "status": 0,
+                "state": "unhomed",
+                "position_trust": "unknown",
+                "reason": "The register jumped.",
+                "trust_reason": "The register jumped.",
+            },
+            ["  home it with `focus init`"],
+        ),
+        (
+            {**RESUMED, "reason": RESUMED["trust_reason"]},
+            ["  position resumed, last homed 2026-11-22 19:00:00 UTC"],
+        ),
+        ({"status": 0, "state": "unhomed", "reason": "position lost: home it (focus init)."}, []),
+        (
+            {
+                "status": 0,
+                "state": "reconnecting",
+                "position_trust": "unknown",
+                "reason": "The port hung up.",
+            },
+            ["  look at its power, its cable and its adapter"],
+        ),
+        ({"status": 0, "state": "homing", "position_trust": "unknown"}, []),
+        (
+            {**OLD_IDLE, "state_file_problem": "the disk is full."},
+            ["  the disk is full."],
+        ),
+        ({**OLD_IDLE, "position_trust": 7, "trust_reason": [], "homed_at": {}, "state_file_problem": 1}, []),
+    ],
+)
+def test_a_person_is_told_how_far_to_trust_the_position_and_what_to_do(report: Any, lines: list[str]) -> None:
+    assert wording.status_lines(report) == lines
+
+
+@pytest.mark.parametrize(
+    ("report", "resume", "restore", "sentence"),
+    [
+        (
+            RESUMED,
+            True,
+            False,
+            "Resumed, last homed at 2026-11-22 19:00:00 UTC (the controller was found as it had been left).",
+        ),
+        (
+            {**RESUMED, "position_trust": "homed", "trust_reason": ""},
+            True,
+            False,
+            "It could not be resumed, so it was homed, at 2026-11-22 19:00:00 UTC. The daemon's log says why.",
+        ),
+        (
+            {**OLD_IDLE, "position_trust": "homed", "current_mm": 0.0},
+            False,
+            True,
+            "Homed at an unknown time. It stands at 0.000 mm: there was no other position to return to.",
+        ),
+        ({"position_trust": "homed"}, False, True, "Homed at an unknown time."),
+        ({}, True, True, "The daemon does not say whether it has homed."),
+        (
+            {"position_trust": "unknown", "current_mm": "far"},
+            False,
+            True,
+            "The daemon does not say whether it has homed.",
+        ),
+    ],
+)
+def test_what_came_of_an_initialisation(report: Any, resume: bool, restore: bool, sentence: str) -> None:
+    assert wording.initialized(report, resume, restore) == sentence
+
+
+@pytest.mark.parametrize(
+    ("audit", "beginning", "ending"),
+    [
+        ({"lost_steps": 0, "lost_mm": 0.0, "since": None}, "no steps were lost since the last homing.", ""),
+        (
+            {"lost_steps": -1, "lost_mm": -0.0, "since": "2026-11-22T19:00:00Z"},
+            "1 step (0.000 mm) of difference since the homing at 2026-11-22 19:00:00 UTC. ",
+            "The limit switch repeats no better: nothing was lost.",
+        ),
+        ({"lost_steps": 32}, "32 steps of difference since the last homing. ", "nothing was lost."),
+        (
+            {"lost_steps": 33, "lost_mm": 0.006},
+            "33 steps (0.006 mm) were lost since the last homing: the focuser stood further out than it said. ",
+            "speed_mm_sec and acceleration_mm_sec_sec.",
+        ),
+        (
+            {"lost_steps": -5088, "lost_mm": -1.0},
+            "5088 steps (1.000 mm) were lost ",
+            "acceleration_mm_sec_sec.",
+        ),
+        (
+            {"lost_steps": None, "lost_mm": None},
+            "the end of the homing run was not seen, so the lost steps cannot be counted. Audit again.",
+            "",
+        ),
+        ({"lost_steps": "many"}, "the daemon does not say how many steps were lost.", ""),
+        ({"lost_steps": float("nan")}, "the daemon does not say how many steps were lost.", ""),
+        ([], "the daemon does not say how many steps were lost.", ""),
+        (None, "the daemon does not say how many steps were lost.", ""),
+    ],
+)
+def test_what_an_audit_found_and_what_it_means(audit: Any, beginning: str, ending: str) -> None:
+    sentence = wording.audited({**OLD_IDLE, "audit": audit})
+
+    assert sentence.startswith(f"Audit: {beginning}")
+    assert sentence.endswith(ending)
+
+
+def test_steps_were_lost_further_in_where_the_difference_is_negative() -> None:
+    assert "further in than it said" in wording.audited({"audit": {"lost_steps": -100}})
+
+
+def test_a_difference_counts_as_lost_where_the_daemon_itself_would_not_take_two_homing_runs_for_one() -> None:
+    assert wording.SWITCH_MARGIN_STEPS == PATH_MARGIN_STEPS
+
+
+def test_the_live_line_without_a_link_has_no_speed() -> None:
+    report = {
+        "status": 0,
+        "state": "reconnecting",
+        "moving": True,
+        "speed_mm_sec": 0.0,
+        "reason": "The port hung up.",
+    }
+
+    assert wording.live_parts(report) == [
+        "Focuser is OFFLINE",
+        "reconnecting",
+        "THE MOTOR MAY BE RUNNING",
+        "The port hung up.",
+    ]
+    assert wording.live_parts({"status": 0, "state": "disconnected"}) == ["Focuser is OFFLINE"]
 
 
 def test_the_live_line_of_a_move_gives_the_leg_the_speed_and_the_time_left() -> None:
@@ -96,6 +284,9 @@ def test_a_narrow_terminal_shows_the_most_important_parts(width: int, line: str)
     assert wording.fitted(["abcdef", "ghi", "jkl"], width) == line
 
 
+LOST = {"status": 0, "state": "reconnecting", "moving": False}
+
+
 @pytest.mark.parametrize("status", [2, 3, 7, 8])
 def test_a_refusal_begins_with_the_published_message_and_says_what_to_do(status: int) -> None:
     line = wording.refusal(status)
@@ -116,6 +307,27 @@ def test_a_status_of_tomorrow_is_still_one_line() -> None:
         ({"status": 0, "reason": "The motor does not advance."}, "The motor does not advance."),
         ({"status": 0}, "Focuser is OFFLINE. Look into the daemon's log."),
         (OLD_IDLE, "It was stopped, or did not arrive. Focuser is IDLE (2.000 mm)."),
+        (
+            {**LOST, "reason": "the port hung up."},
+            "The port hung up. Its link is lost; the daemon opens the port again and again. "
+            "Look at the cable and the power.",
+        ),
+        (
+            {**LOST, "reason": "the port hung up. Look at the adapter."},
+            "The port hung up. Look at the adapter. Its link is lost; the daemon opens the port again and again.",
+        ),
+        (
+            {**LOST, "moving": True, "reason": "the port hung up. Look at the adapter."},
+            "The port hung up. Look at the adapter. THE MOTOR MAY BE RUNNING: `focus stop` tries to halt it. "
+            "Its link is lost; the daemon opens the port again and again.",
+        ),
+        (
+            {"status": 0, "state": "disconnected", "moving": True},
+            "Focuser is OFFLINE. Look into the daemon's log. "
+            "THE MOTOR MAY BE RUNNING: `focus stop` tries to halt it.",
+        ),
+        ({"status": 2, "state": "moving", "moving": True, "reason": "It stalls."}, "It stalls."),
+        ({**LOST, "moving": "yes", "state": "disconnected", "reason": "It fell."}, "It fell."),
     ],
 )
 def test_a_failure_gives_the_reason_that_the_daemon_knows(report: Any, ending: str) -> None:

@@ -84,38 +84,38 @@ def test_a_daemon_that_is_not_running(make_daemon: Any, run_all: Any) -> None:
         assert f"127.0.0.1:{daemon.address.port}" in err
 
 
-def test_while_another_moves(slow_focuser: Any, run_focus: Run, background: Background) -> None:
-    move = background(slow_focuser.call, "set_focus", 5.0)
-    slow_focuser.wait_for_leg("overshoot")
-    code, out, err = outcome(run_focus(slow_focuser, "set", "1"))
+def test_while_another_moves(patient_focuser: Any, run_focus: Run, background: Background) -> None:
+    move = background(patient_focuser.call, "set_focus", 5.0)
+    patient_focuser.wait_for_leg("overshoot")
+    code, out, err = outcome(run_focus(patient_focuser, "set", "1"))
     assert (code, out) == (2, "")
     assert "focus stop" in err
-    code, out, _ = outcome(run_focus(slow_focuser, "status"))
+    code, out, _ = outcome(run_focus(patient_focuser, "status"))
     assert re.fullmatch(r"Focuser is MOVING \(\d\.\d{3} / 5\.000 mm\)\n", out)
-    code, out, _ = outcome(run_focus(slow_focuser, "stop"))
+    code, out, _ = outcome(run_focus(patient_focuser, "stop"))
     assert code == 0
     assert re.fullmatch(r"Focuser is IDLE \(\d\.\d{3} mm\)\n", out)
     assert move.result() == 1
 
 
-def test_ctrl_c_stops_the_focuser_and_says_where(slow_focuser: Any) -> None:
+def test_ctrl_c_stops_the_focuser_and_says_where(patient_focuser: Any) -> None:
     command = subprocess.Popen(
         [FOCUS, "set", "5"],
-        env=slow_focuser.environment,
+        env=patient_focuser.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
     with command:
-        slow_focuser.wait_for_leg("overshoot")
+        patient_focuser.wait_for_leg("overshoot")
         command.send_signal(signal.SIGINT)
         out, err = command.communicate(timeout=20)
     assert command.returncode == 156
     assert re.fullmatch(r"Stopped at \d\.\d{3} mm\n", out)
     assert "Traceback" not in err
-    assert slow_focuser.truth()["moving"] is False
-    assert slow_focuser.status()["current_mm"] == float(out.split()[2])
+    assert patient_focuser.truth()["moving"] is False
+    assert patient_focuser.status()["current_mm"] == float(out.split()[2])
 
 
 def test_a_fault_is_told_in_the_words_of_the_daemon(focuser: Any, run_focus: Run) -> None:

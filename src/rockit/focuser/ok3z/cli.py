@@ -1,6 +1,7 @@
 """`focus`: what each command does, from its command line to its exit code.
 
-Whatever only some commands need is imported by those: `focus stop` and `focus json` must start at once.
+Whatever only some commands need is imported by those: `focus stop` and `focus json` must start at once. So is the
+client, which takes most of the start: Ctrl-C is understood before that.
 """
 
 from __future__ import annotations
@@ -8,17 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from .client import (
-    MOTION_TIMEOUT_S,
-    SHUTDOWN_TIMEOUT_S,
-    STATUS_TIMEOUT_S,
-    STOP_TIMEOUT_S,
-    CallError,
-    FocuserClient,
-)
 from .command import output
 from .command.options import PLAIN_COMMANDS, USAGE_STATUS, Options, UsageError
 from .constants import CommandStatus
@@ -70,6 +62,9 @@ class Target:
     """The daemon that the options mean: how it is called, and which configuration named it."""
 
     def __init__(self, options: Options) -> None:
+        from pathlib import Path
+
+        from .client import FocuserClient
         from .config import find, load_daemon_name
         from .registry import registered_daemon
 
@@ -92,15 +87,21 @@ def _timeout_s(options: Options, default_s: float) -> float:
 
 
 def _stop(options: Options) -> int:
+    from .client import CallError
+    from .timeouts import STOP_TIMEOUT_S
+
     target = Target(options)
     try:
         status = target.client.stop(_timeout_s(options, STOP_TIMEOUT_S))
     except CallError as error:
-        return target.answers().show_error(error, motion=True)
-    return target.answers().show_end(status)
+        return target.answers().show_error_of_stop(error)
+    return target.answers().show_end_of_stop(status)
 
 
 def _shutdown(options: Options) -> int:
+    from .client import CallError
+    from .timeouts import SHUTDOWN_TIMEOUT_S
+
     target = Target(options)
     try:
         status = target.client.shutdown(_timeout_s(options, SHUTDOWN_TIMEOUT_S))
@@ -113,16 +114,22 @@ def _shutdown(options: Options) -> int:
 
 
 def _status(options: Options) -> int:
+    from .client import CallError
+    from .timeouts import STATUS_TIMEOUT_S
+
     target = Target(options)
     try:
         report = target.client.report_status(_timeout_s(options, STATUS_TIMEOUT_S))
     except CallError as error:
         return target.answers().show_error(error)
-    return target.answers().show_report(report)
+    return target.answers().show_status(report)
 
 
 def _json(options: Options) -> int:
     import json
+
+    from .client import CallError
+    from .timeouts import STATUS_TIMEOUT_S
 
     target = Target(options)
     try:
@@ -146,6 +153,7 @@ def _with_null_for_no_number(value: object) -> object:
 
 def _watch(options: Options) -> int:
     from .command.watch import watch
+    from .timeouts import STATUS_TIMEOUT_S
 
     with Target(options).client.status_feed(_timeout_s(options, STATUS_TIMEOUT_S)) as feed:
         watch(feed)
@@ -154,10 +162,31 @@ def _watch(options: Options) -> int:
 
 def _initialize(options: Options) -> int:
     from .command.motion import carry_out
+    from .command.wording import initialized
+    from .timeouts import MOTION_TIMEOUT_S
 
     target = Target(options)
     timeout_s = _timeout_s(options, MOTION_TIMEOUT_S)
-    return carry_out(target.client, target.answers(), lambda: target.client.initialize(timeout_s))
+    answers = target.answers()
+    if options.resume or options.restore:
+        answers.add_when_done(lambda report: initialized(report, options.resume, options.restore))
+    return carry_out(
+        target.client,
+        answers,
+        lambda: target.client.initialize(options.resume, options.restore, timeout_s),
+    )
+
+
+def _audit(options: Options) -> int:
+    from .command.motion import carry_out
+    from .command.wording import audited
+    from .timeouts import MOTION_TIMEOUT_S
+
+    target = Target(options)
+    timeout_s = _timeout_s(options, MOTION_TIMEOUT_S)
+    answers = target.answers()
+    answers.add_when_done(audited)
+    return carry_out(target.client, answers, lambda: target.client.audit(timeout_s))
 
 
 def _move(options: Options) -> int:
@@ -165,6 +194,7 @@ def _move(options: Options) -> int:
 
     from .command.arguments import millimetres
     from .command.motion import carry_out
+    from .timeouts import MOTION_TIMEOUT_S
 
     number_mm = millimetres(options)
     offset = options.command == "offset"
@@ -189,6 +219,7 @@ COMMANDS: dict[str, Callable[[Options], int]] = {
     "status": _status,
     "json": _json,
     "init": _initialize,
+    "audit": _audit,
     "kill": _shutdown,
     "watch": _watch,
 }

@@ -9,19 +9,18 @@ import Pyro4
 import Pyro4.errors
 
 from .constants import CommandStatus
+from .timeouts import (
+    CONNECT_TIMEOUT_S,
+    MOTION_TIMEOUT_S,
+    SHUTDOWN_TIMEOUT_S,
+    STATUS_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+)
 
 if TYPE_CHECKING:
     from .registry import RegisteredDaemon
 
 Report = dict[str, Any]
-
-CONNECT_TIMEOUT_S = 5.0
-STATUS_TIMEOUT_S = 5.0
-# stop() answers when standstill is confirmed, which can take a few lost replies.
-STOP_TIMEOUT_S = 10.0
-SHUTDOWN_TIMEOUT_S = 10.0
-# Longer than any homing run or move that the daemon allows.
-MOTION_TIMEOUT_S = 300.0
 
 
 class CallError(Exception):
@@ -36,6 +35,10 @@ class DaemonUnreachableError(CallError):
     status = CommandStatus.CommunicationFailed
 
 
+class DaemonSilentError(DaemonUnreachableError):
+    """Nothing answered in time, so nothing was asked for. Restart a daemon that hangs, or mend the network."""
+
+
 class AnswerLostError(CallError):
     """The daemon was asked and its answer did not come: what was asked for may still be going on."""
 
@@ -44,6 +47,10 @@ class AnswerLostError(CallError):
 
 class DaemonFaultError(CallError):
     """The daemon answered with something that is no answer. Its log says why."""
+
+
+class TooOldError(CallError):
+    """The daemon is of an earlier version, which does not know what was asked for. Nothing has moved."""
 
 
 class FocuserClient:
@@ -60,9 +67,22 @@ class FocuserClient:
         """Where the daemon is looked for, as `host:port`."""
         return f"{self._daemon.host}:{self._daemon.port}"
 
-    def initialize(self, timeout_s: float = MOTION_TIMEOUT_S) -> int:
-        """Connect and home the focuser. Returns when it is homed."""
-        return self._command("initialize", timeout_s=timeout_s)
+    def initialize(
+        self, resume: bool = False, restore: bool = False, timeout_s: float = MOTION_TIMEOUT_S
+    ) -> int:
+        """Connect and home the focuser. Returns when it stands.
+
+        Args:
+            resume: carry on without homing if the controller is as it was left.
+            restore: return to the last position that was reached. False: as the daemon is configured.
+        """
+        # Earlier daemons know no arguments, so none is sent that was not asked for.
+        asked_for = {name: True for name, value in (("resume", resume), ("restore", restore)) if value}
+        return self._command("initialize", timeout_s=timeout_s, **asked_for)
+
+    def audit(self, timeout_s: float = MOTION_TIMEOUT_S) -> int:
+        """Home again, and return to where it stood. Returns when it stands there; the status has the steps lost."""
+        return self._command("audit", timeout_s=timeout_s)
 
     def shutdown(self, timeout_s: float = SHUTDOWN_TIMEOUT_S) -> int:
         """Disconnect from the focuser."""
@@ -85,9 +105,9 @@ class FocuserClient:
         """A connection for many status calls, for displays that ask several times a second."""
         return StatusFeed(self._daemon, timeout_s)
 
-    def _command(self, method: str, *arguments: float | bool, timeout_s: float) -> int:
+    def _command(self, method: str, *arguments: float | bool, timeout_s: float, **asked_for: bool) -> int:
         with _bound_proxy(self._daemon, timeout_s) as proxy:
-            answer = _invoke(self._daemon, proxy, method, *arguments, timeout_s=timeout_s)
+            answer = _invoke(self._daemon, proxy, method, *arguments, timeout_s=timeout_s, **asked_for)
         if isinstance(answer, bool) or not isinstance(answer, int):
             raise DaemonFaultError(f"The daemon answered {method} with {answer!r}, not with a number.")
         return int(answer)
@@ -135,37 +155,59 @@ def _bound_proxy(daemon: RegisteredDaemon, timeout_s: float) -> Any:
         proxy._pyroBind()
     except Pyro4.errors.PyroError as error:
         proxy._pyroRelease()
-        raise DaemonUnreachableError(_why_unreachable(daemon, error, connect_timeout_s)) from error
+        raise _unreachable(daemon, error, connect_timeout_s) from error
     # Of a connected proxy 0 would mean "do not block", where None means "no limit".
     proxy._pyroTimeout = timeout_s if timeout_s > 0 else None
     return proxy
 
 
 def _invoke(
-    daemon: RegisteredDaemon, proxy: Any, method: str, *arguments: float | bool, timeout_s: float
+    daemon: RegisteredDaemon,
+    proxy: Any,
+    method: str,
+    *arguments: float | bool,
+    timeout_s: float,
+    **asked_for: bool,
 ) -> Any:
     address = f"{daemon.host}:{daemon.port}"
     try:
-        return getattr(proxy, method)(*arguments)
+        return getattr(proxy, method)(*arguments, **asked_for)
     except Pyro4.errors.TimeoutError as error:
         raise AnswerLostError(f"{address} did not answer {method} within {timeout_s:g} s.") from error
     except Pyro4.errors.CommunicationError as error:
         raise AnswerLostError(f"The connection to {address} broke before {method} was answered.") from error
     except AttributeError as error:
+        if "report_status" in proxy._pyroMethods:
+            raise _too_old(address, f"`{method}`") from error
         raise DaemonFaultError(f"What answers at {address} has no {method}: it is no focuser.") from error
+    except TypeError as error:
+        if asked_for:
+            raise _too_old(address, " and ".join(f"`--{name}`" for name in asked_for)) from error
+        raise _fault(method, error) from error
     except Exception as error:  # whatever the far side raised arrives here under its own class
-        raise DaemonFaultError(f"{method} failed in the daemon: {type(error).__name__}: {error}.") from error
+        raise _fault(method, error) from error
 
 
-def _why_unreachable(
+def _fault(method: str, error: Exception) -> DaemonFaultError:
+    return DaemonFaultError(f"{method} failed in the daemon: {type(error).__name__}: {error}.")
+
+
+def _too_old(address: str, unknown: str) -> TooOldError:
+    return TooOldError(
+        f"The daemon at {address} is of an earlier version, which does not know {unknown}. Nothing was moved. "
+        "Update focusd, or do without."
+    )
+
+
+def _unreachable(
     daemon: RegisteredDaemon, error: Pyro4.errors.PyroError, connect_timeout_s: float
-) -> str:
+) -> DaemonUnreachableError:
     address = f"{daemon.host}:{daemon.port}"
     cause = error.__cause__
     if isinstance(cause, ConnectionRefusedError):
-        return f"Nothing listens at {address}."
+        return DaemonUnreachableError(f"Nothing listens at {address}.")
     if isinstance(cause, socket.timeout) or isinstance(error, Pyro4.errors.TimeoutError):
-        return f"{address} did not answer within {connect_timeout_s:g} s."
+        return DaemonSilentError(f"{address} did not answer within {connect_timeout_s:g} s.")
     if isinstance(cause, OSError):
-        return f"{address} cannot be reached: {cause.strerror or cause}."
-    return f"What listens at {address} is no {daemon.name}: {error}."
+        return DaemonUnreachableError(f"{address} cannot be reached: {cause.strerror or cause}.")
+    return DaemonUnreachableError(f"What listens at {address} is no {daemon.name}: {error}.")

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import Callable
 
-from ..client import AnswerLostError, CallError, DaemonUnreachableError, FocuserClient, Report
+from ..client import (
+    AnswerLostError,
+    CallError,
+    DaemonSilentError,
+    DaemonUnreachableError,
+    FocuserClient,
+    Report,
+    TooOldError,
+)
 from ..config import DIRECTORY
 from ..constants import CommandStatus
 from . import output, wording
@@ -19,11 +28,16 @@ class Answers:
         self._config_path = config_path
         self._number_mm = 0.0
         self._offset = False
+        self._when_done: Callable[[Report], str] | None = None
 
     def asked_for(self, number_mm: float, offset: bool) -> None:
         """Remember what was asked of the daemon, for the case that it refuses."""
         self._number_mm = number_mm
         self._offset = offset
+
+    def add_when_done(self, sentence: Callable[[Report], str]) -> None:
+        """Once the command has succeeded, say below the status line what `sentence` makes of the report."""
+        self._when_done = sentence
 
     def report(self) -> Report | None:
         """What the daemon reports now; None if it does not answer."""
@@ -47,6 +61,14 @@ class Answers:
             output.note(line)
         return CommandStatus.Succeeded
 
+    def show_status(self, report: Report) -> int:
+        """The report for somebody who asked for it."""
+        self.show_report(report)
+        if output.stdout_is_terminal():
+            for line in wording.status_lines(report):
+                output.result(line)
+        return CommandStatus.Succeeded
+
     def show_end(self, status: int, report: Report | None = None) -> int:
         """The end of a command that the daemon answered with `status`; `report` is what it reported then."""
         report = report or self.report()
@@ -58,23 +80,48 @@ class Answers:
             output.note("Done, but the daemon does not answer a status call. Try `focus status`.")
         else:
             self.show_report(report)
+            if self._when_done is not None:
+                output.result(self._when_done(report))
         return status
+
+    def show_end_of_stop(self, status: int) -> int:
+        """The end of a stop that the daemon answered with `status`."""
+        report = self.report()
+        if status != CommandStatus.Failed or report is None or not wording.lacks_link(report):
+            return self.show_end(status, report)
+        return self.show_refusal(status, wording.unproven_standstill(report))
 
     def show_refusal(self, status: int, advice: str) -> int:
         """A refusal whose `advice` depends on the command that was refused."""
         output.note(f"{CommandStatus.message(status)}. {advice}")
         return status
 
-    def show_error(self, error: CallError, motion: bool = False, report: Report | None = None) -> int:
-        """A call without an answer; `motion` where the focuser may be moving for lack of it."""
+    def show_error_of_stop(self, error: CallError) -> int:
+        """A stop without an answer: whatever moved may move on."""
+        return self.show_error(
+            error, motion=True, unsent="Nothing was stopped: THE FOCUSER MAY STILL BE MOVING."
+        )
+
+    def show_error(
+        self, error: CallError, motion: bool = False, report: Report | None = None, unsent: str = ""
+    ) -> int:
+        """A call without an answer.
+
+        Args:
+            motion: whether the focuser may be moving where the answer was lost.
+            report: what the daemon reported afterwards.
+            unsent: what it means that the daemon was not even asked.
+        """
         sentences = [f"{CommandStatus.message(error.status)}.", str(error)]
         if isinstance(error, AnswerLostError) and motion:
             sentences.append("THE FOCUSER MAY STILL BE MOVING: see `focus status`, end it with `focus stop`.")
             if report is not None:
                 sentences.append(f"Now: {wording.status_line(report)}.")
         elif isinstance(error, DaemonUnreachableError):
-            sentences.append(self._how_to_start())
-        else:
+            sentences += [unsent] if unsent else []
+            silent = isinstance(error, DaemonSilentError)
+            sentences.append(self._how_to_restart() if silent else self._how_to_start())
+        elif not isinstance(error, TooOldError):
             sentences.append(self._where_to_look())
         output.note(" ".join(sentences))
         return error.status
@@ -93,6 +140,12 @@ class Answers:
             unit = shlex.quote(f"focusd@{self._config_path.stem}")
             return f"Start it with `systemctl start {unit}`; `systemctl status {unit}` says why it ended."
         return f"Start it with `focusd {shlex.quote(str(self._config_path))}`, or mend the network."
+
+    def _how_to_restart(self) -> str:
+        restart = f"end it and run `focusd {shlex.quote(str(self._config_path))}`"
+        if self._is_installed():
+            restart = f"restart it with `systemctl restart {shlex.quote(f'focusd@{self._config_path.stem}')}`"
+        return f"The daemon may hang: if it runs there, {restart}; if not, look at the network."
 
     def _where_to_look(self) -> str:
         if self._is_installed():

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ..client import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
+from ..timeouts import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
 from ..version import VERSION
 from .options import Options, UsageError
 
@@ -20,17 +20,25 @@ MEANT_AS_NEGATIVE = re.compile(r"-[\d.]|-(nan|inf)", re.ASCII | re.IGNORECASE)
 EPILOG = """\
 examples:
   focus init                connect to the focuser and home it
+  focus init --resume       the same, without homing where it is not needed
   focus set 2.5             move to 2.5 mm
   focus offset -0.05        move 0.05 mm inward of the current target
   focus status              one line: state and position
   focus watch               the same, live
 
+Positions are millimetres outward from the inner limit switch, from 0 to focus_range_mm.
 The configuration is the file $FOCUSD_CONFIG_PATH, else the single /etc/focusd/*.json.
-Ctrl-C during set, offset and init stops the focuser.
+Ctrl-C during set, offset, init and audit stops the focuser.
 Exit code: 0 done, 1 failed, 2 another command runs, 3 not permitted from this machine, 6 outside the
 range, 7 not connected, 8 already connected, 155 no daemon answers, 156 ended by Ctrl-C, 255 wrong usage
 or configuration.
 """
+
+
+DEFAULT_TIMEOUTS = (
+    f"{MOTION_TIMEOUT_S:g} s for init, audit, set and offset, {STOP_TIMEOUT_S:g} s for stop and kill, "
+    f"{STATUS_TIMEOUT_S:g} s for the others"
+)
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -49,7 +57,7 @@ class Parser(argparse.ArgumentParser):
 
 def parse(words: Sequence[str]) -> Options:
     """The options of a command line. Raises UsageError; --help and --version print and raise SystemExit."""
-    parser = _parser()
+    parser = new_parser()
     options = parser.parse_args([_shielded(word) for word in words], namespace=Options())
     if not options.command:
         raise UsageError(
@@ -88,7 +96,7 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _parser() -> Parser:
+def new_parser() -> Parser:
     parser = Parser(prog="focus", description="Control the telescope's focuser.", epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"focus {VERSION}")
     _add_common(parser, default=None)
@@ -139,19 +147,39 @@ def _parser() -> Parser:
         "examples:\n  focus json\n  focus json | jq .current_mm",
         f"{STATUS_TIMEOUT_S:g} s",
     )
-    _add_command(
+    initialize = _add_command(
         commands,
         "init",
         "connect and home",
-        "Connect to the focuser, home it and wait until it is homed. Ctrl-C stops the homing.",
-        "example:\n  focus init",
+        "Connect to the focuser, home it and wait until it is homed. Ctrl-C stops it.\n"
+        "After a restart of the daemon --resume saves the homing, if the controller is exactly as it was left.",
+        "examples:\n  focus init\n  focus init --resume\n  focus init --resume --restore",
+        motion,
+        flags="[--resume] [--restore] ",
+    )
+    initialize.add_argument(
+        "--resume",
+        action="store_true",
+        help="carry on without homing if the controller is as it was left; home otherwise",
+    )
+    initialize.add_argument(
+        "--restore", action="store_true", help="then return to the last position that was reached"
+    )
+    _add_command(
+        commands,
+        "audit",
+        "count lost steps",
+        "Home again, say how many steps were lost since the last homing, and return to the position.\n"
+        "Ctrl-C stops the focuser.",
+        "example:\n  focus audit",
         motion,
     )
     _add_command(
         commands,
         "kill",
-        "disconnect",
-        "Disconnect the daemon from the focuser. The daemon itself keeps running.",
+        "disconnect; init connects again",
+        "Disconnect the daemon from the focuser. The daemon itself keeps running. Afterwards nothing can be moved\n"
+        "before focus init.",
         "example:\n  focus kill",
         f"{SHUTDOWN_TIMEOUT_S:g} s",
     )
@@ -175,23 +203,25 @@ def _add_command(
     examples: str,
     default_timeout: str,
     number: str = "",
-) -> None:
+    flags: str = "",
+) -> Parser:
     parser = commands.add_parser(
         name,
         help=summary,
         description=description,
         epilog=examples,
-        usage=f"focus {name} {'mm ' if number else ''}[--config FILE] [--timeout S]",
+        usage=f"focus {name} {'mm ' if number else ''}{flags}[--config FILE] [--timeout S]",
     )
     if number:
         # Counted by millimetres(): argparse's own complaints do not say what to write.
         parser.add_argument("number", metavar="mm", nargs="*", help=number)
     # SUPPRESS: without the option, what stood before the command must remain.
     _add_common(parser, default=argparse.SUPPRESS, default_timeout=default_timeout)
+    return parser
 
 
-def _add_common(parser: Parser, default: str | None, default_timeout: str = "of each command") -> None:
-    parser.add_argument("--config", metavar="FILE", default=default, help="configuration to use")
+def _add_common(parser: Parser, default: str | None, default_timeout: str = DEFAULT_TIMEOUTS) -> None:
+    parser.add_argument("--config", metavar="FILE", default=default, help="JSON file of the focuser's daemon")
     parser.add_argument(
         "--timeout",
         metavar="S",

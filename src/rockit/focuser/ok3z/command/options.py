@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-PLAIN_COMMANDS = ("stop", "status", "json", "init", "kill", "watch")
+PLAIN_COMMANDS = ("stop", "status", "json", "init", "audit", "kill", "watch")
 
 USAGE_STATUS = 255
 
@@ -21,3 +21,5 @@ class Options:
         self.config: str | None = None
         self.timeout_s: float | None = None
         self.number: Sequence[str] = ()
+        self.resume = False
+        self.restore = False

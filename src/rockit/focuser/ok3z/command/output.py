@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 
 
@@ -11,9 +12,12 @@ class WriteError(Exception):
 
 
 def result(line: str) -> bool:
-    """Write one line to stdout at once. False where nobody reads it any more (`focus watch | head -1`)."""
+    """Write one line to stdout at once. False where nobody reads it any more (`focus watch | head -1`).
+
+    Raises WriteError where it cannot be written.
+    """
     if sys.stdout is None:
-        return False
+        raise WriteError("the result cannot be written: stdout is closed.")
     try:
         print(line, flush=True)
     except BrokenPipeError:
@@ -43,6 +47,14 @@ def finish() -> None:
         sys.stdout.flush()
     except OSError:
         _abandon_stdout()
+
+
+def wait_while_read(seconds: float) -> bool:
+    """Let time pass; False, and at once, where the reader of stdout goes away meanwhile, or is gone."""
+    poll = select.poll()
+    # Asked for nothing, it tells of errors only: a pipe that nobody reads, a terminal that hung up.
+    poll.register(sys.stdout.fileno(), 0)
+    return not poll.poll(seconds * 1000)
 
 
 def stdout_is_terminal() -> bool:

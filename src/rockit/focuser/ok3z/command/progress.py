@@ -1,4 +1,4 @@
-"""The live progress bar of `set`, `offset` and `init`."""
+"""The live progress bar of `set`, `offset`, `init` and `audit`."""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from typing import TYPE_CHECKING, Callable
 
 from ..client import CallError, StatusFeed
@@ -60,9 +59,9 @@ def _watch_changes(feed: StatusFeed) -> None:
 
 
 def _follow(feed: StatusFeed, show: Callable[[list[str]], bool]) -> None:
-    """Show the parts of one reading after the other, until `show` says that it is enough."""
-    while show(_read(feed)):
-        time.sleep(INTERVAL_S)
+    """Show the parts of one reading after the other, until `show` or stdout says that it is enough."""
+    while show(_read(feed)) and output.wait_while_read(INTERVAL_S):
+        pass
 
 
 def _read(feed: StatusFeed) -> list[str]:

@@ -6,6 +6,7 @@ A report may come from an older daemon: only `status` is relied upon, and not ev
 from __future__ import annotations
 
 import math
+import re
 
 from ..client import Report
 from ..constants import CommandStatus, FocuserStatus
@@ -15,13 +16,21 @@ STALE_READING_S = 3.0
 
 # States that the label (OFFLINE, IDLE, MOVING) says already.
 PLAIN_STATES = ("disconnected", "idle", "moving")
+# States without a link to the controller.
+LINKLESS_STATES = ("disconnected", "connecting", "reconnecting")
+
+# Two homing runs end no closer to each other: the daemon itself asks for no more (watch.PATH_MARGIN_STEPS).
+SWITCH_MARGIN_STEPS = 32
+UTC_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z", re.ASCII)
 
 ADVICE = {
     CommandStatus.Blocked: "Wait for its end, or end it with `focus stop`.",
     CommandStatus.InvalidControlIP: "Run it on one of the control_machines of the daemon's configuration.",
     CommandStatus.NotConnected: "Connect and home it with `focus init`.",
-    CommandStatus.NotDisconnected: "Nothing is to be done; to home it again, run `focus kill` first.",
+    CommandStatus.NotDisconnected: "Nothing is to be done; to home it again, run `focus audit`.",
 }
+RECONNECTING = "Its link is lost; the daemon opens the port again and again."
+LOOK_AT_LINK = "Look at the cable and the power."
 
 
 def number_in(report: Report, key: str) -> float | None:
@@ -74,7 +83,9 @@ def detail_lines(report: Report) -> list[str]:
     lines = []
     state = text_in(report, "state")
     if state and state not in PLAIN_STATES:
-        lines.append("  state: " + ", ".join([state, *_homing_parts(report)]))
+        lines.append("  state: " + ", ".join([state, *_state_parts(report)]))
+    if lacks_link(report) and report.get("moving") is True:
+        lines.append("  THE MOTOR MAY BE RUNNING: its last motion was not seen to end")
     reason = text_in(report, "reason")
     if reason:
         lines.append(f"  reason: {reason}")
@@ -82,6 +93,12 @@ def detail_lines(report: Report) -> list[str]:
     if age_s is not None and age_s > STALE_READING_S:
         lines.append(f"  the position was read {age_s:.0f} s ago: the focuser does not answer")
     return lines
+
+
+def _state_parts(report: Report) -> list[str]:
+    if text_in(report, "state") == "reconnecting":
+        return ["the daemon keeps trying by itself"]
+    return _homing_parts(report)
 
 
 def _homing_parts(report: Report) -> list[str]:
@@ -95,6 +112,128 @@ def _homing_parts(report: Report) -> list[str]:
     return parts
 
 
+def status_lines(report: Report) -> list[str]:
+    """What a person who asks for the status should know as well: how far to trust it, and what to do."""
+    lines = [*_trust_lines(report), *_advice_lines(report)]
+    problem = text_in(report, "state_file_problem")
+    if problem:
+        lines.append(f"  {problem}")
+    return lines
+
+
+def _trust_lines(report: Report) -> list[str]:
+    trust = text_in(report, "position_trust")
+    reason = text_in(report, "trust_reason")
+    if trust in ("", "homed"):
+        return []
+    if reason == text_in(report, "reason"):
+        # It has been said already.
+        reason = ""
+    if status_of(report) != FocuserStatus.Disabled:
+        return [f"  position {trust}{_last_homed(report)}{_in_parentheses(reason)}"]
+    return [f"  position {trust}: {reason}"] if reason else []
+
+
+def _last_homed(report: Report) -> str:
+    homed_at = _utc_time(text_in(report, "homed_at"))
+    return f", last homed {homed_at}" if homed_at else ""
+
+
+def _in_parentheses(sentence: str) -> str:
+    return f" ({sentence.rstrip('.')})" if sentence else ""
+
+
+def _utc_time(published: str) -> str:
+    """`2026-11-22T20:00:00Z` for a person; anything else as it is."""
+    return UTC_TIME.sub(r"\1 \2 UTC", published)
+
+
+def _advice_lines(report: Report) -> list[str]:
+    state = text_in(report, "state")
+    if state == "reconnecting":
+        return ["  look at its power, its cable and its adapter"]
+    said = text_in(report, "reason") + text_in(report, "trust_reason")
+    if state not in ("disconnected", "unhomed") or "focus init" in said:
+        return []
+    return [
+        "  connect and home it with `focus init`"
+        if state == "disconnected"
+        else "  home it with `focus init`"
+    ]
+
+
+def lacks_link(report: Report) -> bool:
+    """Whether the daemon says that it has no link to the controller."""
+    return text_in(report, "state") in LINKLESS_STATES
+
+
+def unproven_standstill(report: Report) -> str:
+    """What to say of a stop that reached no controller."""
+    reason = text_in(report, "reason")
+    answers = "not seen standing" in reason
+    sentences = ["There is no link to the focuser, so whether its motor stands cannot be told: look at it."]
+    if answers:
+        sentences = ["The motor was told to stop and does not say that it stands: look at it."]
+    if reason:
+        sentences.append(f"{reason[0].upper()}{reason[1:]}")
+    if text_in(report, "state") == "reconnecting":
+        sentences.append(
+            f"The daemon keeps {'halting it' if answers else 'trying to get the link back'} by itself."
+        )
+    elif "focus init" not in reason:
+        sentences.append("Connect with `focus init`.")
+    return " ".join(sentences)
+
+
+def initialized(report: Report, resume: bool, restore: bool) -> str:
+    """What came of an `init`, of which it was asked to resume, or to restore the position, or both."""
+    sentences = [_how_initialized(report, resume)]
+    current_mm = number_in(report, "current_mm")
+    if restore and current_mm is not None:
+        why = "" if round(current_mm, 3) else ": there was no other position to return to"
+        sentences.append(f"It stands at {millimetres(current_mm)} mm{why}.")
+    return " ".join(sentences)
+
+
+def _how_initialized(report: Report, resume: bool) -> str:
+    trust = text_in(report, "position_trust")
+    reason = _in_parentheses(text_in(report, "trust_reason"))
+    homed_at = _utc_time(text_in(report, "homed_at")) or "an unknown time"
+    if trust == "resumed":
+        return f"Resumed, last homed at {homed_at}{reason}."
+    if trust != "homed":
+        return "The daemon does not say whether it has homed."
+    if resume and not reason:
+        return f"It could not be resumed, so it was homed, at {homed_at}. The daemon's log says why."
+    return f"Homed at {homed_at}{reason}."
+
+
+def audited(report: Report) -> str:
+    """What an audit found, what that means, and what to do."""
+    audit = report.get("audit")
+    lost_steps = number_in(audit, "lost_steps") if isinstance(audit, dict) else None
+    if isinstance(audit, dict) and "lost_steps" in audit and audit["lost_steps"] is None:
+        return (
+            "Audit: the end of the homing run was not seen, so the lost steps cannot be counted. Audit again."
+        )
+    if not isinstance(audit, dict) or lost_steps is None:
+        return "Audit: the daemon does not say how many steps were lost."
+    since = _utc_time(text_in(audit, "since"))
+    period = f"since the homing at {since}" if since else "since the last homing"
+    if not lost_steps:
+        return f"Audit: no steps were lost {period}."
+    lost_mm = number_in(audit, "lost_mm")
+    length = "" if lost_mm is None else f" ({millimetres(abs(lost_mm))} mm)"
+    steps = f"{abs(lost_steps):.0f} step{'s' if abs(lost_steps) != 1 else ''}{length}"
+    if abs(lost_steps) <= SWITCH_MARGIN_STEPS:
+        return f"Audit: {steps} of difference {period}. The limit switch repeats no better: nothing was lost."
+    where = "out" if lost_steps > 0 else "in"
+    return (
+        f"Audit: {steps} were lost {period}: the focuser stood further {where} than it said. Now its position is "
+        "right. Look at the load on the drive, at the motor's power, and at speed_mm_sec and acceleration_mm_sec_sec."
+    )
+
+
 def live_parts(report: Report) -> list[str]:
     """The parts of a live line, the most important first: a narrow terminal shows as many as fit."""
     parts = [status_line(report)]
@@ -104,6 +243,8 @@ def live_parts(report: Report) -> list[str]:
         parts.append(leg or state)
     if state == "homing":
         return parts + _homing_parts(report)
+    if lacks_link(report):
+        return parts + _linkless_parts(report)
     speed_mm_sec = number_in(report, "speed_mm_sec")
     if speed_mm_sec is not None:
         parts.append(f"{speed_mm_sec:+.3f} mm/s")
@@ -114,6 +255,11 @@ def live_parts(report: Report) -> list[str]:
     if reason:
         parts.append(reason)
     return parts
+
+
+def _linkless_parts(report: Report) -> list[str]:
+    warning = "THE MOTOR MAY BE RUNNING" if report.get("moving") is True else ""
+    return [part for part in (warning, text_in(report, "reason")) if part]
 
 
 def fitted(parts: list[str], width: int) -> str:
@@ -132,7 +278,18 @@ def refusal(status: int, report: Report | None = None) -> str:
     explanation = ADVICE.get(status, "")
     if status == CommandStatus.Failed:
         explanation = _why_failed(report)
+    elif status == CommandStatus.NotConnected and report is not None:
+        explanation = _why_not_connected(report)
     return f"{message}. {explanation}" if explanation else message
+
+
+def _why_not_connected(report: Report) -> str:
+    state = text_in(report, "state")
+    if state == "unhomed":
+        return "It is connected, but its position is not known: home it with `focus init`."
+    if state == "reconnecting":
+        return f"{RECONNECTING} {LOOK_AT_LINK}"
+    return ADVICE[CommandStatus.NotConnected]
 
 
 def _why_failed(report: Report | None) -> str:
@@ -140,10 +297,22 @@ def _why_failed(report: Report | None) -> str:
         return "Look at `focus status`, and into the daemon's log."
     reason = text_in(report, "reason")
     if reason:
-        return reason
+        return " ".join([f"{reason[0].upper()}{reason[1:]}", *_running(report), *_reconnecting(report)])
     if status_of(report) == FocuserStatus.Disabled:
-        return "Focuser is OFFLINE. Look into the daemon's log."
+        return " ".join(["Focuser is OFFLINE. Look into the daemon's log.", *_running(report)])
     return f"It was stopped, or did not arrive. {status_line(report)}."
+
+
+def _running(report: Report) -> list[str]:
+    if lacks_link(report) and report.get("moving") is True:
+        return ["THE MOTOR MAY BE RUNNING: `focus stop` tries to halt it."]
+    return []
+
+
+def _reconnecting(report: Report) -> list[str]:
+    if text_in(report, "state") != "reconnecting":
+        return []
+    return [RECONNECTING] if "Look at" in text_in(report, "reason") else [RECONNECTING, LOOK_AT_LINK]
 
 
 def outside_range(asked_for_mm: float, range_mm: float | None, offset: bool, report: Report | None) -> str:

@@ -1,0 +1,116 @@
+"""What each command says where no answer came: what that means for the focuser, and what to do."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rockit.focuser.ok3z.cli import main
+
+pytestmark = [
+    # Pyro4 uses an old name of threading's.
+    pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning"),
+    pytest.mark.usefixtures("phone_book"),
+]
+
+
+@pytest.fixture
+def silent(phone_book: Any) -> Iterator[str]:
+    """A daemon that hangs: its port listens, and nothing ever answers. Gives its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        phone_book.port = listener.getsockname()[1]
+        phone_book.uri = f"PYRO:{phone_book.name}@127.0.0.1:{phone_book.port}"
+        yield f"127.0.0.1:{phone_book.port}"
+
+
+@pytest.mark.parametrize("command", ["set 2", "offset 1", "status", "json", "init", "audit", "kill"])
+@pytest.mark.parametrize("server", ["mortal"], indirect=True)
+def test_without_a_daemon_one_line_says_the_address_and_what_to_do(
+    command: str, server: Any, config_path: Path, capsys: Any
+) -> None:
+    server.end()
+
+    assert main(command.split()) == 155
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert written.err == (
+        f"error: unable to communicate with focus daemon. Nothing listens at 127.0.0.1:{server.port}. "
+        f"Start it with `focusd {config_path}`, or mend the network.\n"
+    )
+
+
+@pytest.mark.parametrize("server", ["mortal"], indirect=True)
+def test_an_installed_daemon_is_started_by_its_unit(
+    server: Any, config_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    from rockit.focuser.ok3z.command import answers
+
+    monkeypatch.setattr(answers, "DIRECTORY", config_path.parent)
+    server.end()
+
+    assert main(["status"]) == 155
+    assert "`systemctl start focusd@night`; `systemctl status focusd@night`" in capsys.readouterr().err
+
+
+def test_a_move_whose_answer_is_lost_warns_that_the_focuser_may_move(script: Any, capsys: Any) -> None:
+    script.hold("set_focus")
+    script.report = {**script.report, "status": 2, "current_mm": 1.0, "target_mm": 3.0}
+
+    assert main(["set", "3", "--timeout", "0.1"]) == 155
+    error = capsys.readouterr().err
+    assert "did not answer set_focus within 0.1 s. THE FOCUSER MAY STILL BE MOVING: " in error
+    assert error.endswith("Now: Focuser is MOVING (1.000 / 3.000 mm).\n")
+
+
+def test_a_stop_whose_answer_is_lost_warns_too(script: Any, capsys: Any) -> None:
+    script.hold("stop")
+
+    assert main(["stop", "--timeout", "0.1"]) == 155
+    assert "did not answer stop within 0.1 s. THE FOCUSER MAY STILL BE MOVING: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("server", ["mortal"], indirect=True)
+def test_a_stop_without_a_daemon_warns_that_nothing_was_stopped(
+    server: Any, config_path: Path, capsys: Any
+) -> None:
+    server.end()
+
+    assert main(["stop"]) == 155
+    assert capsys.readouterr() == (
+        "",
+        f"error: unable to communicate with focus daemon. Nothing listens at 127.0.0.1:{server.port}. "
+        "Nothing was stopped: THE FOCUSER MAY STILL BE MOVING. "
+        f"Start it with `focusd {config_path}`, or mend the network.\n",
+    )
+
+
+def test_a_stop_that_a_hanging_daemon_does_not_take_warns_too(
+    silent: str, config_path: Path, capsys: Any
+) -> None:
+    assert main(["stop", "--timeout", "0.1"]) == 155
+    assert capsys.readouterr().err == (
+        f"error: unable to communicate with focus daemon. {silent} did not answer within 0.1 s. "
+        "Nothing was stopped: THE FOCUSER MAY STILL BE MOVING. "
+        f"The daemon may hang: if it runs there, end it and run `focusd {config_path}`; if not, look at the "
+        "network.\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["set 2", "init", "status"])
+def test_a_hanging_daemon_is_to_be_restarted_and_has_moved_nothing(
+    command: str, silent: str, config_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    from rockit.focuser.ok3z.command import answers
+
+    monkeypatch.setattr(answers, "DIRECTORY", config_path.parent)
+
+    assert main([*command.split(), "--timeout", "0.1"]) == 155
+    assert capsys.readouterr().err == (
+        f"error: unable to communicate with focus daemon. {silent} did not answer within 0.1 s. "
+        "The daemon may hang: if it runs there, restart it with `systemctl restart focusd@night`; if not, look at "
+        "the network.\n"
+    )
