@@ -43,6 +43,7 @@ def test_the_site_in_full() -> None:
         "acceleration": "4.9994 mm/s^2 (register 437)",
         # 9 mm at 0.25 mm/s; twice that and 2 s.
         "homing at worst": "36.0 s (given up after 74.0 s)",
+        "after homing": "stays at 0 mm",
         # Out to 6 mm and back by 0.5 mm: 6.5 / 0.491832 + 2 * 0.491832 / 4.999361; twice that and 2 s.
         "full-range move at worst": "13.4 s (given up after 28.8 s)",
     }
@@ -56,6 +57,11 @@ def test_the_values_stand_below_each_other() -> None:
 def test_every_machine_that_may_control_is_named(tmp_path: Path) -> None:
     path = written(tmp_path / "site.json", control_machines=["NGTSDASNUC", "LocalHost"])
     assert facts(path)["may control"] == "NGTSDASNUC (10.2.5.115), LocalHost (127.0.0.1)"
+
+
+def test_a_focuser_that_returns_after_homing_is_said_to(tmp_path: Path) -> None:
+    path = written(tmp_path / "site.json", restore_on_init=True)
+    assert facts(path)["after homing"] == "returns to the last position"
 
 
 def test_a_slow_drive_may_hold_homing_back(tmp_path: Path) -> None:

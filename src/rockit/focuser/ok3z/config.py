@@ -46,6 +46,7 @@ class Config:
     travel_mm: float
     speed_mm_sec: float
     acceleration_mm_sec_sec: float
+    restore_on_init: bool
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         values = _checked_values(Path(path))
@@ -65,6 +66,7 @@ class Config:
             "travel_mm": float(values.get("travel_mm", values["focus_range_mm"])),
             "speed_mm_sec": float(values["speed_mm_sec"]),
             "acceleration_mm_sec_sec": float(values["acceleration_mm_sec_sec"]),
+            "restore_on_init": values.get("restore_on_init", False),
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
@@ -135,7 +137,8 @@ def load_daemon_name(path: str | os.PathLike[str]) -> str:
     """
     document = config_file.parse(Path(path))
     name = document.values.get("daemon") if isinstance(document.values, dict) else None
-    if isinstance(name, str) and name and not document.repeated_keys:
+    is_written_twice = any(len(place) == 1 for place in document.repeated_keys)
+    if isinstance(name, str) and name and not is_written_twice:
         return name
     return Config.load(path).daemon_name
 

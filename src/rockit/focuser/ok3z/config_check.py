@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Union
 
@@ -34,15 +35,20 @@ _MOVE_KEYS = (
 
 
 class Violation(NamedTuple):
-    """Where (the key, and the index in a list), and a sentence: what was given, what was expected."""
+    """Where (the key, and the key in an object or the index in a list), and a sentence: what was given, what was
+    expected."""
 
     location: Location
     sentence: str
 
     def __str__(self) -> str:
-        key, *indices = self.location
-        name = str(key) if re.fullmatch(r"[A-Za-z0-9_]{1,60}", str(key)) else shown(key)
-        return f"{name}{''.join(f'[{index}]' for index in indices)}: {self.sentence}"
+        key, *inner = self.location
+        steps = (f"[{part}]" if isinstance(part, int) else f".{_shown_key(part)}" for part in inner)
+        return f"{_shown_key(key)}{''.join(steps)}: {self.sentence}"
+
+
+def _shown_key(key: object) -> str:
+    return str(key) if re.fullmatch(r"[A-Za-z0-9_]{1,60}", str(key)) else shown(key)
 
 
 def violations(document: Document) -> list[Violation]:
@@ -51,13 +57,19 @@ def violations(document: Document) -> list[Violation]:
     Raises RecursionError if the document is nested deeper than Python can follow.
     """
     values: Values = document.values
-    schema = json.loads(Path(__file__).with_name("config_schema.json").read_text(encoding="utf-8"))
+    schema = _schema()
     found = [*_of_keys(values, schema), *_of_values(values, schema)]
     found += _of_names(values, {violation.location for violation in found})
     # A relation between two values says nothing new where one of them is wrong by itself.
     found += _of_relations(values, {str(violation.location[0]) for violation in found})
-    found += [Violation((key,), "is there more than once; expected once") for key in document.repeated_keys]
+    found += [Violation(place, "is there more than once; expected once") for place in document.repeated_keys]
     return sorted(found)
+
+
+@cache
+def _schema() -> Values:
+    schema: Values = json.loads(Path(__file__).with_name("config_schema.json").read_text(encoding="utf-8"))
+    return schema
 
 
 def message(path: Path, found: list[Violation]) -> str:
@@ -103,14 +115,22 @@ def _of_values(values: Values, schema: Values) -> Iterator[Violation]:
         key: value[: _MAX_LISTED + 1] if isinstance(value, list) else value for key, value in values.items()
     }
     errors = jsonschema.Draft7Validator(schema).iter_errors(bounded)
-    # A value may break several rules of the schema; one sentence names them all. The empty location is the
-    # object itself: missing and unknown keys.
-    for location in {tuple(error.absolute_path) for error in errors} - {()}:
-        value, rules = values[location[0]], schema["properties"][location[0]]
-        if len(location) > 1:
-            value, rules = value[location[1]], rules["items"]
+    # A value may break several rules of the schema; one sentence names them all. Missing and unknown keys are no
+    # faults of the object that they are in.
+    of_keys = ("required", "additionalProperties")
+    for location in {tuple(error.absolute_path) for error in errors if error.validator not in of_keys}:
+        value, rules = _at(location, values, schema)
         finite = ", which is no finite number" if isinstance(value, UnusableNumber) else ""
         yield Violation(location, f"{shown(value)} was given{finite}; expected {_expected(rules)}")
+
+
+def _at(location: Location, values: Values, schema: Values) -> tuple[Any, Values]:
+    """A value, and the rules for it."""
+    value, rules = values, schema
+    for part in location:
+        value = value[part]  # type: ignore[index]
+        rules = rules["items"] if isinstance(part, int) else rules["properties"][part]
+    return value, rules
 
 
 def _expected(rules: Values) -> str:
@@ -123,6 +143,8 @@ def _wanted(rules: Values) -> str:
         return f"{rules['const']}"
     if rules["type"] == "string":
         return f"text of {rules['minLength']} to {rules['maxLength']} characters"
+    if rules["type"] == "boolean":
+        return "true or false"
     if rules["type"] == "array":
         return f"a list of {rules['minItems']} to {rules['maxItems']} different names"
     if "exclusiveMinimum" in rules:

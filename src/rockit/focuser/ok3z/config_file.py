@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,25 +27,22 @@ class UnusableNumber:
 
 
 class Document(NamedTuple):
-    """What a file holds, and which keys its outermost object repeats (the last value is kept)."""
+    """What a file holds, and which keys are repeated in it (the last value is kept): by their place, of the
+    outermost object and of the objects that are its values."""
 
     values: Any
-    repeated_keys: list[str]
+    repeated_keys: list[tuple[str, ...]]
 
 
 def parse(path: Path) -> Document:
     """The JSON in a file. Raises ConfigError where there is none: absent, unreadable, too large, broken."""
     text = _read(path)
-    repeated: list[str] = []
+    repeating: list[tuple[dict[str, Any], list[str]]] = []
 
     def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        # The outermost object is made last, so what stays in `repeated` is of that one.
-        repeated.clear()
-        values: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in values and key not in repeated:
-                repeated.append(key)
-            values[key] = value
+        values = dict(pairs)
+        if len(values) < len(pairs):
+            repeating.append((values, _repeated(pairs)))
         return values
 
     try:
@@ -62,7 +60,28 @@ def parse(path: Path) -> Document:
         ) from error
     except RecursionError:
         raise too_deep(path) from None
-    return Document(values, repeated)
+    return Document(values, _places(values, repeating))
+
+
+def _repeated(pairs: list[tuple[str, Any]]) -> list[str]:
+    """The keys that are there more than once, in the order of their second time."""
+    seen: set[str] = set()
+    repeated: dict[str, None] = {}
+    for key, _ in pairs:
+        if key in seen:
+            repeated[key] = None
+        seen.add(key)
+    return list(repeated)
+
+
+def _places(values: Any, repeating: list[tuple[dict[str, Any], list[str]]]) -> list[tuple[str, ...]]:
+    """Where the repeated keys are; those deeper than the configuration has objects are not asked for."""
+    if not isinstance(values, dict):
+        return []
+    # By identity: of two values of one key the first has no place any more.
+    place_of: dict[int, tuple[str, ...]] = {id(values): ()}
+    place_of.update((id(value), (key,)) for key, value in values.items() if isinstance(value, dict))
+    return [(*place_of[id(one)], key) for one, keys in repeating if id(one) in place_of for key in keys]
 
 
 def too_deep(path: Path) -> ConfigError:
@@ -125,5 +144,16 @@ def _content(path: Path) -> bytes:
             return file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ConfigError(
-            f"{path} cannot be read: {error.strerror}; give the path of a configuration"
+            f"{path} cannot be read: {error.strerror}; give the path of a configuration{_others_in(path.parent)}"
         ) from error
+
+
+def _others_in(directory: Path) -> str:
+    """The configurations beside one that cannot be read: its name may be a slip of the pen."""
+    try:
+        names = sorted(name for name in os.listdir(directory) if name.endswith(".json"))
+    except OSError:
+        return ""
+    listed = ", ".join(_cut(name) for name in names[:_MAX_SHOWN_ITEMS])
+    more = ", ..." if len(names) > _MAX_SHOWN_ITEMS else ""
+    return f" ({directory} holds {listed}{more})" if names else ""

@@ -244,6 +244,7 @@ def new_focuser(config: Config, announce: Callable[[int, str], None], keeper: Ke
         move_timeout_s=config.move_timeout_s,
         limits=Limits.from_mm(config.focus_range_mm, config.travel_mm, config.anti_backlash_mm),
         drive=Drive.from_mm(config.speed_mm_sec, config.acceleration_mm_sec_sec),
+        restore_on_init=config.restore_on_init,
     )
     return Focuser(
         settings,

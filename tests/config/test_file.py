@@ -17,7 +17,7 @@ from rockit.focuser.ok3z.config import find, load_daemon_name
 from rockit.focuser.ok3z.config_file import MAX_FILE_BYTES, parse, shown
 from rockit.focuser.ok3z.errors import ConfigError
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 SITE_BYTES = (PROJECT / "ngts_m06.json").read_bytes()
 
 JSON_VALUES = st.recursive(
@@ -105,6 +105,16 @@ def test_paths_that_are_no_file(tmp_path: Path) -> None:
     assert refusal(Path("x" * 5000)).startswith("FILE cannot be read: File name too long;")
 
 
+def test_what_lies_beside_a_missing_file_is_named(tmp_path: Path) -> None:
+    for name in [f"c{number:02}.json" for number in range(12)] + ["notes.txt"]:
+        (tmp_path / name).touch()
+    assert refusal(tmp_path / "co1.json") == (
+        "FILE cannot be read: No such file or directory; give the path of a configuration "
+        f"({tmp_path} holds c00.json, c01.json, c02.json, c03.json, c04.json, c05.json, c06.json, c07.json, "
+        "c08.json, c09.json, ...)"
+    )
+
+
 def test_a_pipe_without_a_writer_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert refusal(tmp_path / "pipe").startswith("FILE is no regular file; expected")
@@ -117,7 +127,9 @@ def test_a_file_that_may_not_be_read(path: Path, monkeypatch: pytest.MonkeyPatch
 
     path.write_bytes(SITE_BYTES)
     monkeypatch.setattr(Path, "open", refuse)
-    assert refusal(path) == "FILE cannot be read: Permission denied; give the path of a configuration"
+    assert refusal(path).startswith(
+        "FILE cannot be read: Permission denied; give the path of a configuration"
+    )
 
 
 @given(st.one_of(st.binary(), JSON_VALUES.map(lambda value: json.dumps(value).encode()), SITE_WITH_ANYTHING))
@@ -172,10 +184,20 @@ def test_the_quick_reader_imports_nothing_heavy() -> None:
     assert not {"jsonschema", "rich", "Pyro4", "serial", "difflib"}.intersection(modules)
 
 
-def test_repeated_keys_are_those_of_the_outermost_object(path: Path) -> None:
-    path.write_bytes(b'{"b": {"x": 1, "x": 2}, "a": 1, "b": 1, "a": 2, "a": 3, "c": [{"y": 1, "y": 2}]}')
-    assert parse(path).repeated_keys == ["b", "a"]
-    assert parse(path).values["a"] == 3
+def test_repeated_keys_are_named_by_their_place_as_deep_as_a_configuration_goes(path: Path) -> None:
+    path.write_bytes(
+        b'{"b": {"x": 1, "x": 2}, "a": 1, "b": {"z": 1, "u": 0, "z": 2, "v": {"w": 1, "w": 1}, "u": 0, "z": 3},'
+        b' "a": 2, "a": 3, "c": [{"y": 1, "y": 2}]}'
+    )
+    document = parse(path)
+    assert document.repeated_keys == [("b", "z"), ("b", "u"), ("b",), ("a",)]
+    assert document.values["a"] == 3
+    assert document.values["b"]["z"] == 3
+
+
+def test_keys_repeated_inside_do_not_matter_to_the_quick_reader(path: Path) -> None:
+    path.write_bytes(b'{"daemon": "test", "other": {"port": 1, "port": 2}}')
+    assert load_daemon_name(path) == "test"
 
 
 class TestFind:

@@ -1,0 +1,47 @@
+"""The schema says what the registers hold, and the documentation what the schema says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Callable
+
+from rockit.focuser.ok3z import registers
+
+PROJECT = Path(__file__).parents[2]
+SITE = json.loads((PROJECT / "ngts_m06.json").read_text())
+SCHEMA = json.loads((PROJECT / "src/rockit/focuser/ok3z/config_schema.json").read_text())
+
+Write = Callable[..., Path]
+Faults = Callable[[Path], list[str]]
+
+
+def test_the_schema_states_what_the_registers_hold() -> None:
+    limits = SCHEMA["properties"]
+    speed, acceleration = limits["speed_mm_sec"], limits["acceleration_mm_sec_sec"]
+    assert registers.speed_register(speed["minimum"]) == 1
+    assert registers.speed_register(speed["maximum"]) == registers.MAX_SPEED_REGISTER
+    assert registers.acceleration_register(acceleration["minimum"]) == 1
+    assert registers.acceleration_register(acceleration["maximum"]) == registers.MAX_ACCELERATION_REGISTER
+    assert limits["steps_per_mm"]["const"] == registers.STEPS_PER_MM
+    assert limits["focus_range_mm"]["maximum"] == limits["travel_mm"]["maximum"] == registers.TRAVEL_MM
+
+
+def test_the_table_of_the_documentation_is_that_of_the_schema(write: Write, faults: Faults) -> None:
+    page = (PROJECT / "docs/configuration.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in page.splitlines()
+        if line.startswith("| `")
+    ]
+    table = {key.strip("`"): (unit, allowed) for key, unit, allowed, _ in rows}
+    rules_of = SCHEMA["properties"]
+    assert list(table) == list(rules_of)
+    for place, (unit, allowed) in table.items():
+        rules = rules_of[place]
+        assert rules["title"]
+        assert rules["description"]
+        assert unit == rules.get("x-unit", "")
+        (line,) = faults(write({place: "null"}))
+        assert line.startswith(f"{place}: null was given; expected {allowed} (")
+    assert json.loads(page.split("```json")[1].split("```")[0]) == SITE
