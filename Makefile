@@ -5,7 +5,7 @@ VENV ?= .venv
 JOBS ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types contracts suite format venv clean
+.PHONY: demo test lint types contracts suite bench format venv clean
 
 venv: $(VENV)/.installed
 
@@ -33,9 +33,13 @@ contracts: venv
 suite: venv
 	$(BIN)/pytest -n $(JOBS)
 
+# How fast it is. ARGS="--page docs/performance.md" renews the published tables; ARGS=--quick is a smoke run.
+bench: venv
+	$(BIN)/python -m bench $(ARGS)
+
 format: venv
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

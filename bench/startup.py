@@ -1,101 +1,84 @@
-"""How fast `focus json` is: beside `python -c "import Pyro4"`, which no Pyro client can undercut.
+"""How long `focusd` takes until it serves, and `focus json` from its start to its end.
 
-    .venv/bin/python bench/startup.py [ROUNDS]
-
-Serves a made-up status on the port of `localhost_test5`, runs both commands in turn, and prints the fastest run of
-each, and their ratio beside its limit. The fastest: that is what the machine takes when nothing disturbs it.
-Ends with 1 where the ratio exceeds the limit.
+Each runs in turn with the imports that no such program can do without, so that a busy machine slows both down. All
+are compiled beforehand, as installed packages are.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
-import tempfile
-import threading
 import time
-from pathlib import Path
+from typing import Callable
 
-import Pyro4
-from rockit.common import daemons
+from bench.figures import Bound, Figure
+from bench.rig import BIN, BenchError, Workspace, end, rig
 
-LIMIT = 1.5
-ROUNDS = 20
-DAEMON = "localhost_test5"
-
-REPORT = {
-    "date": "2026-11-22T20:00:00Z",
-    "status": 1,
-    "status_label": "IDLE",
-    "state": "idle",
-    "moving": False,
-    "current_mm": 2.0,
-    "target_mm": 2.0,
-    "current_steps": 10176,
-    "reading_age_s": 0.2,
-}
+PART = "Start-up"
+RATIO_TARGET = Bound(1.5, "focus json beside the import of Pyro4, fastest runs of both", judged="min")
+FOCUS_IMPORTS, FOCUSD_IMPORTS = "import Pyro4", "import Pyro4, serial"
 
 
-class Focuser:
-    """Answers status calls, and nothing else."""
-
-    def report_status(self) -> dict[str, object]:
-        return REPORT
-
-
-Pyro4.expose(Focuser)
-
-
-def main() -> int:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
-    registered = getattr(daemons, DAEMON)
-    try:
-        server = Pyro4.Daemon(host=registered.host, port=registered.port)
-    except OSError as error:
-        print(f"{registered.host}:{registered.port} is needed, and cannot be had: {error}", file=sys.stderr)
-        return 1
-    server.register(Focuser(), registered.name)
-    serving = threading.Thread(target=server.requestLoop)
-    serving.start()
-    try:
-        with tempfile.TemporaryDirectory() as directory:
-            config = Path(directory) / "bench.json"
-            config.write_text(json.dumps({"daemon": DAEMON}))
-            baseline_s, focus_s = _fastest_s(config, rounds)
-    finally:
-        server.shutdown()
-        serving.join()
-    ratio = focus_s / baseline_s
-    print(f'python -c "import Pyro4"   {baseline_s * 1000:6.1f} ms')
-    print(f"focus json                 {focus_s * 1000:6.1f} ms")
-    print(f"ratio                      {ratio:6.2f}     limit {LIMIT}")
-    return 0 if ratio <= LIMIT else 1
+def measure(space: Workspace, rounds: int) -> list[Figure]:
+    """Start each `rounds` times, and once before, which is not counted."""
+    daemon_ms, daemon_bare_ms = _in_turn(
+        rounds, lambda: _until_serving_ms(space), lambda: _until_end_ms(space, FOCUSD_IMPORTS)
+    )
+    with rig(space):
+        focus_ms, focus_bare_ms = _in_turn(
+            rounds,
+            lambda: _run_ms(space, [str(BIN / "focus"), "json"]),
+            lambda: _until_end_ms(space, FOCUS_IMPORTS),
+        )
+    return [
+        Figure(PART, "focusd: until it serves", "ms", daemon_ms, _imports(FOCUSD_IMPORTS, daemon_bare_ms)),
+        Figure(PART, "focus json: until its end", "ms", focus_ms, _imports(FOCUS_IMPORTS, focus_bare_ms)),
+        Figure(
+            PART,
+            "focus json: ratio of the fastest runs",
+            "",
+            [min(focus_ms) / min(focus_bare_ms)],
+            target=RATIO_TARGET,
+        ),
+    ]
 
 
-def _fastest_s(config: Path, rounds: int) -> tuple[float, float]:
-    """The fastest runs of both commands, run in turn so that a busy machine slows both down."""
-    baseline = [sys.executable, "-c", "import Pyro4"]
-    focus = [str(Path(sys.executable).parent / "focus"), "json"]
-    environment = {
-        **os.environ,
-        "FOCUSD_CONFIG_PATH": str(config),
-        # Compiled once, as installed packages are, by the first round, which is not counted.
-        "PYTHONPYCACHEPREFIX": str(config.parent / "compiled"),
-    }
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    times_s = [(_time_s(baseline, environment), _time_s(focus, environment)) for _ in range(rounds + 1)][1:]
-    baseline_s, focus_s = zip(*times_s)
-    return min(baseline_s), min(focus_s)
+def _imports(code: str, taken_ms: list[float]) -> Bound:
+    return Bound(Figure(PART, code, "ms", taken_ms).statistics["median"], f'the median of python -c "{code}"')
 
 
-def _time_s(command: list[str], environment: dict[str, str]) -> float:
+def _in_turn(
+    rounds: int, one: Callable[[], float], other: Callable[[], float]
+) -> tuple[list[float], list[float]]:
+    pairs = [(one(), other()) for _ in range(rounds + 1)][1:]
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def _until_end_ms(space: Workspace, code: str) -> float:
+    return _run_ms(space, [sys.executable, "-c", code])
+
+
+def _run_ms(space: Workspace, command: list[str]) -> float:
     began_s = time.perf_counter()
     # Without a timeout, for which subprocess would look only every 50 ms; focus has its own, of 5 s.
-    subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)
-    return time.perf_counter() - began_s
+    subprocess.run(command, env=space.environment, stdout=subprocess.DEVNULL, check=True)
+    return (time.perf_counter() - began_s) * 1000
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _until_serving_ms(space: Workspace) -> float:
+    began_s = time.perf_counter()
+    with subprocess.Popen(
+        [str(BIN / "focusd"), str(space.config_path)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=space.environment,
+        text=True,
+    ) as popen:
+        try:
+            assert popen.stderr is not None
+            if not any("serving" in line for line in popen.stderr):
+                raise BenchError(f"focusd ended with {popen.wait()} and never served")
+            return (time.perf_counter() - began_s) * 1000
+        finally:
+            end(popen)

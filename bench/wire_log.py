@@ -1,0 +1,89 @@
+"""What went over the wire, as the virtual controller saw it: when commands came, and how long the line was busy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+BAUD = 38400
+# 8N1: a start bit, eight bits, a stop bit.
+BYTE_S = 10 / BAUD
+
+TO_CONTROLLER, TO_HOST = ">", "<"
+HALT, GO_TO = "P021", "P092"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One frame. Frames to the controller have the time at which their last byte was there; answers the time at
+    which their first byte goes out. Times are those of the machine's monotonic clock, in seconds."""
+
+    at_s: float
+    direction: str
+    text: str
+
+    @property
+    def code(self) -> str:
+        """Such as P092."""
+        return self.text[1:5]
+
+    @property
+    def wire_s(self) -> float:
+        """How long its bytes take on the line."""
+        return len(self.text) * BYTE_S
+
+
+class WireLog:
+    """The frames of a run, gathered from overlapping pieces of the virtual controller's trace."""
+
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+
+    def add(self, trace: Sequence[Sequence[Any]]) -> None:
+        """Take the newest entries of the trace, as the control socket gives them: some that are known, and what came.
+
+        Raises ValueError where entries between this piece and the one before are missing.
+        """
+        piece = [Line(float(at_s), direction, text) for at_s, direction, text, _ in trace]
+        if self.lines and self.lines[-1] in piece:
+            piece = piece[len(piece) - piece[::-1].index(self.lines[-1]) :]
+        elif self.lines:
+            raise ValueError(
+                "the trace of the virtual controller was asked for too seldom: a part of it is lost"
+            )
+        self.lines += piece
+
+    def times_s(self, code: str, since_s: float = 0.0) -> list[float]:
+        """When frames with this code reached the controller."""
+        return [
+            line.at_s
+            for line in self.lines
+            if line.direction == TO_CONTROLLER and line.code == code and line.at_s >= since_s
+        ]
+
+    def between(self, from_s: float, to_s: float) -> list[Line]:
+        """The frames of a stretch of time."""
+        return [line for line in self.lines if from_s <= line.at_s <= to_s]
+
+
+def busy_s(lines: Iterable[Line]) -> float:
+    """How long the bytes of these frames take on the line, one after the other."""
+    return sum(line.wire_s for line in lines)
+
+
+def questions(lines: Iterable[Line]) -> int:
+    """How many of these frames are questions: all that go to the controller and move nothing."""
+    return sum(line.direction == TO_CONTROLLER and line.text.endswith("F$\n") for line in lines)
+
+
+def longest_exchange_s(lines: Sequence[Line]) -> float:
+    """The longest question with its answer, in seconds on the line."""
+    return max(
+        (
+            question.wire_s + answer.wire_s
+            for question, answer in zip(lines, lines[1:])
+            if question.direction == TO_CONTROLLER and answer.direction == TO_HOST
+        ),
+        default=0.0,
+    )
