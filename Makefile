@@ -5,7 +5,7 @@ VENV ?= .venv
 JOBS ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types contracts suite bench format venv clean
+.PHONY: demo test lint types contracts suite bench soak format venv clean
 
 venv: $(VENV)/.installed
 
@@ -36,6 +36,12 @@ suite: venv
 # How fast it is. ARGS="--page docs/performance.md" renews the published tables; ARGS=--quick is a smoke run.
 bench: venv
 	$(BIN)/python -m bench $(ARGS)
+
+# Faults for so many minutes (docs/reliability.md). A seed repeats a run.
+MINUTES ?= 5
+SEED ?=
+soak: venv
+	$(BIN)/python bench/soak.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 format: venv
 	$(BIN)/ruff check --fix .

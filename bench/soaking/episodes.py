@@ -1,0 +1,377 @@
+"""What each kind of action does. A fault is left as it is at the end; `World.recover` mends it."""
+
+from __future__ import annotations
+
+import math
+import random
+import signal
+import time
+from typing import Callable
+
+from . import judge, strangers
+from .focusd import wait_for
+from .plan import Action
+from .truth import STEPS_PER_MM
+from .world import BLOCKED, FAILED, NOT_DISCONNECTED, OUTSIDE, SUCCEEDED, World
+
+# After a fault at rest, until the next look of the daemon at its controller has surely met it.
+REST_LOOK_S = 1.3
+SERIES, SERIES_MM = 5, 0.05
+INNERMOST_AUDITED_MM = 0.5
+BAD_LINE_MOVES = 3
+MOTION_ENDS_S = 130.0
+# From the middle, a hand moves the focuser to where there is room.
+MIDDLE_MM = 3.0
+# The register after a power cut, which the simulator is left at.
+POWER_UP_REGISTER = 0
+
+Episode = Callable[[World, Action], None]
+
+
+# Without faults
+
+
+def move(world: World, action: Action) -> None:
+    world.must(world.move(action.target_mm), SUCCEEDED, "a move")
+    world.must(world.move(action.target_mm), SUCCEEDED, "a move of no length")
+
+
+def series(world: World, action: Action) -> None:
+    for number in range(SERIES):
+        target_mm = max(0.0, round(action.target_mm - number * SERIES_MM, 4))
+        world.must(world.move(target_mm), SUCCEEDED, "a move of a series")
+
+
+def offset(world: World, action: Action) -> None:
+    steps = world.status()["current_steps"]
+    way_mm = action.details["mm"] if steps < MIDDLE_MM * STEPS_PER_MM else -action.details["mm"]
+    expected_mm = steps / STEPS_PER_MM + way_mm
+    world.must(world.move(way_mm, True, expected_mm), SUCCEEDED, "a move by an offset")
+
+
+def refused(world: World, _: Action) -> None:
+    before = world.truth()
+    for position, expected in ((6.5, OUTSIDE), (-0.1, OUTSIDE), (math.nan, OUTSIDE), ("2", FAILED)):
+        world.must(world.move(position), expected, f"set_focus({position!r})")
+    problem = None if world.truth().runs == before.runs else "a refused move reached the controller."
+    world.ledger.check("health", problem)
+
+
+def stop(world: World, action: Action) -> None:
+    motion = world.begin(action)
+    world.must(world.stop(), SUCCEEDED, "a stop")
+    if motion is None:
+        return
+    number = motion.result()
+    world.ledger.check(
+        "health", None if number in (SUCCEEDED, FAILED) else f"what was stopped gave {number}."
+    )
+    if number == FAILED:
+        world.ledger.count("motions stopped")
+
+
+def home(world: World, action: Action) -> None:
+    world.must(world.move(action.target_mm), SUCCEEDED, "a move")
+    world.must(world.shutdown(), SUCCEEDED, "shutdown")
+    began_s = time.monotonic()
+    restore = bool(action.details["restore"])
+    world.must(world.initialize(restore=restore), SUCCEEDED, "initialize")
+    world.judge_arrival(action.target_mm if restore else 0.0, world.status(), world.truth(), began_s)
+    world.must(world.initialize(), NOT_DISCONNECTED, "a second initialize")
+
+
+def audit(world: World, action: Action) -> None:
+    # Not so far in that the steps which are lost would bring the motor to the inner end.
+    world.must(world.move(max(INNERMOST_AUDITED_MM, action.target_mm)), SUCCEEDED, "a move")
+    stood_steps, lost_steps = world.status()["current_steps"], action.details["steps"]
+    world.taint()
+    world.tell(f"lose-steps {lost_steps}")
+    world.must(world.audit(), SUCCEEDED, "audit")
+    world.ledger.check("position", judge.audit(lost_steps, world.status()))
+    world.homed_anew()
+    world.judge_arrival(stood_steps / STEPS_PER_MM, world.status(), world.truth(), time.monotonic())
+
+
+def two_movers(world: World, action: Action) -> None:
+    with world.allowing("arrival"):
+        first = world.begin_motion(action)
+        second = world.move(action.target_mm)
+        ends = (first.result(), second)
+    good = ends[0] == SUCCEEDED and ends[1] in (SUCCEEDED, BLOCKED)
+    world.ledger.check("health", None if good else f"two moves at once gave {ends}; 0 and 2 were expected.")
+
+
+# The line
+
+
+def line_fault(world: World, action: Action) -> None:
+    words = " ".join(f"{name}={value}" for name, value in action.details.items() if value != "")
+    # What is misread or comes late is published for a moment, and a go-to that is misread goes astray.
+    with world.allowing("position", *(("limits",) if action.kind == "command garbled" else ())):
+        motion = world.begin(action)
+        world.tell(f"fault {action.kind.replace(' ', '-')} {words}")
+        if motion is None:
+            time.sleep(REST_LOOK_S)
+            world.move(action.target_mm)
+        else:
+            motion.result()
+
+
+def bad_line(world: World, action: Action) -> None:
+    for name, rate in action.details.items():
+        world.tell(f"rate {name} {rate}")
+    with world.allowing("position"):
+        for number in range(BAD_LINE_MOVES):
+            world.move(round((action.target_mm + number * 1.7) % 6.0, 4))
+
+
+# The link
+
+
+def silence(world: World, action: Action) -> None:
+    motion = world.begin(action)
+    world.tell("fault lost count=0")
+    if action.details["both"]:
+        world.tell("fault command-lost count=0")
+    _stay_away(world, action, "the controller fell silent")
+    if motion:
+        motion.result()
+    else:
+        world.come_back()
+
+
+def unplugged(world: World, action: Action) -> None:
+    motion = world.begin(action)
+    world.tell("hang-up")
+    _stay_away(world, action, "the adapter was unplugged")
+    world.tell("return")
+    if motion:
+        motion.result()
+    else:
+        world.come_back()
+
+
+def _stay_away(world: World, action: Action, what: str) -> None:
+    """A link is away: that is noticed, said with a reason, and does not fill the log."""
+    until_s = time.monotonic() + action.seconds
+    lines, began_s = world.focusd.lines, time.monotonic()
+    # What is shorter may be got over without a word.
+    if action.seconds > 5.0 and action.when != "homing":
+        world.notice(what)
+    time.sleep(max(0.0, until_s - time.monotonic()))
+    away_s = time.monotonic() - began_s
+    world.ledger.check("log", judge.log_lines(world.focusd.lines - lines, away_s))
+
+
+def power_cut(world: World, action: Action) -> None:
+    motion = world.begin(action)
+    # There the register says the same after the cut as before it, and it is still true.
+    cannot_show = motion is None and world.truth().register == POWER_UP_REGISTER
+    world.tell(f"power-cut {action.seconds}")
+    time.sleep(action.seconds)
+    if motion:
+        motion.result()
+    if action.when == "homing":
+        # It may have been homed all the same, after the cut.
+        time.sleep(REST_LOOK_S)
+    elif not cannot_show:
+        world.notice("the power was cut")
+
+
+# The mechanics
+
+
+def motor_fault(world: World, action: Action) -> None:
+    fault = action.kind.split()[1]
+    allowed = () if fault == "frozen" else ("limits",)
+    if fault in ("stalled", "miswired"):
+        world.taint()
+    with world.allowing(*allowed):
+        motion = world.begin(action)
+        world.tell(f"motor {fault}")
+        if motion:
+            motion.result()
+        else:
+            world.move(action.target_mm)
+        wait_for(lambda: not world.truth().moving, MOTION_ENDS_S)
+
+
+def stands_short(world: World, action: Action) -> None:
+    world.tell(f"stand-short {action.details['steps']}")
+    world.move(action.target_mm)
+
+
+def switch_fault(world: World, action: Action) -> None:
+    world.shutdown()
+    world.tell(f"switch {action.kind.split()[1]}")
+    with world.allowing("limits"):
+        number = world.initialize()
+        problem = f"initialize gave {number} with a limit switch that is {action.kind.split()[1]}."
+        world.ledger.check("honesty", problem if number == SUCCEEDED else judge.honest(world.status()))
+
+
+def _by_hand(world: World, action: Action, words: str) -> None:
+    here_mm = world.truth().motor_mm
+    way_mm = action.details["mm"] if here_mm < MIDDLE_MM else -action.details["mm"]
+    world.tell(f"hand {way_mm} {words}")
+
+
+def hand_seen(world: World, action: Action) -> None:
+    with world.allowing("position", "arrival"):
+        motion = world.begin(action)
+        _by_hand(world, action, "register=1")
+        if motion:
+            motion.result()
+        world.notice("the register was changed by hand")
+
+
+def hand_driven(world: World, action: Action) -> None:
+    with world.allowing("position", "idle"):
+        _by_hand(world, action, "drive=1")
+        world.notice("the motor was run by hand")
+
+
+def hand_unseen(world: World, action: Action) -> None:
+    world.taint()
+    motion = world.begin(action)
+    _by_hand(world, action, "")
+    if motion:
+        motion.result()
+
+
+def steps_lost(world: World, action: Action) -> None:
+    world.taint()
+    motion = world.begin(action)
+    world.tell(f"lose-steps {action.details['steps']}")
+    if motion:
+        motion.result()
+
+
+# The daemon's process
+
+
+def daemon_frozen(world: World, action: Action) -> None:
+    motion = world.begin(action)
+    # A reading that lay in the port meanwhile is older than it seems.
+    with world.allowing("position"):
+        world.focusd.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(action.seconds)
+        finally:
+            world.focusd.send_signal(signal.SIGCONT)
+        if motion:
+            motion.result()
+        time.sleep(REST_LOOK_S)
+
+
+def daemon_killed(world: World, action: Action) -> None:
+    motion = world.begin(action)
+    world.ledger.event("SIGKILL")
+    world.focusd.end(signal.SIGKILL)
+    _start_again(world, action)
+    if motion:
+        motion.result()
+
+
+def daemon_ended(world: World, action: Action) -> None:
+    motion = world.begin(action)
+    world.ledger.event("SIGTERM")
+    code = world.focusd.end(signal.SIGTERM)
+    world.ledger.check("health", None if code == 0 else f"focusd ended with {code} on SIGTERM.")
+    first = world.truth()
+    time.sleep(REST_LOOK_S / 10)
+    world.ledger.check("standstill", judge.standstill(first, world.truth()))
+    _start_again(world, action)
+    if motion:
+        motion.result()
+
+
+def _start_again(world: World, action: Action) -> None:
+    if action.details["meanwhile"] == "power_cut":
+        world.tell("power-cut")
+    elif action.details["meanwhile"] == "hand_seen":
+        world.tell(f"hand {0.2 if world.truth().motor_mm < MIDDLE_MM else -0.2} register=1")
+    world.start_daemon()
+    number = world.initialize(resume=True)
+    report = world.status()
+    problem = f"initialize(resume=True) gave {number} after a restart, and the status said {report}."
+    world.ledger.check("recovery", None if number == SUCCEEDED else problem)
+    world.ledger.count(f"after a restart {report['position_trust']}")
+    world.check_standing()
+
+
+# Clients
+
+
+def client_gone(world: World, action: Action) -> None:
+    before = world.truth()
+    strangers.ask_and_leave(world.focusd, action.target_mm, 0.05 + 0.3 * action.fraction)
+    wait_for(lambda: world.truth().runs > before.runs or world.status()["status"] == 1, REST_LOOK_S)
+    wait_for(lambda: world.status()["status"] != 2, MOTION_ENDS_S)
+
+
+def silent_clients(world: World, action: Action) -> None:
+    silent = world.pool.submit(
+        strangers.keep_silent, world.focusd.address, action.details["count"], action.seconds
+    )
+    world.must(world.move(action.target_mm), SUCCEEDED, "a move beside silent clients")
+    silent.result()
+
+
+def garbage(world: World, action: Action) -> None:
+    dice = random.Random(action.details["dice"])
+    for _ in range(10):
+        strangers.send_garbage(world.focusd.address, dice)
+    world.must(world.move(action.target_mm), SUCCEEDED, "a move after garbage")
+
+
+def crowd(world: World, action: Action) -> None:
+    asking = world.pool.submit(strangers.crowd, world.focusd, action.details["count"], action.seconds)
+    world.must(world.move(action.target_mm), SUCCEEDED, "a move beside a crowd")
+    answers = asking.result()
+    world.ledger.count("status calls of a crowd", answers)
+    world.ledger.check("health", None if answers else "no client of a crowd got an answer.")
+
+
+EPISODES: dict[str, Episode] = {
+    "move": move,
+    "series": series,
+    "offset": offset,
+    "refused": refused,
+    "stop": stop,
+    "home": home,
+    "audit": audit,
+    "two movers": two_movers,
+    "lost": line_fault,
+    "late": line_fault,
+    "cut": line_fault,
+    "garbled": line_fault,
+    "merged": line_fault,
+    "doubled": line_fault,
+    "noise": line_fault,
+    "command lost": line_fault,
+    "command garbled": line_fault,
+    "bad line": bad_line,
+    "silence": silence,
+    "unplugged": unplugged,
+    "unplugged for long": unplugged,
+    "power cut": power_cut,
+    "motor frozen": motor_fault,
+    "motor stalled": motor_fault,
+    "motor reversed": motor_fault,
+    "motor miswired": motor_fault,
+    "stands short": stands_short,
+    "switch dead": switch_fault,
+    "switch stuck": switch_fault,
+    "hand seen": hand_seen,
+    "hand driven": hand_driven,
+    "hand unseen": hand_unseen,
+    "steps lost": steps_lost,
+    "daemon frozen": daemon_frozen,
+    "daemon killed": daemon_killed,
+    "daemon ended": daemon_ended,
+    "client gone": client_gone,
+    "silent clients": silent_clients,
+    "garbage": garbage,
+    "crowd": crowd,
+}
