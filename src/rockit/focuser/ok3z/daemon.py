@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Callable, TextIO
@@ -160,7 +161,7 @@ def _serve_and_log(config: Config, verbose: bool) -> int:
 
     from .event_log import STDERR, EventLog
 
-    # Whoever ends a daemon that hangs by SIGABRT finds in its log where each thread was.
+    # systemd's watchdog ends a daemon that hangs by SIGABRT: its log then shows where each thread was.
     faulthandler.enable(STDERR)
     event_log = EventLog(os.environ)
     event_log.start(logging.DEBUG if verbose else logging.INFO)
@@ -177,6 +178,7 @@ def serve(config: Config) -> int:
     ConfigError where the site's library cannot be used.
     """
     from .journal import Journal, path_for
+    from .service_manager import ServiceManager, status_line
 
     # Only now: the configuration has shown that there is such a library, and what is wrong with it.
     try:
@@ -191,16 +193,25 @@ def serve(config: Config) -> int:
         return _fail(str(error))
     observatory_log = ObservatoryLog(config.log_name)
     journal = Journal(path_for(config.daemon_name, os.environ), observatory_log.announce)
-    focuser = new_focuser(config, observatory_log.announce, journal)
+    service_manager = ServiceManager(os.environ, time.monotonic)
+    focuser = new_focuser(
+        config, observatory_log.announce, journal, lambda: service_manager.alive(lambda: doors.pyro.lives())
+    )
     doors = Doors(config, ports, focuser)
     observatory_log.start()
     journal.start()
     focuser.start()
     doors.open()
+    service_manager.ready()
+
+    def every_second() -> None:
+        observatory_log.log_overdue()
+        service_manager.status(status_line(focuser.snapshot))
 
     try:
-        served = _wait_for_the_end(doors.pyro_thread, observatory_log.log_overdue)
+        served = _wait_for_the_end(doors.pyro_thread, every_second)
     finally:
+        service_manager.ending()
         halted = focuser.close()
     if not halted:
         _log.error("the focuser's thread did not end: the motor may be running. Look at the focuser.")
@@ -225,8 +236,13 @@ def _wait_for_the_end(serving: threading.Thread, meanwhile: Callable[[], None]) 
     return False
 
 
-def new_focuser(config: Config, announce: Callable[[int, str], None], keeper: Keeper) -> Focuser:
-    """The service of a configuration, not yet started; `announce` and `keeper` as for a Focuser."""
+def new_focuser(
+    config: Config,
+    announce: Callable[[int, str], None],
+    keeper: Keeper,
+    sign_of_life: Callable[[], None] = lambda: None,
+) -> Focuser:
+    """The service of a configuration, not yet started; `announce`, `keeper` and `sign_of_life` as for a Focuser."""
     import serial
 
     from .clock import SystemClock
@@ -252,6 +268,7 @@ def new_focuser(config: Config, announce: Callable[[int, str], None], keeper: Ke
         announce,
         keeper,
         clock,
+        sign_of_life,
     )
 
 
