@@ -5,7 +5,7 @@ VENV ?= .venv
 JOBS ?= 2
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types contracts suite bench soak format venv clean
+.PHONY: demo test pages lint types contracts suite bench soak format venv clean
 
 venv: $(VENV)/.installed
 
@@ -26,12 +26,17 @@ lint: venv
 
 types: venv
 	$(BIN)/mypy src common/src
+	$(BIN)/mypy packaging/pages
 
 contracts: venv
 	$(BIN)/lint-imports
 
 suite: venv
 	$(BIN)/pytest -n $(JOBS)
+
+# Man pages and completions, into dist/pages.
+pages:
+	PYTHONPATH=src:common/src python3 packaging/pages dist/pages
 
 # How fast it is. ARGS="--page docs/performance.md" renews the published tables; ARGS=--quick is a smoke run.
 bench: venv
