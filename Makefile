@@ -3,16 +3,20 @@ PYTHON ?= python3
 VENV ?= .venv
 # How many tests run side by side.
 JOBS ?= 2
+# A file of versions that pip keeps to.
+CONSTRAINTS ?=
 BIN := $(VENV)/bin
+# One that was made with other versions is made anew.
+INSTALLED := $(VENV)/.installed$(if $(CONSTRAINTS),-$(notdir $(CONSTRAINTS)))
 
-.PHONY: demo test pages lint types contracts suite bench soak format venv clean
+.PHONY: demo test rpm pages lint types contracts suite bench soak format venv clean
 
-venv: $(VENV)/.installed
+venv: $(INSTALLED)
 
-$(VENV)/.installed: setup.cfg common/setup.cfg pyproject.toml
+$(INSTALLED): setup.cfg common/setup.cfg pyproject.toml $(CONSTRAINTS) $(if $(CONSTRAINTS),$(wildcard packaging/rpm/oldest-*.txt))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9) and "focusd needs Python 3.9 or newer; this is %s. Use: make PYTHON=python3.9" % sys.version.split()[0] or 0)'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ./common -e '.[test]'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e ./common -e '.[test]'
 	@touch $@
 
 demo: venv
@@ -21,18 +25,22 @@ demo: venv
 test: lint types contracts suite
 
 lint: venv
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff check . packaging/rpm/check-imports
+	$(BIN)/ruff format --check . packaging/rpm/check-imports
 
 types: venv
 	$(BIN)/mypy src common/src
-	$(BIN)/mypy packaging/pages
+	$(BIN)/mypy packaging/rpm packaging/pages
 
 contracts: venv
 	$(BIN)/lint-imports
 
 suite: venv
 	$(BIN)/pytest -n $(JOBS)
+
+# Packages for Enterprise Linux, into dist/rpm: on such a machine for itself, elsewhere for 9 and 10.
+rpm:
+	python3 packaging/rpm/build.py --out dist/rpm $(ARGS)
 
 # Man pages and completions, into dist/pages.
 pages:
