@@ -30,7 +30,7 @@ lint: venv
 
 types: venv
 	$(BIN)/mypy src common/src
-	$(BIN)/mypy packaging/rpm packaging/pages
+	$(BIN)/mypy packaging/rpm packaging/repository packaging/pages
 
 contracts: venv
 	$(BIN)/lint-imports
