@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # One that was made with other versions is made anew.
 INSTALLED := $(VENV)/.installed$(if $(CONSTRAINTS),-$(notdir $(CONSTRAINTS)))
 
-.PHONY: demo test rpm pages lint types contracts suite bench soak format venv clean
+.PHONY: demo test test-packaging rpm pages lint types contracts suite bench soak format venv clean
 
 venv: $(INSTALLED)
 
@@ -45,6 +45,10 @@ rpm:
 # Man pages and completions, into dist/pages.
 pages:
 	PYTHONPATH=src:common/src python3 packaging/pages dist/pages
+
+# Builds, publishes, installs, upgrades, boots and removes the packages. As root, with Debian's packages (.ci/run).
+test-packaging: venv
+	$(BIN)/pytest -n $(JOBS) packaging/tests
 
 # How fast it is. ARGS="--page docs/performance.md" renews the published tables; ARGS=--quick is a smoke run.
 bench: venv

@@ -1,0 +1,235 @@
+"""The workflows: what they name is there, and their lines do what they should."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[3]
+WORKFLOWS = PROJECT / ".github/workflows"
+NAMES = sorted(path.name for path in WORKFLOWS.iterdir())
+# Debian's Python has the reader (python3-yaml). BaseLoader leaves "on" and numbers as they are written.
+TO_JSON = "import json, sys, yaml; json.dump(yaml.load(sys.stdin, yaml.BaseLoader), sys.stdout)"
+# What no specification names: what the macros find that a build with setuptools requires, and what builds.
+BUILD_TOOLS = {
+    *("python3-packaging", "python3-pip", "python3-setuptools", "python3-wheel"),
+    *("git", "make", "rpm-build"),
+}
+SECRET = re.compile(r"secrets\.([A-Z_]+)")
+BOUND_S = 60
+
+
+def load(name: str) -> dict[str, Any]:
+    command = ["/usr/bin/python3", "-c", TO_JSON]
+    text = (WORKFLOWS / name).read_text()
+    ended = subprocess.run(command, input=text, capture_output=True, text=True, check=True, timeout=BOUND_S)
+    found: dict[str, Any] = json.loads(ended.stdout)
+    return found
+
+
+def steps(name: str) -> Iterator[dict[str, Any]]:
+    for job in load(name)["jobs"].values():
+        yield from job.get("steps", [])
+
+
+def runs(name: str) -> list[str]:
+    return [step["run"] for step in steps(name) if "run" in step]
+
+
+def run_of(name: str, word: str) -> str:
+    (found,) = [line for line in runs(name) if word in line]
+    return str(found)
+
+
+def test_there_are_the_two_of_them() -> None:
+    assert NAMES == ["publish.yml", "test.yml"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lines_are_shell(name: str) -> None:
+    for line in runs(name):
+        subprocess.run(["bash", "-n", "-c", line], check=True, timeout=BOUND_S)
+        assert "${{" not in line, "what comes from outside belongs in the environment"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_file_and_every_make_target_that_is_named_exists(name: str) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    text = (WORKFLOWS / name).read_text()
+    for path in re.findall(r"(?:\./)?((?:\.github|packaging|\.ci)/[\w./-]*\w)", text):
+        assert (PROJECT / path).exists(), path
+    for line in runs(name):
+        words = shlex.split(line)
+        if words[0] == "make":
+            assert words[1] in targets
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_workflow_may_do_no_more_than_read(name: str) -> None:
+    found = load(name)
+
+    assert found["permissions"] == {"contents": "read"}
+    assert all("permissions" not in job for job in found["jobs"].values())
+    for step in steps(name):
+        if step.get("uses", "").startswith("actions/checkout@"):
+            assert step["with"]["persist-credentials"] == "false"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_actions_are_githubs_own_and_pinned(name: str) -> None:
+    for step in steps(name):
+        if "uses" in step:
+            assert re.fullmatch(r"actions/[a-z-]+@v[0-9]+", step["uses"]), step["uses"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_job_has_an_end(name: str) -> None:
+    for job in load(name)["jobs"].values():
+        assert "uses" in job or 0 < int(job["timeout-minutes"]) <= 60
+
+
+def test_every_push_and_every_pull_request_is_tested_once() -> None:
+    tested, published = load("test.yml")["on"], load("publish.yml")["on"]
+
+    assert tested["push"] == {"branches-ignore": ["master"]}
+    assert "pull_request" in tested
+    assert "workflow_call" in tested
+    assert published == {"push": {"branches": ["master"]}}
+    assert load("publish.yml")["jobs"]["test"]["uses"] == "./.github/workflows/test.yml"
+
+
+def test_the_pythons_are_those_of_the_continuous_integration() -> None:
+    matrix = load("test.yml")["jobs"]["program"]["strategy"]["matrix"]["include"]
+    script = (PROJECT / ".ci/run").read_text()
+    versions = re.search(r"^VERSIONS=\((.*)\)$", script, re.MULTILINE)
+    constraints = re.search(r"^declare -A CONSTRAINTS=\(\[(.*)\]=(.*)\)$", script, re.MULTILINE)
+
+    assert versions
+    assert constraints
+    assert [row["python"] for row in matrix] == versions[1].split()
+    assert {row["python"]: row["constraints"] for row in matrix if "constraints" in row} == {
+        constraints[1]: constraints[2]
+    }
+
+
+@pytest.mark.parametrize(("array", "one_of_them"), [("DEBIAN", "createrepo-c"), ("BROWSER", "chromium")])
+def test_the_debian_packages_are_those_of_the_continuous_integration(array: str, one_of_them: str) -> None:
+    listed = re.search(
+        rf"^{array}_PACKAGES=\((.*?)\)", (PROJECT / ".ci/run").read_text(), re.MULTILINE | re.DOTALL
+    )
+
+    assert listed
+    assert set(listed[1].split()) <= set(run_of("test.yml", one_of_them).split())
+
+
+def test_publishing_waits_for_tests_and_builds_and_for_the_one_before() -> None:
+    found = load("publish.yml")
+
+    assert found["jobs"]["build"]["needs"] == "test"
+    assert found["jobs"]["publish"]["needs"] == "build"
+    assert found["jobs"]["publish"]["concurrency"] == {"group": "publish", "cancel-in-progress": "false"}
+
+
+def test_no_push_goes_untested_because_of_the_next_one() -> None:
+    """GitHub keeps one that waits in a group, and cancels the others."""
+    for name in NAMES:
+        found = load(name)
+        assert "concurrency" not in found
+        assert [job for job, what in found["jobs"].items() if "concurrency" in what] in ([], ["publish"])
+
+
+def test_both_releases_are_built_in_their_own_container_and_all_packages_arrive() -> None:
+    build = load("publish.yml")["jobs"]["build"]
+    rows = build["strategy"]["matrix"]["include"]
+    (upload,) = [step["with"] for step in build["steps"] if step.get("uses", "").startswith("actions/upload")]
+
+    assert {row["dist"]: row["image"].rpartition(":")[2] for row in rows} == {"el9": "9", "el10": "10"}
+    assert build["container"]["image"] == "${{ matrix.image }}"
+    assert upload["path"] == "dist/rpm/${{ matrix.dist }}/*.rpm"
+    assert upload["if-no-files-found"] == "error"
+    # Two artifacts of one name would be refused.
+    assert "matrix.dist" in upload["name"]
+
+
+def test_what_the_specifications_require_is_installed_before_the_build() -> None:
+    line = run_of("publish.yml", "dnf").split()
+    required = set()
+    for spec in (PROJECT / "packaging/rpm").glob("*.spec"):
+        required |= set(re.findall(r"^BuildRequires:\s+(\S+)", spec.read_text(), re.MULTILINE))
+
+    assert required
+    assert required | BUILD_TOOLS <= set(line)
+    # And a person is told the same packages.
+    told = runpy.run_path(str(PROJECT / "packaging/rpm/tools.py"))["EL_PACKAGES"]
+    assert set(told.split()) | {"make", "$MORE"} == set(line[line.index("install") + 1 :])
+    order = [
+        step.get("run", step.get("uses", "")).split()[0]
+        for step in load("publish.yml")["jobs"]["build"]["steps"]
+    ]
+    assert order[:3] == ["dnf", "actions/checkout@v5", "make"]
+
+
+def test_the_secrets_are_as_documented_and_only_one_step_has_them() -> None:
+    page = (PROJECT / "packaging/repository/README.md").read_text()
+    documented = re.findall(r"^\| `([A-Z_]+)` \|", page, re.MULTILINE)
+    having = [step for step in steps("publish.yml") if SECRET.search(json.dumps(step))]
+
+    assert len(documented) == 4
+    assert [step["env"] for step in having] == [{name: f"${{{{ secrets.{name} }}}}" for name in documented}]
+    assert having[0]["run"].startswith("python3 packaging/repository/release.py")
+    assert not SECRET.search((WORKFLOWS / "test.yml").read_text())
+
+
+class TestTheLineThatPublishes:
+    """It is run as it stands, in a folder as the job has it."""
+
+    @pytest.fixture
+    def job(self, rpm: Any, tmp_path: Path) -> Path:
+        """The checkout with the artifacts, each in a folder of its name."""
+        (tmp_path / "job/packaging").mkdir(parents=True)
+        (tmp_path / "job/packaging/repository").symlink_to(PROJECT / "packaging/repository")
+        (tmp_path / "host").mkdir()
+        for dist in ("el9", "el10"):
+            folder = tmp_path / f"job/packages/packages-{dist}"
+            folder.mkdir(parents=True)
+            shutil.copy(rpm("a", "1", dist), folder)
+            shutil.copy(rpm("a", "1", dist, source=True), folder)
+        return tmp_path / "job"
+
+    def run(self, job: Path, env: dict[str, str]) -> str:
+        (step,) = [step for step in steps("publish.yml") if "release.py" in step.get("run", "")]
+        assert set(env) <= set(step["env"])
+        ended = subprocess.run(
+            # As the runner does.
+            ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]],
+            cwd=job,
+            env={"PATH": os.environ["PATH"], "HOME": str(job), **dict.fromkeys(step["env"], ""), **env},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=BOUND_S,
+        )
+        assert ended.stderr == ""
+        return ended.stdout
+
+    def test_with_its_secrets(self, job: Path, signer: Any, key: str, reader: Any) -> None:
+        exported = signer.gpg("--armor", "--export-secret-keys", key)
+        env = {"FOCUSD_REPOSITORY_GPG_KEY": exported, "FOCUSD_REPOSITORY_TARGET": str(job.parent / "host")}
+
+        assert "Published to" in self.run(job, env)
+
+        assert reader(job.parent / "host/el9") == {"a-1-1.el9.noarch.rpm"}
+        assert reader(job.parent / "host/el10/source") == {"a-1-1.el10.src.rpm"}
+
+    def test_without_its_secrets(self, job: Path) -> None:
+        assert "4 packages are built and not published" in self.run(job, {})

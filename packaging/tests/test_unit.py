@@ -1,0 +1,195 @@
+"""The unit, read by systemd itself, and how far it locks the daemon in, by systemd's own score.
+
+`systemd-analyze` leaves a file in /run/systemd. It runs in a mount namespace of its own, with an empty /run.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+UNIT = Path(__file__).parents[1] / "focusd@.service"
+SYSTEM_UNITS = "/usr/lib/systemd/system"
+HIGHEST_SCORE = 2.0
+BOUND_S = 60
+
+# What is not shut, by the names that `systemd-analyze security` has for it, and why.
+OPEN_ON_PURPOSE = {
+    "RestrictAddressFamilies_AF_INET_INET6": "calls come over the network",
+    "PrivateNetwork": "calls come over the network",
+    "IPAddressDeny": "which machines may call is the site's: control_machines, and a drop-in of its own",
+    "RestrictAddressFamilies_AF_UNIX": "systemd and the journal are told over Unix sockets",
+    "PrivateDevices": "it would hide the serial ports",
+    "DeviceAllow": "the serial ports",
+    "SupplementaryGroups": "dialout, for the serial ports",
+    "RootDirectoryOrRootImage": "Python and its modules are those of the system",
+}
+
+# Each is shut by one line of the unit, or by two of which one is enough. DynamicUser= stands for several more.
+SHUT_BY = [
+    "DynamicUser",
+    "CapabilityBoundingSet",
+    "ProtectHome",
+    "PrivateUsers",
+    "ProtectClock",
+    "ProtectHostname",
+    "ProtectKernelTunables",
+    "ProtectKernelModules",
+    "ProtectKernelLogs",
+    "ProtectControlGroups",
+    "ProtectProc",
+    "ProcSubset",
+    "RestrictAddressFamilies",
+    "RestrictNamespaces",
+    "RestrictRealtime",
+    "LockPersonality",
+    "MemoryDenyWriteExecute",
+    "SystemCallArchitectures",
+    "SystemCallFilter",
+    "UMask",
+    "DevicePolicy",
+    "DeviceAllow",
+]
+
+FAULTS = [
+    ("NoNewPrivileges=", "NoNewPrivilegs="),
+    ("ProtectHome=yes", "ProtectHome=perhaps"),
+    ("Type=notify", "Type=notifies"),
+    ("~@privileged", "~@priviliged"),
+    ("WatchdogSec=", "WatchdogSec=soon "),
+    ("[Service]", "[Servce]"),
+    ("char-ttyUSB", "ttyUSB"),
+    ("AF_INET6", "AF_INET7"),
+    ("RestartPreventExitStatus=78", "RestartPreventExitStatus=999"),
+    ("Restart=on-failure", "Restart=on-falure"),
+    ("StateDirectory=focusd", "StateDirectory=../focusd"),
+]
+
+Write = Callable[[str], Path]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `systemd-analyze security` says of a unit."""
+
+    score: float
+    open_doors: dict[str, str]
+    """What is not shut, and how systemd describes it."""
+
+
+@pytest.fixture(scope="module")
+def unit() -> str:
+    return UNIT.read_text()
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a unit to a file. A stub stands in for focusd, which need not be installed."""
+    stub = tmp_path / "focusd"
+    stub.write_text("#!/bin/sh\n")
+    stub.chmod(0o755)
+
+    def write(text: str) -> Path:
+        path = tmp_path / UNIT.name
+        path.write_text(text.replace("/usr/bin/focusd", str(stub)))
+        return path
+
+    return write
+
+
+def _analyze(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A run of systemd-analyze beside the unit of this path, with the units of the distribution and no others."""
+    command = 'mount -t tmpfs tmpfs /run && exec systemd-analyze --man=no "$@"'
+    return subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", command, "sh", *arguments],
+        cwd=path.parent,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_UNIT_PATH": f"{path.parent}:{SYSTEM_UNITS}"},
+        capture_output=True,
+        text=True,
+        timeout=BOUND_S,
+    )
+
+
+def _complaints(path: Path, name: str = UNIT.name) -> str:
+    """What systemd has against a unit. It ends with 0 for an unknown key, so only what it says counts."""
+    done = _analyze(path, "verify", name)
+    return done.stderr or (f"ended with {done.returncode}" if done.returncode else "")
+
+
+def _report(path: Path) -> Report:
+    said = _analyze(path, "security", "--offline=true", str(path))
+    score = re.search(r"exposure level for \S+: ([0-9.]+)", said.stdout)
+    assert score, said.stdout + said.stderr
+    doors = json.loads(_analyze(path, "security", "--offline=true", "--json=short", str(path)).stdout)
+    return Report(
+        score=float(score[1]),
+        open_doors={door["json_field"]: door["description"] for door in doors if door["exposure"]},
+    )
+
+
+@pytest.mark.parametrize("name", ["focusd@.service", "focusd@ngts_m06.service", "focusd@east-dome.2.service"])
+def test_systemd_has_nothing_against_the_unit(unit: str, write: Write, name: str) -> None:
+    assert _complaints(write(unit), name) == ""
+
+
+@pytest.mark.parametrize(("sound", "broken"), FAULTS)
+def test_a_fault_in_the_unit_is_seen(unit: str, write: Write, sound: str, broken: str) -> None:
+    assert sound in unit
+
+    assert _complaints(write(unit.replace(sound, broken)))
+
+
+def test_a_program_that_is_not_there_is_seen(unit: str, write: Write) -> None:
+    assert _complaints(write(unit.replace("/usr/bin/focusd", "/usr/bin/focusd-that-is-not-there")))
+
+
+def test_the_score_is_low_enough(unit: str, write: Write) -> None:
+    path = write(unit)
+    report = _report(path)
+    print(f"systemd-analyze security: {report.score}, where {HIGHEST_SCORE} is the most that is allowed")
+
+    assert report.score <= HIGHEST_SCORE
+    threshold = f"--threshold={HIGHEST_SCORE * 10:.0f}"
+    assert _analyze(path, "security", "--offline=true", threshold, str(path)).returncode == 0
+
+
+def test_a_bad_score_is_seen(unit: str, write: Write) -> None:
+    path = write(re.sub(r"^(?!Type|ExecStart)\w+=.*\n", "", unit, flags=re.MULTILINE))
+
+    assert _report(path).score > HIGHEST_SCORE
+    assert _analyze(path, "security", "--offline=true", "--threshold=20", str(path)).returncode != 0
+
+
+def test_no_door_is_open_but_those_that_must_be(unit: str, write: Write) -> None:
+    report = _report(write(unit))
+
+    found = {door: text for door, text in report.open_doors.items() if door not in OPEN_ON_PURPOSE}
+    assert found == {}
+    assert set(OPEN_ON_PURPOSE) - set(report.open_doors) == set()
+
+
+@pytest.mark.parametrize("key", SHUT_BY)
+def test_each_lock_shuts_something(unit: str, write: Write, key: str) -> None:
+    whole = _report(write(unit))
+    without, count = re.subn(rf"^{key}=.*\n", "", unit, flags=re.MULTILINE)
+    assert count
+
+    assert _report(write(without)).open_doors != whole.open_doors
+
+
+def test_the_devices_are_the_serial_ports_and_no_others(unit: str, write: Write) -> None:
+    described = _report(write(unit)).open_doors["DeviceAllow"]
+
+    # The clock comes with ProtectClock=.
+    assert set(re.findall(r"\S+:\w+", described)) == {
+        "char-ttyUSB:rw",
+        "char-ttyACM:rw",
+        "char-ttyS:rw",
+        "char-rtc:r",
+    }
