@@ -9,10 +9,11 @@ from typing import Any, Callable
 import pytest
 
 from rockit.focuser.ok3z import pyro_server
+from rockit.focuser.ok3z.alpaca import guard
 from rockit.focuser.ok3z.listening import Manner, listen
 
 BOUND_S = 20.0
-MANNERS = pytest.mark.parametrize("manner", [pyro_server.MANNER], ids=["pyro"])
+MANNERS = pytest.mark.parametrize("manner", [pyro_server.MANNER, guard.MANNER], ids=["pyro", "alpaca"])
 
 
 @pytest.fixture

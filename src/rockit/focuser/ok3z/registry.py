@@ -45,6 +45,12 @@ def machine_ip(name: str) -> str:
     return ip
 
 
+def machine_names() -> list[str]:
+    """The names of all machines. Raises ConfigError as `registered_daemon` does."""
+    machines, _ = _rockit_common()
+    return _known(machines, _is_ipv4)
+
+
 def require_rockit_common() -> None:
     """Raises ConfigError if rockit.common cannot be imported, or refuses the site's own file."""
     _rockit_common()
@@ -60,17 +66,21 @@ def suggestion(name: str, known: list[str]) -> str:
 
 
 def _entry(registry: object, name: str, is_entry: Callable[[object], bool], expected: str) -> Any:
-    known = [
-        key
-        for key in sorted(dir(registry))
-        if not key.startswith("_") and is_entry(getattr(registry, key, None))
-    ]
+    known = _known(registry, is_entry)
     if name in known:
         return getattr(registry, name)
     near = suggestion(name, known)
     listed = ", ".join(known[:_MAX_LISTED]) + (", ..." if len(known) > _MAX_LISTED else "")
     hint = f"did you mean {near}?" if near else f"there are: {listed or 'none'}"
     raise ConfigError(f"{shown(name)} was given; expected {expected} ({hint})")
+
+
+def _known(registry: object, is_entry: Callable[[object], bool]) -> list[str]:
+    return [
+        key
+        for key in sorted(dir(registry))
+        if not key.startswith("_") and is_entry(getattr(registry, key, None))
+    ]
 
 
 def _is_daemon(entry: object) -> bool:

@@ -1,0 +1,256 @@
+"""The members of an Alpaca focuser (IFocuserV4) over the service. Reads touch nothing but the snapshot.
+
+One step of the device is one step of the controller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Callable
+
+from ..errors import BusyError, NotConnectedError
+from ..focuser import Focuser
+from ..mechanics import Limits
+from ..registers import STEPS_PER_MM
+from ..snapshot import Snapshot
+from ..version import VERSION
+from .answers import NotImplementedHereError
+from .operations import Operations, is_ready, why_not_ready
+from .parameters import Parameters
+from .sessions import Client, Session, Sessions
+
+INTERFACE_VERSION = 4
+MICRONS_PER_MM = 1000.0
+# Of the texts that clients show in small fields.
+MAX_NAME_LENGTH = 64
+# Each waits with a connection of its own; all share one initialisation.
+MAX_WAITING_FOR_CONNECTED = 64
+
+
+@dataclass(frozen=True)
+class Property:
+    """What is read.
+
+    Args:
+        read: gives its value, or raises a FocuserError. Must not wait.
+        empty: the value beside an error, for clients that expect one of the right type.
+        beside_error: gives that value where it depends on what is known. Must not wait, nor raise.
+    """
+
+    read: Callable[[Client], object]
+    empty: object
+    beside_error: Callable[[], object] | None = None
+
+    def value_beside_error(self) -> object:
+        """The value of an answer that has an error."""
+        return self.empty if self.beside_error is None else self.beside_error()
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is commanded.
+
+    Args:
+        run: carries it out. Raises a FocuserError, or a BadRequestError before anything is done.
+    """
+
+    run: Callable[[Client, Parameters], Awaitable[None]]
+
+
+class Device:
+    """Device number 0.
+
+    Args:
+        focuser: the service.
+        operations: what runs for clients.
+        sessions: who is connected.
+        name: the daemon's registered name.
+        focus_range_mm: the outermost position that may be asked for.
+    """
+
+    def __init__(
+        self, focuser: Focuser, operations: Operations, sessions: Sessions, name: str, focus_range_mm: float
+    ) -> None:
+        self._focuser = focuser
+        self._operations = operations
+        self._sessions = sessions
+        self.name = f"ASA OK3Z focuser ({name})"[:MAX_NAME_LENGTH]
+        self.max_step = Limits.from_mm(focus_range_mm, focus_range_mm, 0.0).range_steps
+        self._waiting = 0
+        self.properties: Mapping[str, Property] = {
+            "absolute": Property(lambda _: True, False),
+            "connected": Property(self._connected, False),
+            "connecting": Property(self._connecting, False),
+            "description": Property(lambda _: "Telescope focuser ASA OK3Z, driven by focusd", ""),
+            "devicestate": Property(self._device_state, []),
+            "driverinfo": Property(lambda _: _driver_info(), ""),
+            "driverversion": Property(lambda _: ".".join(VERSION.split(".")[:2]), ""),
+            "interfaceversion": Property(lambda _: INTERFACE_VERSION, 0),
+            "ismoving": Property(
+                lambda client: self._is_moving(self._usable(client)),
+                False,
+                # A client that overlooks the error must not take a motor that may run for one that stands.
+                lambda: self._is_moving(self._focuser.snapshot),
+            ),
+            "maxincrement": Property(lambda _: self.max_step, 0),
+            "maxstep": Property(lambda _: self.max_step, 0),
+            "name": Property(lambda _: self.name, ""),
+            "position": Property(lambda client: self._position(self._usable(client)), 0),
+            "stepsize": Property(lambda _: MICRONS_PER_MM / STEPS_PER_MM, 0.0),
+            "supportedactions": Property(lambda _: [], []),
+            "tempcomp": Property(lambda _: False, False),
+            "tempcompavailable": Property(lambda _: False, False),
+            "temperature": Property(_no_thermometer, 0.0),
+        }
+        self.commands: Mapping[str, Command] = {
+            "action": Command(_no_action),
+            "commandblind": Command(_no_raw_command),
+            "commandbool": Command(_no_raw_command),
+            "commandstring": Command(_no_raw_command),
+            "connect": Command(self._connect),
+            "connected": Command(self._set_connected),
+            "disconnect": Command(self._disconnect),
+            "halt": Command(self._halt),
+            "move": Command(self._move),
+            "tempcomp": Command(_set_temperature_compensation),
+        }
+
+    # Connecting
+
+    def _connected(self, client: Client) -> bool:
+        session = self._sessions.own(client)
+        return session is not None and session.connected and is_ready(self._focuser.snapshot)
+
+    def _connecting(self, client: Client) -> bool:
+        session = self._sessions.own(client)
+        if session is None:
+            return False
+        failure, session.connect_failure = session.connect_failure, None
+        if failure:
+            raise failure
+        return session.connecting
+
+    async def _connect(self, client: Client, _: Parameters) -> None:
+        self._operations.connect(self._sessions.open(client))
+
+    async def _disconnect(self, client: Client, _: Parameters) -> None:
+        self._sessions.close(client)
+
+    async def _set_connected(self, client: Client, parameters: Parameters) -> None:
+        if not parameters.boolean("Connected"):
+            self._sessions.close(client)
+            return
+        if self._waiting >= MAX_WAITING_FOR_CONNECTED:
+            raise BusyError("too many clients wait for the focuser to be connected. Try again.")
+        self._waiting += 1
+        try:
+            await self._connect_and_wait(self._sessions.open(client))
+        finally:
+            self._waiting -= 1
+
+    async def _connect_and_wait(self, session: Session) -> None:
+        initialised = self._operations.connect(session)
+        if initialised is None:
+            return
+        # The others that wait for it go on waiting when this client goes away.
+        outcome = await asyncio.shield(initialised)
+        session.connect_failure = None
+        if outcome:
+            raise outcome
+
+    # Reading
+
+    def _usable(self, client: Client) -> Snapshot:
+        """What is known, where this client is connected to a focuser that can be used, and its last move was well."""
+        self._expect_connected(client)
+        self._tell_of_move(client)
+        return self._ready()
+
+    def _expect_connected(self, client: Client) -> None:
+        if not self._sessions.is_connected(client):
+            raise NotConnectedError(
+                "this client is not connected. Connect first (PUT connect), from a machine of control_machines."
+            )
+
+    def _tell_of_move(self, client: Client) -> None:
+        session = self._sessions.own(client)
+        if session is None:
+            return
+        failure, session.move_failure = session.move_failure, None
+        if failure:
+            raise failure
+
+    def _ready(self) -> Snapshot:
+        snapshot = self._focuser.snapshot
+        if not is_ready(snapshot):
+            raise why_not_ready(snapshot)
+        return snapshot
+
+    def _is_moving(self, snapshot: Snapshot) -> bool:
+        return self._operations.is_moving or snapshot.motor_may_run
+
+    def _position(self, snapshot: Snapshot) -> int:
+        position_steps = snapshot.current_steps or 0
+        if snapshot.motor_may_run:
+            # On its way it may overshoot the range that clients know of; at rest the truth is told.
+            return min(max(position_steps, 0), self.max_step)
+        return position_steps
+
+    def _device_state(self, client: Client) -> list[dict[str, object]]:
+        snapshot = self._usable(client)
+        age_s = self._focuser.reading_age_s(snapshot) or 0.0
+        read_at = datetime.now(timezone.utc) - timedelta(seconds=age_s)
+        return [
+            {"Name": "IsMoving", "Value": self._is_moving(snapshot)},
+            {"Name": "Position", "Value": self._position(snapshot)},
+            {"Name": "TimeStamp", "Value": read_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")},
+        ]
+
+    # Moving
+
+    async def _move(self, client: Client, parameters: Parameters) -> None:
+        position_steps = parameters.int32("Position")
+        self._expect_connected(client)
+        snapshot = self._ready()
+        if self._operations.is_moving or snapshot.motor_may_run:
+            raise BusyError("the focuser moves already. Wait for its end, or halt it.")
+        # Who moves as a nobody may have no session yet: how its move ends is told to it, and not to who is connected.
+        session = self._sessions.open(client)
+        # The standard asks for the nearest possible position where it is asked for one beyond the range.
+        await self._operations.move(session, min(max(position_steps, 0), self.max_step))
+
+    async def _halt(self, client: Client, _: Parameters) -> None:
+        session = self._sessions.own(client)
+        if session is None or not session.connecting:
+            self._expect_connected(client)
+        await self._operations.halt(session, by=client.address)
+
+
+def _driver_info() -> str:
+    return (
+        f"focusd {VERSION}: drives the focuser ASA OK3Z, and shares it with the observatory's other programs."
+    )
+
+
+def _no_thermometer(_: Client) -> float:
+    raise NotImplementedHereError("this focuser has no thermometer.")
+
+
+async def _set_temperature_compensation(_: Client, parameters: Parameters) -> None:
+    if parameters.boolean("TempComp"):
+        raise NotImplementedHereError("this focuser has no temperature compensation.")
+
+
+async def _no_action(_: Client, parameters: Parameters) -> None:
+    parameters.text("Action")
+    parameters.text("Parameters")
+    raise NotImplementedHereError("this focuser has no actions of its own.")
+
+
+async def _no_raw_command(_: Client, parameters: Parameters) -> None:
+    parameters.text("Command")
+    parameters.boolean("Raw")
+    raise NotImplementedHereError("raw commands are not passed on to the controller.")

@@ -1,0 +1,174 @@
+// What a viewer who may control can press. Every answer of the daemon is shown as it was given.
+
+import { ask } from "./ask.js";
+import { millimetres } from "./values.js";
+
+// The daemon itself gives up after 20 s.
+const STOP_PATIENCE_MS = 25000;
+
+const find = (id) => document.getElementById(id);
+// A comma too: it is what a telephone offers in half of Europe.
+const NUMBER = /^[+−-]?(\d+([.,]\d*)?|[.,]\d+)$/;
+
+export class Controls {
+  constructor() {
+    this.last = null;
+    this.live = false;
+    this.alarmed = false;
+    // The command that was sent last, until it is answered: the state comes a moment after a click.
+    this.asking = null;
+    find("stop").addEventListener("click", () => this.stop());
+    // On the way down, so that nothing on the page can swallow it.
+    addEventListener("keydown", (event) => event.key === "Escape" && !event.repeat && this.stop(), true);
+    find("set").addEventListener("submit", (event) => this.set(event));
+    for (const button of document.querySelectorAll("[data-offset]")) {
+      button.addEventListener("click", () => this.offset(button, Number(button.dataset.offset)));
+    }
+    for (const button of document.querySelectorAll("[data-opens]")) {
+      button.addEventListener("click", () => this.open(button));
+    }
+    for (const button of document.querySelectorAll("[data-closes]")) {
+      button.addEventListener("click", () => this.close(button.dataset.closes, true));
+    }
+    find("initialise-now").addEventListener("click", () => this.initialise());
+    find("disconnect-now").addEventListener("click", () => this.disconnect());
+  }
+
+  about({ range_mm }) {
+    find("range").textContent = `0 to ${range_mm} mm`;
+  }
+
+  status(status) {
+    this.last = status;
+    this.mark();
+  }
+
+  link({ live }) {
+    this.live = live;
+    // Its answer may never come; the state says what goes on when the link is back.
+    if (!live) this.asking = null;
+    this.mark();
+  }
+
+  // Buttons that cannot be used now say so, and keep the focus that a disabled one would lose.
+  mark() {
+    for (const button of document.querySelectorAll("[data-needs]")) {
+      button.setAttribute("aria-disabled", String(this.whyNot(button) !== ""));
+    }
+  }
+
+  whyNot(button) {
+    if (!this.live || !this.last) return "There is no link to focusd now.";
+    const { ready, moving, state } = this.last;
+    const needs = button.dataset.needs;
+    if (needs === "connected") return state === "disconnected" ? "The focuser is not connected." : "";
+    if (state === "homing" || state === "moving" || state === "stopping") {
+      return "The focuser is moving. Wait, or stop it.";
+    }
+    if (this.asking) return "A command was sent just now. Wait, or stop it.";
+    if (needs === "ready" && !ready) return "The focuser is not ready. Initialise it first.";
+    if (needs === "unready" && ready && !moving) return "The focuser is initialised already.";
+    return "";
+  }
+
+  refuses(button) {
+    const why = this.whyNot(button);
+    if (why) this.refuse(why);
+    return why !== "";
+  }
+
+  async stop() {
+    this.closeAll();
+    this.say("Stopping…");
+    const { done, code, message } = await ask("stop", {}, STOP_PATIENCE_MS);
+    if (done) this.say("Stopped: the focuser stands.");
+    else if (code === "lost") this.alarm("STOP NOT CONFIRMED: focusd does not answer. If the motor must stand now, cut its power.");
+    else this.alarm(`STOP NOT CONFIRMED. ${message}`);
+  }
+
+  set(event) {
+    event.preventDefault();
+    if (this.refuses(event.target.querySelector("[type=submit]"))) return;
+    const text = find("set-to").value.trim();
+    if (!NUMBER.test(text)) {
+      this.refuse(text ? `“${text}” is no number of millimetres.` : "Say where to: a number of millimetres.");
+      find("set-to").focus();
+      return;
+    }
+    const position = Number(text.replace(",", ".").replace("−", "-"));
+    this.command("set", { position_mm: position }, `Move to ${millimetres(position)} mm`);
+  }
+
+  offset(button, offset) {
+    if (this.refuses(button)) return;
+    const way = offset > 0 ? "outward" : "inward";
+    this.command("offset", { offset_mm: offset }, `${Math.abs(offset)} mm ${way}`);
+  }
+
+  initialise() {
+    const resume = find("resume").checked;
+    this.close("initialise", true);
+    this.command("initialize", { resume }, resume ? "Initialise, resuming" : "Initialise");
+  }
+
+  disconnect() {
+    this.close("disconnect", true);
+    this.command("shutdown", {}, "Disconnect");
+  }
+
+  async command(name, values, words) {
+    this.say(`${words}…`);
+    const asking = (this.asking = {});
+    this.mark();
+    const { done, code, message } = await ask(name, values);
+    if (this.asking === asking) this.asking = null;
+    this.mark();
+    // What a command that was interrupted says must not take the place of a stop that failed.
+    if (this.alarmed) return;
+    if (done) this.say(`${words}: done.`);
+    else if (code === "stopped") this.say(`${words}: ${message}`);
+    else this.refuse(`${words}: ${message}`);
+  }
+
+  // The questions before what takes long, or takes the focuser away. They lie in the page and hide nothing.
+
+  open(button) {
+    const id = button.dataset.opens;
+    const wasOpen = !find(id).hidden;
+    this.closeAll();
+    if (wasOpen || this.refuses(button)) return;
+    button.setAttribute("aria-expanded", "true");
+    find(id).hidden = false;
+    find(id).scrollIntoView({ block: "nearest" });
+    find(id).querySelector("input, [data-closes]").focus({ preventScroll: true });
+  }
+
+  closeAll() {
+    for (const button of document.querySelectorAll("[data-opens]")) this.close(button.dataset.opens, false);
+  }
+
+  close(id, focus) {
+    const opener = document.querySelector(`[data-opens="${id}"]`);
+    opener.setAttribute("aria-expanded", "false");
+    find(id).hidden = true;
+    find("resume").checked = false;
+    if (focus) opener.focus();
+  }
+
+  say(text) {
+    this.alarmed = false;
+    find("refusal").textContent = "";
+    find("answer").textContent = text;
+  }
+
+  refuse(text) {
+    this.alarmed = false;
+    find("answer").textContent = "";
+    find("refusal").textContent = text;
+  }
+
+  alarm(text) {
+    this.refuse(text);
+    this.alarmed = true;
+  }
+}

@@ -1,0 +1,79 @@
+"""Who is connected: one session for each client, which is an address and the ClientID that it sends."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from ..errors import FocuserError
+
+# Programs take a new ClientID at each start, and few say goodbye.
+MAX_SESSIONS = 256
+# What a client sends that does not say who it is.
+NOBODY = 0
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who asks: the machine's address, and the program's ClientID (0: it did not say)."""
+
+    address: str
+    client_id: int
+
+
+@dataclass
+class Session:
+    """What one client did.
+
+    Args:
+        connected: it asked to be connected, and was.
+        connecting: it asked, and the focuser is being initialised.
+        connect_failure: why that failed; told once.
+        move_failure: why its last move did not arrive; told once.
+    """
+
+    connected: bool = False
+    connecting: bool = False
+    connect_failure: FocuserError | None = None
+    move_failure: FocuserError | None = None
+
+
+class Sessions:
+    """The sessions, at most `most`: then the one that was not used for longest makes room."""
+
+    def __init__(self, most: int = MAX_SESSIONS) -> None:
+        self._most = most
+        self._sessions: OrderedDict[Client, Session] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def open(self, client: Client) -> Session:
+        """The session of a client; a new one where it has none."""
+        session = self._sessions.setdefault(client, Session())
+        self._sessions.move_to_end(client)
+        if len(self._sessions) > self._most:
+            self._sessions.popitem(last=False)
+        return session
+
+    def is_connected(self, client: Client) -> bool:
+        """Whether a client may use the focuser. Who does not say who it is may where any program of its machine is
+        connected; of that program's session it learns and changes nothing."""
+        session = self.own(client)
+        if session is not None and session.connected:
+            return True
+        return client.client_id == NOBODY and self._is_any_connected(client.address)
+
+    def own(self, client: Client) -> Session | None:
+        """The session that this very client opened. None: it opened none, or left."""
+        session = self._sessions.get(client)
+        if session is not None:
+            self._sessions.move_to_end(client)
+        return session
+
+    def close(self, client: Client) -> None:
+        """Forget a client."""
+        self._sessions.pop(client, None)
+
+    def _is_any_connected(self, address: str) -> bool:
+        return any(who.address == address and one.connected for who, one in self._sessions.items())

@@ -1,0 +1,399 @@
+"""What clients may do to the connections: halves, crowds, floods, and answers that nobody takes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from typing import Any
+
+import pytest
+
+from rockit.focuser.ok3z.alpaca.framing import MAX_BODY_BYTES, MAX_HEAD_BYTES
+from rockit.focuser.ok3z.alpaca.guard import MANNER
+from rockit.focuser.ok3z.alpaca.server import AlpacaServer
+from rockit.focuser.ok3z.listening import listen
+
+NAME = b"GET /api/v1/focuser/0/name HTTP/1.1\r\nHost: localhost\r\n\r\n"
+MOVE = b"PUT /api/v1/focuser/0/move HTTP/1.1\r\nHost: localhost\r\nContent-Length: 21\r\n\r\nPosition=5&ClientID=7"
+CONNECTED = (
+    b"PUT /api/v1/focuser/0/connected HTTP/1.1\r\nHost: localhost\r\nContent-Length: 14\r\n\r\nConnected=True"
+)
+STRANGER = "127.0.0.2"
+
+
+def test_a_connection_is_kept_for_the_next_request(wire: Any) -> None:
+    assert [wire.get("name").error for _ in range(300)] == [0] * 300
+
+
+def test_requests_that_come_at_once_are_answered_in_their_order(wire: Any) -> None:
+    numbers = range(1, 41)
+    wire.send(b"".join(NAME.replace(b"name", b"name?ClientTransactionID=%d" % n) for n in numbers))
+    assert [wire.answer().json["ClientTransactionID"] for _ in numbers] == list(numbers)
+
+
+def test_a_request_may_come_in_pieces(program: Any, focuser: Any) -> None:
+    for cut in (1, 10, MOVE.index(b"\r\n\r\n") + 2, MOVE.index(b"\r\n\r\n") + 4, len(MOVE) - 1):
+        program.send(MOVE[:cut])
+        # The pieces come one by one, for others are answered in between.
+        program.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        program.send(MOVE[cut:])
+        assert program.answer().error == 0
+    for n in range(len(MOVE)):
+        program.send(MOVE[n : n + 1])
+    assert program.answer().error == 0
+    assert len(focuser.named("set_focus")) == 6
+
+
+def test_a_client_may_wait_to_be_asked_for_the_body(wire: Any) -> None:
+    head, body = MOVE.split(b"\r\n\r\n")
+    wire.send(head + b"\r\nExpect: 100-continue\r\n\r\n")
+    assert wire.socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    wire.send(body)
+    assert wire.answer().error == 0x407
+
+
+UNWANTED = pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (b"PUT /api/v1/focuser/0/name", 405),
+        (b"POST /api/v1/focuser/0/name", 405),
+        (b"PUT /api/v1/focuser/0/nothing", 404),
+        (b"PUT /management/apiversions", 405),
+        (b"POST /nothing", 404),
+        (b"GET /api/v1/focuser/0/name", 200),
+        (b"POST /panel/stop", 200),
+    ],
+)
+
+
+@UNWANTED
+def test_a_connection_outlives_a_body_that_nobody_waited_for(wire: Any, line: bytes, status: int) -> None:
+    wire.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for size in (1, 10, MAX_BODY_BYTES):
+        wire.send(line + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % size)
+        assert wire.answer().status == status
+        wire.send(b"G" * (size // 2))
+        wire.send(b"G" * (size - size // 2) + NAME)
+        assert wire.answer().error == 0
+
+
+@UNWANTED
+def test_who_waits_to_be_asked_for_a_body_that_nobody_wants_is_not_left_waiting(
+    wire: Any, line: bytes, status: int
+) -> None:
+    wire.send(line + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
+    assert wire.socket.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert wire.answer().status == status
+    wire.send(b"ClientID=1" + NAME)
+    assert wire.answer().error == 0
+
+
+@UNWANTED
+def test_a_body_that_nobody_waited_for_and_that_never_comes_is_given_up(
+    serve: Any, dial: Any, line: bytes, status: int
+) -> None:
+    wire = dial(serve(patience_s=0.1))
+    wire.send(line + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nClientID=")
+    assert wire.answer().status == status
+    assert wire.hung_up()
+
+
+@UNWANTED
+@pytest.mark.parametrize("body", [b"", b"ClientID=1"])
+def test_who_wants_no_more_is_hung_up_on_though_nobody_waited_for_the_body(
+    serve: Any, dial: Any, line: bytes, status: int, body: bytes
+) -> None:
+    wire = dial(serve(patience_s=0.1 if not body else 5.0))
+    wire.send(line + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 10\r\n\r\n")
+    assert wire.answer().status == status
+    wire.send(body)
+    assert wire.hung_up()
+
+
+@pytest.mark.parametrize("ending", [b"Connection: close\r\n", b""])
+def test_who_wants_no_more_is_hung_up_on_after_the_answer(wire: Any, ending: bytes) -> None:
+    wire.send(NAME[:-2] + ending + b"\r\n")
+    if not ending:
+        wire.socket.shutdown(socket.SHUT_WR)
+    assert wire.answer().error == 0
+    assert wire.hung_up()
+
+
+def test_nothing_is_upgraded_to_and_nothing_may_follow(wire: Any) -> None:
+    wire.send(NAME[:-2] + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n" + NAME)
+    assert wire.answer().error == 0
+    assert wire.hung_up()
+
+
+# Halves
+
+
+@pytest.mark.parametrize(
+    "half", [NAME[:5], NAME[:-2], MOVE[:-1], MOVE[: MOVE.index(b"\r\n\r\n") + 4], b"\r\n\r\nG"]
+)
+def test_half_a_request_is_waited_for_for_so_long(serve: Any, dial: Any, half: bytes) -> None:
+    server = serve(patience_s=0.1)
+    halves = [dial(server) for _ in range(20)]
+    for wire in halves:
+        wire.send(half)
+    assert dial(server).get("name").error == 0
+    for wire in halves:
+        assert wire.answer().status == 408
+        assert wire.hung_up()
+
+
+def test_a_byte_now_and_then_wins_no_time(serve: Any, dial: Any, until: Any) -> None:
+    wire = dial(serve(patience_s=0.3))
+    wire.socket.setblocking(False)
+    drip = iter(b"GET /" + b"a" * 5000)
+    said = []
+
+    def has_said() -> bool:
+        try:
+            wire.socket.send(bytes([next(drip)]))
+            said.append(wire.socket.recv(1000))
+        except BlockingIOError:
+            return False
+        return True
+
+    until(has_said)
+    assert said[0].startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.parametrize("first", [b"", NAME])
+def test_silence_is_listened_to_for_so_long(serve: Any, dial: Any, first: bytes) -> None:
+    wire = dial(serve(patience_s=0.1, idle_s=0.2))
+    wire.send(first)
+    if first:
+        wire.answer()
+    assert wire.hung_up()
+
+
+def test_a_command_that_takes_longer_is_no_half_request(
+    serve: Any, dial: Any, focuser: Any, until: Any
+) -> None:
+    server = serve(patience_s=0.05, idle_s=0.05)
+    focuser.lose_link()
+    focuser.initialise_gate.clear()
+    wire, half = dial(server), dial(server)
+    wire.send(CONNECTED)
+    until(lambda: focuser.named("initialize"))
+    half.send(b"G")
+    assert half.answer().status == 408
+    focuser.initialise_gate.set()
+    assert wire.answer().error == 0
+
+
+def test_half_a_request_behind_a_whole_one_is_no_way_round(serve: Any, dial: Any) -> None:
+    wire = dial(serve(patience_s=0.1))
+    wire.send(NAME + NAME[:20])
+    assert wire.answer().error == 0
+    assert wire.answer().status == 408
+
+
+# Sizes
+
+
+@pytest.mark.parametrize(
+    "request_of",
+    [
+        b"GET /" + b"a" * MAX_HEAD_BYTES + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        NAME[:-2] + b"A: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n",
+        NAME[:-2] + b"A: a\r\n" * 2000 + b"\r\n",
+        b"a" * 100_000,
+    ],
+)
+def test_a_head_that_is_too_large_is_refused(wire: Any, request_of: bytes) -> None:
+    wire.send(request_of)
+    assert wire.answer().status == 431
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_comes(wire: Any) -> None:
+    wire.send(
+        b"PUT /api/v1/focuser/0/move HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+        % (MAX_BODY_BYTES + 1)
+    )
+    assert wire.answer().status == 413
+
+
+def test_the_largest_body_is_read(program: Any) -> None:
+    body = "Position=5&ClientID=7&x="
+    assert program.ask("PUT", "/api/v1/focuser/0/move", body.ljust(MAX_BODY_BYTES, "x")).error == 0
+
+
+def test_who_sends_far_ahead_is_hung_up_on(serve: Any, dial: Any, focuser: Any) -> None:
+    server = serve()
+    focuser.lose_link()
+    focuser.initialise_gate.clear()
+    wire = dial(server)
+    wire.send(CONNECTED + NAME * 1000)
+    assert wire.hung_up()
+    assert dial(server).get("name").error == 0
+
+
+def test_answers_that_nobody_takes_hold_up_nobody(serve: Any, dial: Any, until: Any) -> None:
+    server = serve(patience_s=0.3)
+    greedy = dial(server)
+    greedy.socket.setblocking(False)
+
+    def is_hung_up() -> bool:
+        try:
+            greedy.socket.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
+        except BlockingIOError:
+            return bool(dial(server).get("name").error)
+        except ConnectionError:
+            return True
+        return False
+
+    until(is_hung_up)
+    assert dial(server).get("name").error == 0
+
+
+# Crowds
+
+
+def test_a_crowd_of_strangers_takes_no_place_of_the_others(serve: Any, dial: Any) -> None:
+    server = serve(connections=8, burst=1000)
+    control = [dial(server) for _ in range(4)]
+    assert [wire.get("name").error for wire in control] == [0] * 4
+    strangers = [dial(server, source=STRANGER) for _ in range(12)]
+    assert [wire.hung_up() for wire in strangers[:8]] == [True] * 8
+    assert [wire.get("name").error for wire in strangers[8:] + control] == [0] * 8
+
+
+def test_who_was_silent_for_longest_gives_way_and_nobody_whose_call_runs(
+    serve: Any, dial: Any, focuser: Any, until: Any
+) -> None:
+    server = serve(connections=6)
+    focuser.lose_link()
+    focuser.initialise_gate.clear()
+    busy, silent, asking = (dial(server) for _ in range(3))
+    busy.send(CONNECTED)
+    until(lambda: focuser.named("initialize"))
+    for wire in (silent, asking, silent, asking):
+        wire.get("name")
+    assert dial(server).get("name").error == 0
+    assert silent.hung_up()
+    assert asking.get("name").error == 0
+    focuser.initialise_gate.set()
+    assert busy.answer().error == 0
+
+
+def test_half_sent_requests_of_strangers_keep_nobody_out_and_the_oldest_gives_way(
+    serve: Any, dial: Any
+) -> None:
+    server = serve(connections=8, burst=1000, of_stranger=2)
+    halves = []
+    for number in range(4):
+        halves.append(dial(server, source=f"127.0.0.{10 + number}"))
+        halves[-1].send((NAME if number % 2 else MOVE)[:-1])
+        # The server has it once it has answered somebody else who came later.
+        assert dial(server).get("name").error == 0
+    assert dial(server, source=STRANGER).get("name").error == 0
+    assert halves[0].hung_up()
+    halves[1].send(NAME[-1:])
+    assert halves[1].answer().error == 0
+
+
+def test_half_sent_requests_of_machines_that_control_are_waited_for(serve: Any, dial: Any) -> None:
+    server = serve(connections=4)
+    halves = [dial(server) for _ in range(2)]
+    for half in halves:
+        half.send(MOVE[:-1])
+        assert dial(server, source=STRANGER).get("name").error == 0
+    assert dial(server).hung_up()
+    for half in halves:
+        half.send(MOVE[-1:])
+        assert half.answer().error == 0x407
+
+
+def test_one_stranger_has_so_many_connections_and_takes_none_of_the_others(serve: Any, dial: Any) -> None:
+    server = serve(connections=40, of_stranger=3, burst=1000)
+    other = dial(server, source="127.0.0.3")
+    assert other.get("name").error == 0
+    own = [dial(server, source=STRANGER) for _ in range(5)]
+    assert [wire.hung_up() for wire in own[:2]] == [True] * 2
+    assert [wire.get("name").error for wire in [*own[2:], other]] == [0] * 4
+    control = [dial(server) for _ in range(8)]
+    assert [wire.get("name").error for wire in control] == [0] * 8
+
+
+def test_where_every_call_runs_a_newcomer_is_not_let_in(
+    serve: Any, dial: Any, focuser: Any, until: Any
+) -> None:
+    server = serve(connections=4)
+    focuser.lose_link()
+    focuser.initialise_gate.clear()
+    busy = [dial(server, client_id=n) for n in range(2)]
+    for wire in busy:
+        wire.send(CONNECTED)
+    until(lambda: focuser.named("initialize"))
+    assert dial(server).hung_up()
+    focuser.initialise_gate.set()
+    assert [wire.answer().error for wire in busy] == [0, 0]
+    assert dial(server).get("name").error == 0
+
+
+def test_a_stranger_that_asks_too_often_is_refused_and_nobody_else(serve: Any, dial: Any) -> None:
+    server = serve(burst=10, per_s=0.001)
+    wire = dial(server, source=STRANGER)
+    statuses = [wire.get("name").status for _ in range(10)]
+    assert statuses == [200] * 9 + [429]
+    assert dial(server, source=STRANGER).hung_up()
+    assert dial(server, source="127.0.0.3").get("name").status == 200
+    control = dial(server)
+    assert [control.get("name").status for _ in range(100)] == [200] * 100
+
+
+def test_connections_have_numbers_that_the_serial_port_does_not_need(
+    server: Any, dial: Any, wire: Any
+) -> None:
+    wire.get("name")
+    with open("/proc/net/tcp") as table:
+        ours = [line.split() for line in table if f":{server.port:04X} 0100007F:" in line]
+    assert ours
+    accepted = {f"socket:[{fields[9]}]" for fields in ours}
+    numbers = []
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink(f"/proc/self/fd/{number}") in accepted:
+                numbers.append(int(number))
+        except OSError:
+            continue
+    assert numbers
+    assert all(number >= 1024 for number in numbers)
+
+
+def test_closing_ends_every_connection(serve: Any, dial: Any, focuser: Any, until: Any) -> None:
+    server = serve()
+    focuser.lose_link()
+    focuser.initialise_gate.clear()
+    idle, half, busy = (dial(server) for _ in range(3))
+    idle.get("name")
+    half.send(NAME[:9])
+    busy.send(CONNECTED)
+    until(lambda: focuser.named("initialize"))
+    server.close()
+    assert not server.lives()
+    assert [wire.hung_up() for wire in (idle, half, busy)] == [True] * 3
+
+
+def test_it_can_be_closed_before_it_was_started(focuser: Any) -> None:
+    AlpacaServer(listen("127.0.0.1", 0, MANNER), focuser, [], "dome_focuser", 6.0).close()
+
+
+def test_an_answer_that_comes_after_its_request_was_given_up_does_no_harm(
+    serve: Any, dial: Any, focuser: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    # The panel stops without waiting for the body.
+    server = serve(patience_s=0.1)
+    focuser.stop_gate.clear()
+    wire = dial(server)
+    wire.send(b"POST /panel/stop HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n{")
+    assert wire.answer().status == 408
+    focuser.stop_gate.set()
+    assert dial(server).get("name").error == 0
+    while wire.socket.recv(1000):
+        pass
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []

@@ -1,0 +1,230 @@
+"""Move and Halt: what is passed on, what is told at once, and what in the next read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rockit.focuser.ok3z.errors import (
+    BusyError,
+    HaltFailedError,
+    LinkLostError,
+    NoProgressError,
+    NotConnectedError,
+    PositionLostError,
+)
+from rockit.focuser.ok3z.mechanics import steps_from_mm
+from rockit.focuser.ok3z.snapshot import Snapshot, State
+
+READS = pytest.mark.parametrize("member", ["ismoving", "position", "devicestate"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "steps"),
+    [
+        (0, 0),
+        (-10, 0),
+        (-(2**31), 0),
+        (1, 1),
+        (15264, 15264),
+        (30527, 30527),
+        (30528, 30528),
+        (30538, 30528),
+        (2**31 - 1, 30528),
+    ],
+)
+def test_a_move_goes_to_the_step_or_the_limit(program: Any, focuser: Any, asked: int, steps: int) -> None:
+    assert program.put("move", Position=asked).error == 0
+    ((_, position_mm, offset),) = focuser.named("set_focus")
+    assert (steps_from_mm(position_mm), offset) == (steps, False)
+    assert 0 <= position_mm <= 6.0
+    assert program.get("position").value == steps
+
+
+def test_a_move_returns_before_it_has_ended_and_it_moves_until_then(
+    program: Any, focuser: Any, until: Any
+) -> None:
+    focuser.move_gate.clear()
+    assert program.put("move", Position=100).error == 0
+    assert program.get("ismoving").value is True
+    focuser.move_gate.set()
+    until(lambda: not program.get("ismoving").value)
+    assert program.get("position").value == 100
+
+
+def test_it_moves_until_the_call_has_ended_whatever_the_snapshot_says(
+    program: Any, focuser: Any, until: Any
+) -> None:
+    focuser.move_gate.clear()
+    program.put("move", Position=100)
+    focuser.stand(50)
+    assert program.get("ismoving").value is True
+    focuser.move_gate.set()
+    until(lambda: not program.get("ismoving").value)
+
+
+def test_other_programs_see_that_it_moves(server: Any, dial: Any, program: Any, focuser: Any) -> None:
+    other = dial(server, client_id=8)
+    other.put("connect")
+    focuser.move_gate.clear()
+    program.put("move", Position=100)
+    assert other.get("ismoving").value is True
+    assert other.put("move", Position=200).error == 0x40B
+    assert program.put("move", Position=200).error == 0x40B
+    assert len(focuser.named("set_focus")) == 1
+
+
+@pytest.mark.parametrize(
+    ("refusal", "number"),
+    [
+        (BusyError("audit is still running."), 0x40B),
+        (NotConnectedError("the focuser is not connected."), 0x407),
+    ],
+)
+@READS
+def test_what_is_refused_at_once_is_told_at_once_and_only_then(
+    program: Any, focuser: Any, refusal: Exception, number: int, member: str
+) -> None:
+    focuser.move_refusal = refusal
+    answer = program.put("move", Position=100)
+    assert (answer.error, answer.json["ErrorMessage"]) == (number, str(refusal))
+    assert program.get(member).error == 0
+
+
+@READS
+@pytest.mark.parametrize(
+    ("failure", "number"),
+    [(NoProgressError("the motor does not advance."), 0x532), (PositionLostError("it jumped."), 0x536)],
+)
+def test_a_move_that_failed_is_told_once_in_the_next_read(
+    server: Any,
+    dial: Any,
+    program: Any,
+    focuser: Any,
+    until: Any,
+    member: str,
+    failure: Exception,
+    number: int,
+) -> None:
+    other = dial(server, client_id=8)
+    other.put("connect")
+    focuser.move_gate.clear()
+    focuser.move_error = failure
+    assert program.put("move", Position=100).error == 0
+    focuser.move_gate.set()
+    until(lambda: not other.get("ismoving").value)
+    # What is readable always stays so, and others have nothing to do with it.
+    assert program.get("connected").value is True
+    assert other.get(member).error == 0
+    answer = program.get(member)
+    assert (answer.error, answer.json["ErrorMessage"]) == (number, str(failure))
+    assert program.get(member).error == 0
+
+
+def test_a_lost_link_is_first_told_as_the_failure_of_the_move(program: Any, focuser: Any, until: Any) -> None:
+    focuser.move_gate.clear()
+    focuser.move_error = LinkLostError("the serial port failed (unplugged).")
+    focuser.stand = lambda steps=0: focuser.lose_link()
+    program.put("move", Position=100)
+    focuser.move_gate.set()
+    errors: list[int] = []
+    until(lambda: errors.append(program.get("position").error) or 0x513 in errors)  # type: ignore[func-returns-value]
+    assert program.get("position").error == 0x407
+
+
+@READS
+def test_a_move_that_somebody_else_stopped_says_who(
+    server: Any, dial: Any, program: Any, focuser: Any, until: Any, member: str
+) -> None:
+    other = dial(server, client_id=8)
+    other.put("connect")
+    focuser.move_gate.clear()
+    program.put("move", Position=100)
+    assert other.put("halt").error == 0
+    until(lambda: not other.get("ismoving").value)
+    answer = program.get(member)
+    assert (answer.error, answer.json["ErrorMessage"]) == (0x40E, "stopped by 127.0.0.1.")
+    assert program.get(member).error == 0
+    assert other.get(member).error == 0
+
+
+@READS
+def test_its_own_halt_is_no_error(program: Any, focuser: Any, until: Any, member: str) -> None:
+    focuser.move_gate.clear()
+    program.put("move", Position=100)
+    assert program.put("halt").error == 0
+    assert program.get(member).error == 0
+    until(lambda: not program.get("ismoving").value)
+    assert program.get(member).error == 0
+    assert focuser.named("stop")[0] == ("stop", "127.0.0.1")
+
+
+def test_a_new_move_or_a_new_session_forgets_the_failure_of_the_last(
+    server: Any, dial: Any, program: Any, focuser: Any, until: Any
+) -> None:
+    other = dial(server, client_id=8)
+    other.put("connect")
+
+    def fail() -> None:
+        focuser.move_gate.clear()
+        focuser.move_error = NoProgressError("the motor does not advance.")
+        program.put("move", Position=100)
+        focuser.move_gate.set()
+        until(lambda: not other.get("ismoving").value)
+        focuser.move_error = None
+
+    fail()
+    assert program.put("move", Position=50).error == 0
+    assert program.get("position").value == 50
+    fail()
+    program.put("disconnect")
+    program.put("connect")
+    assert program.get("position").error == 0
+
+
+def test_a_move_to_where_it_stands_ends_each_time(program: Any, focuser: Any) -> None:
+    for _ in range(10):
+        assert program.put("move", Position=0).error == 0
+        assert program.get("ismoving").value is False
+
+
+@pytest.mark.parametrize("member", ["move", "halt"])
+def test_who_is_not_connected_moves_nothing(wire: Any, focuser: Any, member: str) -> None:
+    assert wire.put(member, Position=5).error == 0x407
+    assert focuser.calls == []
+
+
+def test_a_move_without_a_focuser_says_why(program: Any, focuser: Any) -> None:
+    focuser.lose_link("the serial port failed (unplugged).")
+    answer = program.put("move", Position=5)
+    assert answer.error == 0x407
+    assert "unplugged" in answer.json["ErrorMessage"]
+    assert focuser.calls == []
+
+
+def test_a_halt_reaches_the_service_without_a_link_and_while_it_homes(program: Any, focuser: Any) -> None:
+    focuser.snapshot = Snapshot(state=State.HOMING)
+    assert program.put("halt").error == 0
+    focuser.stop_error = HaltFailedError("standstill was not seen.")
+    answer = program.put("halt")
+    assert (answer.error, answer.json["ErrorMessage"]) == (0x535, "standstill was not seen.")
+
+
+def test_a_halt_has_threads_of_its_own(
+    server: Any, dial: Any, program: Any, focuser: Any, until: Any
+) -> None:
+    focuser.snapshot = Snapshot()
+    focuser.initialise_gate.clear()
+    program.put("connect")
+    until(lambda: focuser.named("initialize"))
+    assert program.put("halt").error == 0
+
+
+def test_a_halt_that_came_before_its_move_reached_the_service_is_said_again(
+    program: Any, half_deaf: list[str], until: Any
+) -> None:
+    program.put("move", Position=100)
+    assert program.put("halt").error == 0
+    assert half_deaf == ["127.0.0.1"] * 2
+    until(lambda: not program.get("ismoving").value)
