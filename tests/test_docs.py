@@ -221,7 +221,7 @@ def test_configuration_keys() -> None:
     assert list(described) == list(schema["properties"])
     assert {key: json.loads(value[0]) for key, value in described.items() if value} == example
     optional = set(schema["properties"]) - set(schema["required"])
-    assert optional == {"travel_mm", "restore_on_init"}
+    assert optional == {"travel_mm", "restore_on_init", "alpaca"}
     assert json.loads(blocks(page("docs/configuration.md"), "json")[0]) == example
 
 
@@ -285,7 +285,7 @@ def test_every_module_has_a_place_on_the_map() -> None:
     text = page("docs/architecture.md")
     modules = [
         str(path.relative_to(PACKAGE))
-        for pattern in ("*.py", "command/*.py")
+        for pattern in ("*.py", "command/*.py", "alpaca/**/*.py")
         for path in PACKAGE.glob(pattern)
     ]
     assert [name for name in modules if "__init__" not in name and f"`{name}`" not in text] == []

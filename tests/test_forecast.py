@@ -36,6 +36,7 @@ def test_the_site_in_full() -> None:
         "host": "10.2.5.115",
         "port": "9002",
         "may control": "NGTSDASNUC (10.2.5.115)",
+        "Alpaca": "off",
         "serial port": "/dev/focuser at 38400 baud",
         "range": "0 to 6.000 mm",
         "overshoot goes to": "6.000 mm at most",
@@ -52,6 +53,27 @@ def test_the_site_in_full() -> None:
 def test_the_values_stand_below_each_other() -> None:
     lines = forecast(Config.load(PROJECT / "ngts_m06.json")).splitlines()
     assert len({len(line) - len(line.split(":", 1)[1].lstrip()) for line in lines}) == 1
+
+
+@pytest.mark.parametrize(
+    ("alpaca", "told"),
+    [
+        ({}, "http://127.0.0.1:11111/ on 127.0.0.1 (does not answer programs that look for devices)"),
+        (
+            {"host": "0.0.0.0", "port": 80, "discovery": True},
+            "http://127.0.0.1:80/ on 0.0.0.0 (answers programs that look for devices)",
+        ),
+        ({"host": "0::0"}, "http://127.0.0.1:11111/ on :: (does not answer programs that look for devices)"),
+        (
+            {"host": "10.2.5.115"},
+            "http://10.2.5.115:11111/ on 10.2.5.115 (does not answer programs that look for devices)",
+        ),
+    ],
+)
+def test_where_astronomy_programs_and_browsers_find_it(
+    alpaca: dict[str, Any], told: str, tmp_path: Path
+) -> None:
+    assert facts(written(tmp_path / "site.json", alpaca=alpaca))["Alpaca"] == told
 
 
 def test_every_machine_that_may_control_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
+from typing import Any, Callable
 
 import pytest
 
@@ -87,6 +89,63 @@ def test_of_a_line_that_is_redrawn_the_last_frame_is_printed(
     os.close(reader)
 
     assert capsys.readouterr().out == "100 %\nFocuser is IDLE\n"
+
+
+@pytest.fixture
+def at_the_panel(
+    demo: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str | None], Any]:
+    """A demonstration that has come to the panel, whose configuration says that it is at an address."""
+    monkeypatch.chdir(PACKAGING.parent)
+
+    def make(address: str | None) -> Any:
+        one = demo.Demo.__new__(demo.Demo)
+        one._signal, one._config, one._environment = 0, demo.CONFIG, {}
+        one._log_path = tmp_path / "focusd.log"
+        alpaca = "off" if address is None else f"{address} on 127.0.0.1 (…)"
+        monkeypatch.setattr(one, "_output_of", lambda *command: f"port: 1\nAlpaca:    {alpaca}\nspeed: 2\n")
+        return one
+
+    return make
+
+
+def test_the_panel_gets_another_port_where_its_own_is_in_use(
+    at_the_panel: Callable[[str | None], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        address = f"http://127.0.0.1:{holder.getsockname()[1]}/"
+        one = at_the_panel(address)
+        one._choose_port_of_panel()
+    assert f"{address} is in use" in capsys.readouterr().out
+    shipped = json.loads((PACKAGING.parent / "test.json").read_text())
+    used = json.loads(Path(one._config).read_text())
+    assert used.pop("alpaca")["port"] != int(address.rstrip("/").rpartition(":")[2])
+    assert shipped.pop("alpaca") == {}
+    assert used == shipped
+    assert one._environment == {"FOCUSD_CONFIG_PATH": one._config}
+
+
+def test_the_panel_keeps_its_port_where_nobody_else_has_it(
+    at_the_panel: Callable[[str | None], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+    for address in (f"http://127.0.0.1:{port}/", None):
+        one = at_the_panel(address)
+        one._choose_port_of_panel()
+        assert (one._config, one._environment) == ("./test.json", {})
+    assert capsys.readouterr().out == ""
+
+
+def test_a_panel_that_does_not_answer_ends_the_demo_and_none_is_no_fault(
+    demo: ModuleType, at_the_panel: Callable[[str | None], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(demo.DemoError, match=f"the panel at http://127.0.0.1:{port}/ does not answer"):
+        at_the_panel(f"http://127.0.0.1:{port}/")._show_panel()
+    at_the_panel(None)._show_panel()
+    assert capsys.readouterr().out == ""
 
 
 def test_a_port_in_use_is_told_before_anything_is_started() -> None:

@@ -39,6 +39,8 @@ class Night:
         registered: Any = RegisteredDaemon("night_daemon", "127.0.0.1", port)
         self.client = FocuserClient(registered)
         values = json.loads((Path(__file__).parents[2] / "test.json").read_text())
+        # Its port is for one focusd of a machine.
+        del values["alpaca"]
         values.update(
             daemon="night", serial_port="sim://?start_mm=0.5&time_scale=10", speed_mm_sec=speed_mm_sec
         )

@@ -35,13 +35,19 @@ def test_the_table_of_the_documentation_is_that_of_the_schema(write: Write, faul
         if line.startswith("| `")
     ]
     table = {key.strip("`"): (unit, allowed) for key, unit, allowed, _ in rows}
-    rules_of = SCHEMA["properties"]
+    alpaca = SCHEMA["properties"]["alpaca"]["properties"]
+    inner = {f"alpaca.{key}": alpaca[key] for key in alpaca}
+    rules_of = {**SCHEMA["properties"], **inner}
     assert list(table) == list(rules_of)
     for place, (unit, allowed) in table.items():
         rules = rules_of[place]
         assert rules["title"]
         assert rules["description"]
         assert unit == rules.get("x-unit", "")
-        (line,) = faults(write({place: "null"}))
+        key, _, key_inside = place.partition(".")
+        (line,) = faults(write({key: json.dumps({key_inside: None}) if key_inside else "null"}))
         assert line.startswith(f"{place}: null was given; expected {allowed} (")
+    for place, rules in inner.items():
+        (row,) = (line for line in page.splitlines() if line.startswith(f"| `{place}`"))
+        assert f"{json.dumps(rules['default'])} where it is left out".replace('"', "`") in row
     assert json.loads(page.split("```json")[1].split("```")[0]) == SITE

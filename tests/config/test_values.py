@@ -36,6 +36,7 @@ def test_the_site_in_the_types_that_the_daemon_computes_with() -> None:
         "speed_mm_sec": 0.5,
         "acceleration_mm_sec_sec": 5.0,
         "restore_on_init": False,
+        "alpaca": None,
     }
     assert isinstance(config.serial_timeout_s, float)
     assert isinstance(config.acceleration_mm_sec_sec, float)

@@ -51,6 +51,10 @@ FAST_SIM = {"start_mm": 0.3, "time_scale": 40}
 # Of which time_scale makes 4 mm/s for the clock on the wall: time enough to step in.
 SLOW = {"speed_mm_sec": 0.1, "anti_backlash_mm": 1.5}
 
+# As fast for the clock on the wall, from a speed four times as high and a scale four times as low: a halt in the first
+# milliseconds of a move then takes the motor no further than a real one could come.
+STEADY = {"serial_port": {"time_scale": 10}, "speed_mm_sec": 0.4, "anti_backlash_mm": 1.5}
+
 # 0.5 mm/s for the clock on the wall: time enough for whole processes to come and go during a move. It is for moves that
 # a test ends itself.
 PATIENT = {"serial_port": {"time_scale": 10}, "speed_mm_sec": 0.05}
@@ -102,6 +106,8 @@ class Daemon:
     def __init__(self, folder: Path, environment: dict[str, str], changes: Report, site: Report) -> None:
         self.folder = folder
         self.address = Address()
+        # Where Alpaca programs find it, if it is configured.
+        self.alpaca = Address()
         self.uri = f"PYRO:{OBJECT_NAME}@{self.address.host}:{self.address.port}"
         self.object_name = OBJECT_NAME
         self.command = BIN / "focusd"
@@ -118,6 +124,8 @@ class Daemon:
 
     def write_config(self, **changes: Any) -> None:
         values = {**CONFIG, **changes}
+        if "alpaca" in values:
+            values["alpaca"] = {"port": self.alpaca.port, **values["alpaca"]}
         if isinstance(values["serial_port"], dict):
             options = {**FAST_SIM, **values["serial_port"], "control": self.control}
             values["serial_port"] = "sim://?" + "&".join(f"{key}={value}" for key, value in options.items())
@@ -194,12 +202,14 @@ class Daemon:
         assert self.popen is not None
         assert group_is_gone(self.popen.pid)
         assert not self.address.is_listening()
+        assert not self.alpaca.is_listening()
         assert not os.path.lexists(self.control)
         assert "Traceback" not in self.log
 
     def dispose(self) -> None:
         """Whatever became of it, it does not outlive its test."""
         self.address.close()
+        self.alpaca.close()
         if self.popen is not None and self.is_running:
             self.popen.kill()
             self.popen.wait(BOUND_S)
@@ -354,6 +364,12 @@ def shared_daemon(tmp_path_factory: pytest.TempPathFactory, environment: dict[st
 @pytest.fixture(scope="session")
 def slow_daemon(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Daemon]:
     with shared(tmp_path_factory.mktemp("slow"), environment, **SLOW) as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="session")
+def alpaca_daemon(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Daemon]:
+    with shared(tmp_path_factory.mktemp("alpaca"), environment, alpaca={}, **STEADY) as daemon:
         yield daemon
 
 

@@ -24,6 +24,27 @@ DIRECTORY = Path("/etc/focusd")
 _CHOOSE = f"Say which file to use: --config FILE, or {PATH_VARIABLE}=FILE in the environment."
 
 
+@dataclass(frozen=True)
+class AlpacaAddress:
+    """Where astronomy programs and browsers reach the focuser.
+
+    Args:
+        host: an IPv4 or IPv6 address of this machine; 0.0.0.0 and :: are all of them.
+        port: the TCP port, 1 to 65535.
+        discovery: whether to answer programs that look for Alpaca devices.
+    """
+
+    host: str
+    port: int
+    discovery: bool
+
+    @property
+    def url(self) -> str:
+        """The panel, as a browser of this machine finds it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
+
+
 @dataclass(frozen=True, init=False)
 class Config:
     """A configuration that passed every check; it never changes. Millimetres, seconds, mm/s and mm/s^2.
@@ -47,6 +68,7 @@ class Config:
     speed_mm_sec: float
     acceleration_mm_sec_sec: float
     restore_on_init: bool
+    alpaca: AlpacaAddress | None
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         values = _checked_values(Path(path))
@@ -67,6 +89,7 @@ class Config:
             "speed_mm_sec": float(values["speed_mm_sec"]),
             "acceleration_mm_sec_sec": float(values["acceleration_mm_sec_sec"]),
             "restore_on_init": values.get("restore_on_init", False),
+            "alpaca": _alpaca_address(values.get("alpaca")),
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
@@ -141,6 +164,20 @@ def load_daemon_name(path: str | os.PathLike[str]) -> str:
     if isinstance(name, str) and name and not is_written_twice:
         return name
     return Config.load(path).daemon_name
+
+
+def _alpaca_address(values: dict[str, Any] | None) -> AlpacaAddress | None:
+    import ipaddress
+
+    from . import config_check
+
+    if values is None:
+        return None
+    complete = config_check.with_defaults("alpaca", values)
+    address = ipaddress.ip_address(complete["host"])
+    # Of the ways to write an address, the one that the system gives back.
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return AlpacaAddress(str(mapped or address), int(complete["port"]), complete["discovery"])
 
 
 def _checked_values(path: Path) -> dict[str, Any]:

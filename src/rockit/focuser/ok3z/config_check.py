@@ -6,6 +6,7 @@ here: names that must be registered in rockit.common, and values that must fit e
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import math
 import re
@@ -58,12 +59,20 @@ def violations(document: Document) -> list[Violation]:
     """
     values: Values = document.values
     schema = _schema()
-    found = [*_of_keys(values, schema), *_of_values(values, schema)]
-    found += _of_names(values, {violation.location for violation in found})
+    found = [*_of_keys(values, schema), *_of_inner_keys(values, schema), *_of_values(values, schema)]
+    faulty = {violation.location for violation in found}
+    found += [*_of_host(values, faulty), *_of_names(values, faulty)]
     # A relation between two values says nothing new where one of them is wrong by itself.
-    found += _of_relations(values, {str(violation.location[0]) for violation in found})
+    faulty = {violation.location for violation in found}
+    found += [*_of_relations(values, {str(key) for key, *_ in faulty}), *_of_ports(values, faulty)]
     found += [Violation(place, "is there more than once; expected once") for place in document.repeated_keys]
     return sorted(found)
+
+
+def with_defaults(key: str, given: Values) -> Values:
+    """The object of a key, with the defaults of what is left out in it."""
+    rules = _schema()["properties"][key]["properties"]
+    return {inner: given.get(inner, rules[inner]["default"]) for inner in rules}
 
 
 @cache
@@ -96,14 +105,20 @@ def longest_move_s(values: Mapping[str, Any]) -> float:
     return sum(registers.move_duration_s(way, speed, acceleration) for way in (turn_mm, overshoot_mm))
 
 
-def _of_keys(values: Values, schema: Values) -> Iterator[Violation]:
+def _of_keys(values: Values, schema: Values, place: Location = ()) -> Iterator[Violation]:
     known = list(schema["properties"])
-    for key in schema["required"]:
+    for key in schema.get("required", ()):
         if key not in values:
-            yield Violation((key,), f"is missing; expected {_expected(schema['properties'][key])}")
+            yield Violation((*place, key), f"is missing; expected {_expected(schema['properties'][key])}")
     for position, key in enumerate(sorted(set(values) - set(known))):
         near = registry.suggestion(key, known) if position < _MAX_LISTED else ""
-        yield Violation((key,), f"is no known key{f'; did you mean {near}?' if near else ''}")
+        yield Violation((*place, key), f"is no known key{f'; did you mean {near}?' if near else ''}")
+
+
+def _of_inner_keys(values: Values, schema: Values) -> Iterator[Violation]:
+    for key, rules in schema["properties"].items():
+        if rules["type"] == "object" and isinstance(values.get(key), dict):
+            yield from _of_keys(values[key], rules, (key,))
 
 
 def _of_values(values: Values, schema: Values) -> Iterator[Violation]:
@@ -147,6 +162,10 @@ def _wanted(rules: Values) -> str:
         return "true or false"
     if rules["type"] == "array":
         return f"a list of {rules['minItems']} to {rules['maxItems']} different names"
+    if rules["type"] == "object":
+        return f"an object with any of the keys {', '.join(rules['properties'])}"
+    if rules["type"] == "integer":
+        return f"a whole number from {rules['minimum']} to {rules['maximum']}"
     if "exclusiveMinimum" in rules:
         return f"a number above {rules['exclusiveMinimum']}, at most {rules['maximum']}"
     return f"a number from {rules['minimum']} to {rules['maximum']}"
@@ -174,6 +193,49 @@ def _of_name(
         look_up(name)
     except ConfigError as error:
         yield Violation(location, str(error))
+
+
+def _of_host(values: Values, faulty: set[Location]) -> Iterator[Violation]:
+    place = ("alpaca", "host")
+    if not isinstance(values.get("alpaca"), dict) or faulty.intersection((place, place[:1])):
+        return
+    host = with_defaults("alpaca", values["alpaca"])["host"]
+    if not _can_be_listened_on(host):
+        reason = _schema()["properties"]["alpaca"]["properties"]["host"]["x-reason"]
+        yield Violation(place, f"{shown(host)} was given; expected {reason}")
+
+
+def _can_be_listened_on(host: str) -> bool:
+    address = _address(host)
+    # The system would let a server listen at the first two, where nobody could reach it. A zone (fe80::1%eth0) has
+    # no place in the addresses that clients are given.
+    return address is not None and not (address.is_multicast or host == "255.255.255.255" or "%" in host)
+
+
+def _of_ports(values: Values, faulty: set[Location]) -> Iterator[Violation]:
+    needed: set[Location] = {("alpaca",), ("alpaca", "host"), ("alpaca", "port"), ("daemon",)}
+    if "alpaca" not in values or faulty & needed:
+        return
+    alpaca = with_defaults("alpaca", values["alpaca"])
+    daemon = registry.registered_daemon(values["daemon"])
+    if alpaca["port"] == daemon.port and _overlap(alpaca["host"], daemon.host):
+        expected = f"another than that of {values['daemon']}, which is called at {daemon.host}:{daemon.port}"
+        yield Violation(("alpaca", "port"), f"{daemon.port} was given; expected {expected}")
+
+
+def _overlap(host: str, other: str) -> bool:
+    """Whether what listens on the one address keeps others from the same port of the other."""
+    one, another = _address(host), _address(other)
+    # A host that is a name may be any of this machine's addresses.
+    return one is None or another is None or one == another or one.is_unspecified or another.is_unspecified
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _of_relations(values: Values, faulty_keys: set[str]) -> Iterator[Violation]:

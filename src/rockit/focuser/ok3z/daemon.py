@@ -92,6 +92,10 @@ def _run(words: Sequence[str]) -> int:
     from .config import Config
 
     config = Config.load(options.config)
+    if config.alpaca is not None and not options.print_port:
+        from .alpaca.library import require_aiohttp
+
+        require_aiohttp()
     if options.check:
         from .forecast import forecast
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .config import Config
+from .config import AlpacaAddress, Config
 from .mechanics import Drive, Limits, mm_from_steps
 from .motion import move_deadline_s
 from .motor import homing_deadline_s, homing_duration_s
@@ -21,6 +21,7 @@ def forecast(config: Config) -> str:
         ("host", config.daemon.host),
         ("port", str(config.daemon.port)),
         ("may control", machines),
+        ("Alpaca", _alpaca(config.alpaca)),
         ("serial port", f"{config.serial_port} at {config.serial_baud} baud"),
         ("range", f"0 to {mm_from_steps(limits.range_steps):.3f} mm"),
         ("overshoot goes to", f"{mm_from_steps(limits.travel_steps):.3f} mm at most"),
@@ -34,3 +35,10 @@ def forecast(config: Config) -> str:
         ("full-range move at worst", f"{config.longest_move_s:.1f} s (given up after {deadline_s:.1f} s)"),
     )
     return "\n".join(f"{name + ':':<26}{value}" for name, value in facts)
+
+
+def _alpaca(address: AlpacaAddress | None) -> str:
+    if address is None:
+        return "off"
+    discovery = "answers" if address.discovery else "does not answer"
+    return f"{address.url} on {address.host} ({discovery} programs that look for devices)"
