@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # One that was made with other versions is made anew.
 INSTALLED := $(VENV)/.installed$(if $(CONSTRAINTS),-$(notdir $(CONSTRAINTS)))
 
-.PHONY: demo test test-packaging rpm pages lint types contracts suite bench soak format venv clean
+.PHONY: demo test test-packaging test-browser pictures rpm pages lint types contracts suite bench soak format venv clean
 
 venv: $(INSTALLED)
 
@@ -49,6 +49,14 @@ pages:
 # Builds, publishes, installs, upgrades, boots and removes the packages. As root, with Debian's packages (.ci/run).
 test-packaging: venv
 	$(BIN)/pytest -n $(JOBS) packaging/tests
+
+# The panel in a real browser: Debian's chromium and chromium-driver (.ci/run).
+test-browser: venv
+	$(BIN)/pytest browser
+
+# The pictures of the panel in docs/.
+pictures: venv
+	$(BIN)/pytest browser/pictures.py
 
 # How fast it is. ARGS="--page docs/performance.md" renews the published tables; ARGS=--quick is a smoke run.
 bench: venv

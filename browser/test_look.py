@@ -1,0 +1,241 @@
+"""How the page looks to those who look only, on a telephone, at night, and with keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+# What is shown in any colour but shades of red.
+OTHER_COLOURS = """
+    const found = new Set();
+    const look = (element, pseudo) => {
+      const style = getComputedStyle(element, pseudo);
+      if (pseudo && style.content === "none") return;
+      const names = ["color", "backgroundColor", "borderTopColor", "borderLeftColor", "outlineColor", "caretColor"];
+      for (const name of names) {
+        const parts = style[name].match(/[\\d.]+/g);
+        if (parts && parts[3] !== "0" && (Number(parts[1]) || Number(parts[2]))) {
+          found.add(`${element.tagName} ${element.id}${pseudo ?? ""} ${name} ${style[name]}`);
+        }
+      }
+    };
+    for (const element of document.querySelectorAll("html, body, body *")) {
+      look(element);
+      look(element, "::before");
+    }
+    return [...found];
+"""
+CANVAS_COLOURS = """
+    const canvas = document.getElementById("chart");
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const most = [0, 0, 0];
+    for (let at = 0; at < data.length; at += 4) {
+      if (data[at + 3] > 40) for (const part of [0, 1, 2]) most[part] = Math.max(most[part], data[at + part]);
+    }
+    return most;
+"""
+# What lies over the number that matters, or runs out of its card.
+OVERLAPS = """
+    const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+    const number = box(".position .unit");
+    const list = box("#now dl");
+    const card = box("#now");
+    const found = number.right > card.right ? ["the position runs out of its card"] : [];
+    if (list.left < number.right && list.top < number.bottom) found.push("the position runs into the list");
+    return found;
+"""
+# Whether a page is wider than its window, and what is.
+TOO_WIDE = """
+    const wide = document.documentElement.scrollWidth > innerWidth;
+    return [...document.querySelectorAll("body *")].filter((element) => {
+      const box = element.getBoundingClientRect();
+      return (box.right > innerWidth + 0.5 || box.left < -0.5) && !element.closest(".unseen");
+    }).map((element) => `${element.tagName} ${element.id}`).concat(wide ? ["the page"] : []);
+"""
+
+
+@pytest.mark.parametrize("path", ["", "setup", "setup/v1/focuser/0/setup"])
+def test_the_page_is_at_each_of_its_addresses(page: Any, daemon: Any, path: str) -> None:
+    page.open(daemon, path).wait_for("#state", "Disconnected").wait_for("#name", "ocuser")
+
+
+def test_who_may_not_control_sees_everything_and_can_press_nothing(page: Any, make_daemon: Any) -> None:
+    daemon = make_daemon(control_machines=["Elsewhere"])
+    page.open(daemon).wait_for("#state", "Disconnected")
+    assert "control_machines" in page.text("main")
+    assert [button.get_attribute("id") for button in page.all("button, input, form, a")] == ["night"]
+    # And the daemon refuses anyway.
+    script = """
+        const done = arguments[arguments.length - 1];
+        fetch("/panel/stop", {method: "GET"}).then((answer) => done(answer.status));
+    """
+    assert page.driver.execute_async_script(script) in (404, 405)
+    page.driver.get_log("browser")
+    assert daemon.post("initialize", {"resume": False}, "127.0.0.1")["code"] == "refused"
+    assert daemon.report()["state"] == "disconnected"
+    page.press(Keys.ESCAPE)
+    assert daemon.post("initialize", {"resume": False}, "127.0.0.2")["done"] is True
+    page.wait_for("#state", "At rest").wait_for("#moves", "homed")
+
+
+@pytest.mark.parametrize("width", [320, 360, 412, 600, 959, 960, 1215, 1216, 1920])
+def test_nothing_is_wider_than_the_window(ready: Any, daemon: Any, width: int) -> None:
+    ready.emulate(width, 740, mobile=width < 600)
+    ready.set("1.5")
+    ready.wait_for("#moves", "arrived")
+    assert ready.run(TOO_WIDE) + ready.run(OVERLAPS) == []
+    ready.click("[data-opens=disconnect]")
+    assert ready.run(TOO_WIDE) == []
+    daemon.tell("hang-up")
+    ready.wait_for("#warnings", "Look at the focuser's power")
+    assert ready.run(TOO_WIDE) == []
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 640), (640, 360), (1280, 720)])
+def test_stop_is_on_the_screen_wherever_one_scrolls(ready: Any, width: int, height: int) -> None:
+    ready.emulate(width, height, mobile=width < 1000)
+    for where in ("0", "document.body.scrollHeight / 2", "document.body.scrollHeight"):
+        place = ready.run(f"""
+            scrollTo(0, {where});
+            const box = document.getElementById("stop").getBoundingClientRect();
+            const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
+            return [box.top >= 0, box.bottom <= innerHeight, top.closest("button").id, box.height >= 48];
+        """)
+        assert place == [True, True, "stop", True]
+
+
+def test_nothing_jumps_under_a_finger_when_a_move_begins(ready: Any) -> None:
+    ready.emulate(360, 740, mobile=True)
+    where = """
+        const places = [...document.querySelectorAll("#controls button")].map((button) => {
+          const box = button.getBoundingClientRect();
+          return [box.left, box.top + scrollY];
+        });
+        return JSON.stringify(places);
+    """
+    at_rest = ready.run(where)
+    ready.set("5.5")
+    ready.wait_for("#detail", "s left").wait_for("#answer", "Move to 5.500 mm…")
+    assert ready.run(where) == at_rest
+
+
+def test_on_a_telephone_all_that_is_pressed_is_large_enough(ready: Any) -> None:
+    ready.emulate(360, 740, mobile=True)
+    ready.click("[data-opens=disconnect]")
+    small = """
+        return [...document.querySelectorAll("button")].filter((button) => {
+          const box = button.getBoundingClientRect();
+          return box.width && (box.width < 40 || box.height < 40);
+        }).map((button) => button.textContent);
+    """
+    assert ready.run(small) == []
+    assert ready.run("return parseFloat(getComputedStyle(document.getElementById('position')).fontSize)") > 70
+
+
+def test_by_night_everything_is_red_and_that_is_remembered(ready: Any, daemon: Any) -> None:
+    assert ready.find("#night").get_attribute("aria-pressed") == "false"
+    ready.set("1")
+    ready.wait_for("#moves", "arrived")
+    ready.click("[data-opens=disconnect]")
+    assert ready.run(OTHER_COLOURS) != []
+    ready.click("#night")
+    assert ready.find("#night").get_attribute("aria-pressed") == "true"
+    assert ready.run("return document.getAnimations().forEach((one) => one.finish())") is None
+    assert ready.run(OTHER_COLOURS) == []
+    red, green, blue = ready.run(CANVAS_COLOURS)
+    assert (red > 200, green, blue) == (True, 0, 0)
+    ready.open(daemon)
+    assert ready.find("#night").get_attribute("aria-pressed") == "true"
+    assert ready.run(OTHER_COLOURS) == []
+    ready.click("#night")
+    ready.open(daemon)
+    assert ready.find("#night").get_attribute("aria-pressed") == "false"
+
+
+def test_the_chart_is_drawn_and_says_in_words_what_it_shows(ready: Any) -> None:
+    ready.set("1.5")
+    ready.wait_for("#moves", "arrived")
+    assert "now 1.500 mm" in ready.find("#chart").get_attribute("aria-label")
+    # The line is where the focuser was: it rises from the left to the right.
+    rows = ready.run("""
+        const canvas = document.getElementById("chart");
+        const pen = canvas.getContext("2d");
+        const line = getComputedStyle(document.documentElement).getPropertyValue("--line").trim();
+        const wanted = [1, 3, 5].map((at) => parseInt(line.slice(at, at + 2), 16));
+        const {data} = pen.getImageData(0, 0, canvas.width, canvas.height);
+        const isLine = (x, y) => {
+          const at = 4 * (y * canvas.width + x);
+          return data[at + 3] > 200 && wanted.every((part, index) => Math.abs(data[at + index] - part) < 6);
+        };
+        const rows = [];
+        for (let x = 0; x < canvas.width; x += 1) {
+          for (let y = 0; y < canvas.height; y += 1) {
+            if (isLine(x, y)) {
+              rows.push(y);
+              break;
+            }
+          }
+        }
+        return rows;
+    """)
+    assert len(rows) > 10
+    assert min(rows) < max(rows) - 50
+
+
+def test_every_key_stop_is_seen_and_none_is_missed(ready: Any) -> None:
+    seen = []
+    for _ in range(14):
+        ready.press(Keys.TAB)
+        name, outline = ready.run("""
+            const at = document.activeElement;
+            const style = getComputedStyle(at);
+            const name = at.id || at.dataset.offset || at.dataset.opens || at.textContent;
+            return [name, style.outlineStyle === "solid" && parseFloat(style.outlineWidth) >= 2];
+        """)
+        if at_body := ready.run("return document.activeElement === document.body"):
+            assert at_body
+            break
+        assert outline, name
+        seen.append(name)
+    offsets = ["-1", "-0.1", "-0.01", "1", "0.1", "0.01"]
+    assert seen[:12] == ["night", "set-to", "Move", *offsets, "initialise", "disconnect", "stop"]
+
+
+def test_what_is_said_by_itself_is_announced(ready: Any) -> None:
+    roles = {
+        "state": "status",
+        "daemon-link": "status",
+        "answer": "status",
+        "reason": "status",
+        "refusal": "alert",
+        "warnings": "alert",
+        "lost": "alert",
+    }
+    for name, role in roles.items():
+        assert ready.find(f"#{name}").get_attribute("role") == role
+    # What changes ten times a second is not.
+    assert (
+        ready.run("return document.getElementById('position').closest('[role=status],[aria-live]')") is None
+    )
+
+
+@pytest.mark.parametrize("calm", [False, True])
+def test_who_asked_for_less_motion_gets_less(ready: Any, daemon: Any, calm: bool) -> None:
+    wanted = "reduce" if calm else "no-preference"
+    features = [{"name": "prefers-reduced-motion", "value": wanted}]
+    ready.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    ready.open(daemon)
+    duration = ready.run("return getComputedStyle(document.querySelector('button')).transitionDuration")
+    assert all(part.strip() == "0s" for part in duration.split(",")) == calm
+    ready.run("window.watched.drawn = 0; window.watched.since = performance.now()")
+    ready.set("5.5")
+    ready.wait_for("#moves", "arrived")
+    drawn, elapsed_s = ready.run(
+        "return [window.watched.drawn, (performance.now() - window.watched.since) / 1000]"
+    )
+    if calm:
+        assert drawn <= elapsed_s + 2
+    else:
+        assert drawn > elapsed_s + 2
