@@ -107,6 +107,8 @@ FOCUSD = Words(
     description=(
         "focusd owns the serial port of one focuser, and lets other programs move it over Pyro, focus(1) for one. "
         "The loss of its terminal ends it as SIGTERM does.",
+        "With the key alpaca in its configuration it also serves astronomy programs by Alpaca, and a panel for "
+        "browsers. That needs aiohttp.",
         "As a service it runs from the unit focusd@.service, one instance for each file in /etc/focusd.",
         "After a start the focuser is offline until it is homed: `focus init`. After a restart `focus init --resume` "
         "carries on without homing, where it is proven that the controller is as it was left.",
