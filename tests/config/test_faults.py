@@ -66,6 +66,50 @@ def test_limits(
         assert " was given; expected " in line
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/dev/focuser",
+        "/dev/serial/by-id/usb://odd",
+        "COM3",
+        "sim://",
+        "SIM://?start_mm=1",
+        "socket://bridge:4001",
+        "Socket://[::1]:4001?logging=debug",
+        "rfc2217://10.2.5.9:2217",
+        "spy:///dev/focuser",
+        "loop://",
+    ],
+)
+def test_serial_ports_that_may_be_opened(write: Write, url: str) -> None:
+    assert Config(write(serial_port=url)).serial_port == url
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("socket://bridge", "socket://HOST:PORT, the port from 1 to 65535"),
+        ("socket://:4001", "socket://HOST:PORT, the port from 1 to 65535"),
+        ("rfc2217://", "rfc2217://HOST:PORT, the port from 1 to 65535"),
+        ("socket://bridge:0", "socket://HOST:PORT, the port from 1 to 65535"),
+        ("socket://bridge:65536", "socket://HOST:PORT, the port from 1 to 65535"),
+        ("socket://bridge:x", "socket://HOST:PORT, the port from 1 to 65535"),
+        ("socket://[::1:4001", "socket://HOST:PORT, the port from 1 to 65535"),
+        (
+            "sokcet://bridge:4001",
+            "a device, or a URL that begins with one of alt, cp2110, hwgrep, loop, rfc2217, sim, socket, spy; "
+            "did you mean socket://?",
+        ),
+        (
+            "http://bridge:4001",
+            "a device, or a URL that begins with one of alt, cp2110, hwgrep, loop, rfc2217, sim, socket, spy",
+        ),
+    ],
+)
+def test_serial_ports_that_nothing_can_open(write: Write, faults: Faults, url: str, expected: str) -> None:
+    assert faults(write(serial_port=url)) == [f'serial_port: "{url}" was given; expected {expected}']
+
+
 @pytest.mark.parametrize("key", sorted(SCHEMA["properties"]))
 @pytest.mark.parametrize("wrong", ["true", "null", "{}", "NaN", "-Infinity", "1e400", "1" + "0" * 400])
 def test_every_key_refuses_what_is_no_value_at_all(

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Union
+from urllib.parse import urlsplit
 
 from . import registers, registry
 from .config_file import Document, UnusableNumber, shown
@@ -23,6 +24,10 @@ Location = tuple[Union[str, int], ...]
 Values = dict[str, Any]
 
 _MAX_LISTED = 100
+# The URLs that `pyserial` opens, and the simulated controller's; behind those of the network there is an address.
+_SCHEMES = ["alt", "cp2110", "hwgrep", "loop", "rfc2217", "sim", "socket", "spy"]
+_NETWORK_SCHEMES = ["rfc2217", "socket"]
+_MAX_PORT = 65535
 # What a good move may take beyond its motion: a go-to that was lost on the wire, readings that are confirmed.
 MOVE_MARGIN_S = 2.0
 _MOVE_KEYS = (
@@ -61,7 +66,7 @@ def violations(document: Document) -> list[Violation]:
     schema = _schema()
     found = [*_of_keys(values, schema), *_of_inner_keys(values, schema), *_of_values(values, schema)]
     faulty = {violation.location for violation in found}
-    found += [*_of_host(values, faulty), *_of_names(values, faulty)]
+    found += [*_of_host(values, faulty), *_of_names(values, faulty), *_of_serial_port(values, faulty)]
     # A relation between two values says nothing new where one of them is wrong by itself.
     faulty = {violation.location for violation in found}
     found += [*_of_relations(values, {str(key) for key, *_ in faulty}), *_of_ports(values, faulty)]
@@ -193,6 +198,32 @@ def _of_name(
         look_up(name)
     except ConfigError as error:
         yield Violation(location, str(error))
+
+
+def _of_serial_port(values: Values, faulty: set[Location]) -> Iterator[Violation]:
+    url: Any = values.get("serial_port")
+    if not isinstance(url, str) or ("serial_port",) in faulty:
+        return
+    scheme, separator, rest = url.partition("://")
+    if not separator or "/" in scheme:
+        # A device. Whether it is there is asked when it is opened: an adapter may be plugged in later.
+        return
+    if scheme.lower() not in _SCHEMES:
+        near = registry.suggestion(scheme.lower(), _SCHEMES)
+        meant = f"; did you mean {near}://?" if near else ""
+        expected = f"a device, or a URL that begins with one of {', '.join(_SCHEMES)}{meant}"
+        yield Violation(("serial_port",), f"{shown(url)} was given; expected {expected}")
+    elif scheme.lower() in _NETWORK_SCHEMES and not _has_host_and_port(rest):
+        expected = f"{scheme}://HOST:PORT, the port from 1 to {_MAX_PORT}"
+        yield Violation(("serial_port",), f"{shown(url)} was given; expected {expected}")
+
+
+def _has_host_and_port(rest: str) -> bool:
+    try:
+        address = urlsplit(f"//{rest}")
+        return bool(address.hostname and address.port)
+    except ValueError:
+        return False
 
 
 def _of_host(values: Values, faulty: set[Location]) -> Iterator[Violation]:
