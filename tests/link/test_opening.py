@@ -37,6 +37,7 @@ def refusal(url: str) -> str:
     assert not url or url not in public, "everybody may read the status"
     # With two ports on a machine the log must say which.
     assert message.startswith(f"the serial port cannot be opened: {url}: ")
+    assert not url or message.count(url) == 1, "and it says it once"
     assert "\n" not in message
     return message
 

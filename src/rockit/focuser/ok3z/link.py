@@ -263,12 +263,18 @@ def _unavailable(url: str, error: Exception) -> PortUnavailableError:
     }
     number = _system_error_number(error)
     hint = advice.get(number, "Look at serial_port in the configuration.")
-    what = os.strerror(number) if number else str(error)
+    what = os.strerror(number) if number else _without_its_port(str(error), url)
     # What a handler says of its own may repeat any part of the configured URL.
     public = f"the serial port cannot be opened: {what}" if number else "the serial port cannot be opened"
     return PortUnavailableError(
         f"the serial port cannot be opened: {url}: {what}. {hint}", public=f"{public}. {hint}"
     )
+
+
+def _without_its_port(text: str, url: str) -> str:
+    """What a handler says, without the URL that the sentence around it names already."""
+    prefix = f"could not open port {url}: "
+    return text[len(prefix) :] if text.lower().startswith(prefix.lower()) else text
 
 
 def _system_error_number(error: BaseException | None) -> int | None:
