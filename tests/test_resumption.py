@@ -64,7 +64,9 @@ def test_unwatched_only_an_end_of_a_leg_is_a_proof(entry: Entry) -> None:
     assert entry.way is not None
     for end in entry.way:
         taken_up(entry, end, watched=False)
-    assert "-7000" in refused(entry, -7000, watched=False)
+    why = refused(entry, -7000, watched=False)
+    assert "reads -7000, which is none of them" in why
+    assert "stopped on its way" in why, "a stop is the likeliest reason, before a power cut"
 
 
 def test_on_the_way_the_backlash_is_known_only_where_it_ran_inward() -> None:

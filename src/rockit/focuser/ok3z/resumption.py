@@ -41,14 +41,14 @@ def taken_up_if_as_left(entry: Entry, firmware: str, register: int, limits: Limi
         )
     if entry.way is None:
         _require_no_power_cut(register, margin_steps=0)
-        _require_one_of((entry.register,), register)
+        _require_unchanged(entry.register, register)
         return min(entry.taken_up_steps, limits.backlash_steps)
     # It may have been halted to find it here, and a halt may move a motor by some steps.
     _require_no_power_cut(register, PATH_MARGIN_STEPS)
     if watched:
         _require_on_the_way(entry.way, register)
     else:
-        _require_one_of(entry.way, register)
+        _require_an_end(entry.way, register)
     return _taken_up_on_the_way(entry, register, limits)
 
 
@@ -59,11 +59,19 @@ def _require_no_power_cut(register: int, margin_steps: int) -> None:
         )
 
 
-def _require_one_of(expected: tuple[int | None, ...], register: int) -> None:
-    if register not in expected:
+def _require_unchanged(left_at_register: int | None, register: int) -> None:
+    if register != left_at_register:
         raise PositionLostError(
-            f"the register was left at {' or '.join(str(each) for each in expected)} and reads {register}. "
+            f"the register was left at {left_at_register} and reads {register}. "
             "Was the controller's power cut, or its hand control used?"
+        )
+
+
+def _require_an_end(way: tuple[int, ...], register: int) -> None:
+    if register not in way:
+        raise PositionLostError(
+            f"a move was under way past the registers {', '.join(map(str, way))} when the daemon ended, and the "
+            f"register reads {register}, which is none of them. It may have been stopped on its way, or its power cut."
         )
 
 
