@@ -16,6 +16,7 @@ from rockit.focuser.ok3z.client import (
     DaemonUnreachableError,
     FocuserClient,
     TooOldError,
+    WrongServiceError,
 )
 from rockit.focuser.ok3z.constants import CommandStatus
 
@@ -162,7 +163,7 @@ def test_another_daemon_at_the_address_is_told_as_such(registered: Any) -> None:
     registered.name = "dome_daemon"
     registered.uri = registered.uri.replace("stand_in_daemon", "dome_daemon")
 
-    with pytest.raises(DaemonUnreachableError, match="is no dome_daemon"):
+    with pytest.raises(WrongServiceError, match="is no dome_daemon"):
         FocuserClient(registered).report_status()
 
 

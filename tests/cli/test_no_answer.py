@@ -43,6 +43,18 @@ def test_without_a_daemon_one_line_says_the_address_and_what_to_do(
     )
 
 
+@pytest.mark.parametrize("command", ["set 2", "stop", "status"])
+def test_another_service_at_the_address_is_not_to_be_started(
+    command: str, server: Any, phone_book: Any, config_path: Path, capsys: Any
+) -> None:
+    phone_book.uri = phone_book.uri.replace(phone_book.name, "dome_daemon")
+
+    assert main(command.split()) == 155
+    written = capsys.readouterr().err
+    assert "Start it" not in written
+    assert written.endswith(f"End the program that has this port, or mend `daemon` in {config_path}.\n")
+
+
 @pytest.mark.parametrize("server", ["mortal"], indirect=True)
 def test_an_installed_daemon_is_started_by_its_unit(
     server: Any, config_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any

@@ -154,7 +154,7 @@ def test_a_full_disc_is_told(environment: dict[str, str]) -> None:
     assert done.stderr == "error: the result cannot be written: No space left on device.\n"
 
 
-@pytest.mark.parametrize("command", ["status", "json", "set 2", "watch"])
+@pytest.mark.parametrize("command", ["status", "json", "watch"])
 def test_a_result_for_a_closed_stdout_is_told(command: str, environment: dict[str, str]) -> None:
     done = subprocess.run(
         ["/bin/sh", "-c", f'"$0" -m rockit.focuser.ok3z.cli {command} >&-', sys.executable],
@@ -166,6 +166,26 @@ def test_a_result_for_a_closed_stdout_is_told(command: str, environment: dict[st
     )
 
     assert (done.returncode, done.stderr) == (1, "error: the result cannot be written: stdout is closed.\n")
+
+
+@pytest.mark.parametrize(
+    ("redirection", "why"), [(">&-", "stdout is closed"), (">/dev/full", "No space left on device")]
+)
+@pytest.mark.parametrize("command", ["set 2", "init", "stop", "kill"])
+def test_what_was_done_is_done_although_its_result_cannot_be_written(
+    command: str, redirection: str, why: str, environment: dict[str, str]
+) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'"$0" -m rockit.focuser.ok3z.cli {command} {redirection}', sys.executable],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert done.returncode == 0
+    assert done.stderr == f"Done, but the result cannot be written: {why}.\n"
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])

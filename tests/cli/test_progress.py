@@ -221,6 +221,14 @@ def test_the_end_of_a_stopped_move_leaves_the_bar_where_it_was(screen: Any) -> N
     assert shown.display._estimate.fraction < 1
 
 
+def test_a_motion_that_is_not_waited_for_any_more_has_not_ended(screen: Any) -> None:
+    shown = screen(80)
+    shown.draw()
+    shown.display.end(False, None, left=True)
+
+    assert re.fullmatch(r"Left .* after \d+\.\d s", shown.line())
+
+
 def test_a_command_that_ends_at_once_draws_nothing(screen: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "SHOW_AFTER_S", 1000.0)
     shown = screen(80)

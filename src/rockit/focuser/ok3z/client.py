@@ -39,6 +39,10 @@ class DaemonSilentError(DaemonUnreachableError):
     """Nothing answered in time, so nothing was asked for. Restart a daemon that hangs, or mend the network."""
 
 
+class WrongServiceError(DaemonUnreachableError):
+    """Something else listens where the daemon is looked for. End it, or mend the configuration."""
+
+
 class AnswerLostError(CallError):
     """The daemon was asked and its answer did not come: what was asked for may still be going on."""
 
@@ -210,4 +214,4 @@ def _unreachable(
         return DaemonSilentError(f"{address} did not answer within {connect_timeout_s:g} s.")
     if isinstance(cause, OSError):
         return DaemonUnreachableError(f"{address} cannot be reached: {cause.strerror or cause}.")
-    return DaemonUnreachableError(f"What listens at {address} is no {daemon.name}: {error}.")
+    return WrongServiceError(f"What listens at {address} is no {daemon.name}: {error}.")

@@ -14,6 +14,7 @@ from ..client import (
     FocuserClient,
     Report,
     TooOldError,
+    WrongServiceError,
 )
 from ..config import DIRECTORY
 from ..constants import CommandStatus
@@ -79,10 +80,17 @@ class Answers:
         elif report is None:
             output.note("Done, but the daemon does not answer a status call. Try `focus status`.")
         else:
+            self._show_success(report)
+        return status
+
+    def _show_success(self, report: Report) -> None:
+        try:
             self.show_report(report)
             if self._when_done is not None:
                 output.result(self._when_done(report))
-        return status
+        except output.WriteError as error:
+            # What was asked for is done, and a script that closed stdout goes by the exit code.
+            output.note(f"Done, but {error}")
 
     def show_end_of_stop(self, status: int) -> int:
         """The end of a stop that the daemon answered with `status`."""
@@ -119,8 +127,7 @@ class Answers:
                 sentences.append(f"Now: {wording.status_line(report)}.")
         elif isinstance(error, DaemonUnreachableError):
             sentences += [unsent] if unsent else []
-            silent = isinstance(error, DaemonSilentError)
-            sentences.append(self._how_to_restart() if silent else self._how_to_start())
+            sentences.append(self._how_to_reach(error))
         elif not isinstance(error, TooOldError):
             sentences.append(self._where_to_look())
         output.note(" ".join(sentences))
@@ -134,6 +141,11 @@ class Answers:
 
     def _is_installed(self) -> bool:
         return self._config_path.parent == DIRECTORY
+
+    def _how_to_reach(self, error: DaemonUnreachableError) -> str:
+        if isinstance(error, WrongServiceError):
+            return f"End the program that has this port, or mend `daemon` in {shlex.quote(str(self._config_path))}."
+        return self._how_to_restart() if isinstance(error, DaemonSilentError) else self._how_to_start()
 
     def _how_to_start(self) -> str:
         if self._is_installed():

@@ -19,7 +19,7 @@ def carry_out(client: FocuserClient, answers: Answers, move: Callable[[], int]) 
         with ProgressDisplay(client.status_feed()) as display:
             outcome = interruptible.run(move, client.stop, display.tick)
             report = _final_report(outcome, answers)
-            display.end(outcome.succeeded, report)
+            display.end(outcome.succeeded, report, outcome.gave_up)
     else:
         outcome = interruptible.run(move, client.stop, lambda _stopping: None)
         report = _final_report(outcome, answers)

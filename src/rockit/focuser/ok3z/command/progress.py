@@ -100,13 +100,19 @@ class ProgressDisplay:
             # Shows the cursor again and ends the line.
             self._live.stop()
 
-    def end(self, arrived: bool, report: Report | None) -> None:
-        """Draw the end of the motion, with the report that was read after it; it stays on the terminal."""
+    def end(self, arrived: bool, report: Report | None, left: bool = False) -> None:
+        """Draw the end of the motion, which stays on the terminal.
+
+        Args:
+            arrived: whether it ran to its target.
+            report: what was read after it; None: the last that came.
+            left: whether it may still be going on, and is only not waited for any more.
+        """
         if self._live is None:
             return
         if arrived:
             self._estimate.fraction = 1.0
-        word = "Done" if arrived else "Ended"
+        word = "Done" if arrived else "Left" if left else "Ended"
         report = report or self._poller.latest or {}
         if not arrived and self._target_mm is not None:
             # The daemon takes the place of the stop for its target; here the one that was asked for belongs.
