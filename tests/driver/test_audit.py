@@ -7,8 +7,8 @@ import pytest
 from rockit.focuser.ok3z.errors import LinkLostError, StoppedError
 from rockit.focuser.ok3z.snapshot import State, Trust
 
-# From the look at rest to the last look before the position is given up for the homing run.
-EXCHANGES_BEFORE_THE_RUN = range(1, 5)
+# From the look at rest to the proof of standstill, behind which the homing run is commanded.
+EXCHANGES_BEFORE_THE_RUN = range(1, 9)
 
 
 @pytest.mark.parametrize("lost_steps", [0, 120, -80])
@@ -104,6 +104,30 @@ def test_an_audit_that_finds_the_focuser_moved_before_it_runs_believes_nothing_o
     assert rig.commands.snapshot.state is State.UNHOMED
     assert rig.confidence.trust is Trust.UNKNOWN
     assert all(entry.origin_register is None for entry, _ in rig.keeper.written[-2:])
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["by hand", "power cut"])
+@pytest.mark.parametrize("moved_at", range(1, 10))
+@pytest.mark.parametrize("stopped_after", range(3))
+def test_an_audit_that_is_stopped_when_the_focuser_has_been_moved_keeps_no_false_position(
+    rig, moved_at, stopped_after, cut
+):
+    left_at_2_mm(rig)
+    rig.by_hand = True
+
+    def disturb(number):
+        if number == moved_at:
+            rig.model.power_cut(0.0) if cut else rig.model.hand(0.5, register=True)
+        if number == moved_at + stopped_after:
+            raise StoppedError("stopped by the test.")
+
+    rig.exchanges = 0
+    rig.at_exchange = disturb
+    assert isinstance(rig.carry_out(rig.commands.audit), StoppedError)
+    rig.at_exchange = lambda number: None
+    assert rig.commands.snapshot.state is State.UNHOMED
+    assert rig.confidence.trust is Trust.UNKNOWN
+    assert rig.keeper.kept.origin_register is None
 
 
 def assert_counted_nothing_false(rig, ended) -> None:

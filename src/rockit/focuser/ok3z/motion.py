@@ -113,8 +113,9 @@ class Motion:
             Whether the register was watched all the way, so that it compares with what it was before.
         """
         before = None if self._origin_register is None else self.standing.register
-        self.forget_position()
         self._motor.await_standstill()
+        # Not before: what is stopped until here has moved nothing, and costs no position.
+        self.forget_position()
         undisturbed = before is None or before == self.standing.register
         end = self._motor.run_to_switch(COMMAND_TRIES)
         if end is not End.SEEN:
