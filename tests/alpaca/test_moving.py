@@ -189,9 +189,8 @@ def test_a_move_to_where_it_stands_ends_each_time(program: Any, focuser: Any) ->
         assert program.get("ismoving").value is False
 
 
-@pytest.mark.parametrize("member", ["move", "halt"])
-def test_who_is_not_connected_moves_nothing(wire: Any, focuser: Any, member: str) -> None:
-    assert wire.put(member, Position=5).error == 0x407
+def test_who_is_not_connected_moves_nothing(wire: Any, focuser: Any) -> None:
+    assert wire.put("move", Position=5).error == 0x407
     assert focuser.calls == []
 
 
@@ -209,6 +208,28 @@ def test_a_halt_reaches_the_service_without_a_link_and_while_it_homes(program: A
     focuser.stop_error = HaltFailedError("standstill was not seen.")
     answer = program.put("halt")
     assert (answer.error, answer.json["ErrorMessage"]) == (0x535, "standstill was not seen.")
+
+
+@pytest.mark.parametrize("client_id", [None, 99])
+def test_a_halt_needs_no_session(
+    server: Any, dial: Any, program: Any, focuser: Any, until: Any, client_id: int | None
+) -> None:
+    focuser.move_gate.clear()
+    program.put("move", Position=100)
+    assert program.put("disconnect").error == 0
+    # Nobody is connected now, as after a restart of the daemon.
+    answer = dial(server, client_id=client_id).put("halt")
+    assert (answer.error, answer.json["ErrorMessage"]) == (
+        0x407,
+        "the motor stands: it was halted, although this client is not connected.",
+    )
+    assert focuser.named("stop")
+    until(lambda: not focuser.snapshot.motor_may_run)
+
+
+def test_a_halt_without_a_session_that_fails_says_so_first(server: Any, dial: Any, focuser: Any) -> None:
+    focuser.stop_error = HaltFailedError("standstill was not seen.")
+    assert dial(server, client_id=99).put("halt").error == 0x535
 
 
 def test_a_halt_has_threads_of_its_own(

@@ -224,9 +224,10 @@ class Device:
 
     async def _halt(self, client: Client, _: Parameters) -> None:
         session = self._sessions.own(client)
-        if session is None or not session.connecting:
-            self._expect_connected(client)
+        # First the motor: whether a session is open decides what the answer is, and never whether it stands.
         await self._operations.halt(session, by=client.address)
+        if not (self._sessions.is_connected(client) or (session is not None and session.connecting)):
+            raise NotConnectedError("the motor stands: it was halted, although this client is not connected.")
 
 
 def _driver_info() -> str:
