@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rockit.focuser.ok3z.errors import StoppedError
-from rockit.focuser.ok3z.snapshot import State
+from rockit.focuser.ok3z.errors import LinkLostError, StoppedError
+from rockit.focuser.ok3z.snapshot import State, Trust
 
 
 @pytest.mark.parametrize("register", [10000, 30000])
@@ -108,3 +108,20 @@ def test_a_power_cut_in_a_move_that_began_at_the_power_up_register_is_no_motor_t
     if rig.status:
         # What it ran before it was seen running is less than can be seen.
         assert rig.position_mm == pytest.approx(rig.model.motor_mm, abs=0.03)
+
+
+@pytest.mark.parametrize("away_s", [1.8, 2.0, 2.4])
+def test_a_controller_that_comes_back_while_it_is_halted_is_not_lost_but_its_position_is(rig, away_s):
+    """It was silent for long enough to count as lost, and then the halt found it without its register."""
+    assert rig.move(1.0) is None
+    rig.do_at(40, lambda: rig.model.power_cut(away_s))
+    assert isinstance(rig.move(4.0), LinkLostError)
+    snapshot = rig.commands.snapshot
+    assert snapshot.state is State.UNHOMED
+    assert not snapshot.motor_may_run, "it was seen standing"
+    assert "Was the controller's power cut" in snapshot.reason
+    assert rig.confidence.trust is Trust.UNKNOWN
+    rig.rest(5.0)
+    assert rig.commands.snapshot.reason == snapshot.reason
+    assert rig.carry_out(rig.commands.initialize) is None
+    rig.assert_stands_at(0.0)

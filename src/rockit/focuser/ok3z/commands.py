@@ -299,7 +299,9 @@ class Commands:
         return None
 
     def _publish_after(self, error: FocuserError, halted: FocuserError | None) -> None:
-        if self._motion is None or isinstance(error, LinkError) or isinstance(halted, LinkError):
+        # Where halting found the position lost, the motor was seen standing: the link is back already.
+        lost = isinstance(error, LinkError) and not isinstance(halted, PositionLostError)
+        if self._motion is None or lost or isinstance(halted, LinkError):
             self._recovery.lost((halted if isinstance(halted, LinkError) else error).reason)
         elif isinstance(halted, HaltFailedError):
             self._board.publish(replace(self.snapshot, state=State.STOPPING, reason=halted.reason))
