@@ -51,12 +51,21 @@ CONFIG: dict[str, Any] = {
 # 2 mm/s on the clock on the wall: time enough to step in.
 SIMULATOR = {"start_mm": 0.3, "time_scale": 10}
 
-# In every document, before its own scripts: counts what breaks the policy, and how often the chart is drawn.
+# In every document, before its own scripts: counts what breaks the policy, how often the chart is drawn, and how often
+# it must be because its size has changed.
 WATCH = """
-window.watched = {violations: [], drawn: 0};
+window.watched = {violations: [], drawn: 0, resized: 0};
 document.addEventListener("securitypolicyviolation", (event) => {
   window.watched.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
 });
+window.ResizeObserver = class extends ResizeObserver {
+  constructor(callback) {
+    super((...changes) => {
+      window.watched.resized += 1;
+      callback(...changes);
+    });
+  }
+};
 const clearRect = CanvasRenderingContext2D.prototype.clearRect;
 CanvasRenderingContext2D.prototype.clearRect = function (...area) {
   window.watched.drawn += 1;

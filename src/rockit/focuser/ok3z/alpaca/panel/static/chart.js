@@ -19,7 +19,7 @@ export class Chart {
     // The daemon's clock minus this page's.
     this.clockAheadS = null;
     this.drawnAt = -Infinity;
-    this.waiting = false;
+    this.planned = null;
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     this.recolour();
     new ResizeObserver(() => this.draw()).observe(canvas);
@@ -74,15 +74,16 @@ export class Chart {
   }
 
   plan() {
-    if (this.waiting) return;
+    if (this.planned) return;
     const since = performance.now() - this.drawnAt;
     const wait = this.calm.matches ? Math.max(0, CALM_MS - since) : 0;
-    this.waiting = true;
-    setTimeout(() => requestAnimationFrame(() => this.draw()), wait);
+    const planned = (this.planned = {});
+    // Unless it was drawn meanwhile, in another size or colour.
+    setTimeout(() => requestAnimationFrame(() => planned === this.planned && this.draw()), wait);
   }
 
   draw() {
-    this.waiting = false;
+    this.planned = null;
     this.drawnAt = performance.now();
     const { width, height } = this.fit();
     this.pen.clearRect(0, 0, width, height);
