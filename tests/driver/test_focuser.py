@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -377,6 +377,45 @@ def test_a_mistake_in_the_program_is_survived(homed, monkeypatch):
     assert "planted" not in snapshot.reason, "everybody may read the status"
     homed.focuser.initialize()
     homed.focuser.set_focus(1.0)
+
+
+def test_a_mistake_in_settling_leaves_no_motor_running_and_no_status_standing(homed, monkeypatch):
+    move = homed.begin_move(5.0)
+
+    def broken(*_):
+        monkeypatch.undo()
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(homed.focuser._commands, "settle", broken)
+    homed.call(homed.focuser.stop, "the test")
+    assert isinstance(move.exception(PATIENCE_S), StoppedError)
+    until(lambda: not homed.model.is_moving)
+    until(lambda: homed.focuser.snapshot.state is State.UNHOMED)
+    assert "ZeroDivisionError" in homed.focuser.snapshot.reason
+    homed.focuser.initialize()
+    homed.focuser.set_focus(1.0)
+
+
+def test_who_asks_again_and_again_does_not_keep_a_lost_link_from_coming_back(homed):
+    opened = []
+    open_port = homed.focuser._commands._surroundings.open_port
+    object.__setattr__(
+        homed.focuser._commands._surroundings, "open_port", lambda: opened.append(None) or open_port()
+    )
+    homed.model.hang_up()
+    until(lambda: homed.focuser.snapshot.state is State.RECONNECTING)
+    for _ in range(200):
+        for run in (lambda: homed.focuser.set_focus(1.0), homed.focuser.audit):
+            with pytest.raises(NotConnectedError, match="its link is lost, and is tried again"):
+                run()
+    attempts = len(opened)
+    assert attempts <= 2, "the pauses between the attempts are kept"
+    homed.model.come_back()
+    while homed.focuser.snapshot.state is State.RECONNECTING:
+        with suppress(NotConnectedError):
+            homed.focuser.set_focus(1.0)
+    assert len(opened) <= attempts + 2
+    homed.focuser.set_focus(1.5)
 
 
 def test_an_old_reading_is_no_status(homed, monkeypatch):

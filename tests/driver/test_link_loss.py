@@ -65,6 +65,19 @@ def test_a_motor_that_kept_its_settings_is_not_released_after_the_return(rig):
     assert any(frame.startswith("#P132") for frame in rig.sent()[before:])
 
 
+@pytest.mark.parametrize("phase_s", [0.0, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("rate", ["reply_loss", "reply_garble", "reply_cut"])
+def test_a_port_that_says_nothing_valid_at_rest_shows_within_3_s(make_rig, rate, phase_s):
+    rig = make_rig(garble="clean", baud_pacing=True)
+    rig.home()
+    rig.rest(2.0 + phase_s)
+    heard_at_s = rig.commands.snapshot.read_at_s
+    rig.model.rate(rate, 1.0)
+    while rig.status != FocuserStatus.Disabled:
+        rig.rest(0.01)
+    assert rig.clock.monotonic() - heard_at_s <= 3.0
+
+
 def test_an_hour_away_is_tried_for_ever_and_fills_no_log(rig):
     rig.announced.clear()
     rig.lose("hang-up")

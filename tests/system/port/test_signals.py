@@ -1,4 +1,5 @@
-"""SIGTERM and SIGINT, at any moment: the motor is halted, the port closed, and the exit code is 0."""
+"""SIGTERM and SIGINT, at any moment: the motor is halted, the port closed, and the exit code is 0; or 1 where the motor
+was not seen standing."""
 
 from __future__ import annotations
 
@@ -28,6 +29,16 @@ def assert_ends_well(daemon: Any, number: int) -> None:
     began_s = time.monotonic()
     daemon.end(number)
     assert time.monotonic() - began_s < GENEROUS_S
+
+
+def assert_ends_in_doubt(daemon: Any) -> None:
+    """In time, and with a word of the motor that may run."""
+    began_s = time.monotonic()
+    daemon.send_signal(signal.SIGTERM)
+    assert daemon.wait() == 1
+    assert time.monotonic() - began_s < GENEROUS_S
+    daemon.assert_gone()
+    assert "it may be running" in daemon.log
 
 
 def assert_let_go(simulator: Any) -> None:
@@ -120,9 +131,29 @@ def test_while_connecting_to_a_port_that_says_nothing(make_daemon: Any, backgrou
 def test_in_a_move_whose_controller_has_fallen_silent(moving: Any) -> None:
     daemon, simulator, move = moving
     simulator.tell("rate reply_loss 1")
-    assert_ends_well(daemon, signal.SIGTERM)
+    assert_ends_in_doubt(daemon)
+    # It was told to stop all the same.
     assert_let_go(simulator)
     assert move.result() == 1
+
+
+def test_while_a_link_that_was_lost_in_a_move_is_tried_again(moving: Any) -> None:
+    daemon, simulator, move = moving
+    simulator.tell("hang-up")
+    daemon.wait_for(lambda report: report["state"] == "reconnecting", "reconnecting")
+    assert move.result() == 1
+    simulator.tell("return")
+    assert simulator.truth()["moving"] is True
+    # It comes back by itself soon; whether that or the end is first, the motor is halted.
+    assert_ends_well(daemon, signal.SIGTERM)
+    assert_let_go(simulator)
+
+
+def test_while_the_adapter_is_away_whose_motor_may_run(moving: Any) -> None:
+    daemon, simulator, _ = moving
+    simulator.tell("hang-up")
+    daemon.wait_for(lambda report: report["state"] == "reconnecting", "reconnecting")
+    assert_ends_in_doubt(daemon)
 
 
 def test_while_a_stop_waits_for_a_motor_that_does_not_stand(moving: Any, background: Background) -> None:
@@ -139,12 +170,7 @@ def test_while_a_stop_waits_for_a_motor_that_does_not_stand(moving: Any, backgro
 def test_a_motor_that_cannot_be_halted_is_told_of_on_leaving(moving: Any) -> None:
     daemon, simulator, move = moving
     simulator.tell("fault command_lost to=P021 count=0")
-    began_s = time.monotonic()
-    daemon.send_signal(signal.SIGTERM)
-    daemon.wait()
-    assert time.monotonic() - began_s < GENEROUS_S
-    daemon.assert_gone()
-    assert "may be running" in daemon.log
+    assert_ends_in_doubt(daemon)
     assert move.exception() is not None or move.result() == 1
 
 

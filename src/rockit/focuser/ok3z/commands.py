@@ -152,7 +152,7 @@ class Commands:
             HaltFailedError, LinkError, PositionLostError: an earlier halt still waited for its proof, and this
                 one did not bring it; `settle` must follow.
         """
-        if not self._recovery.is_wanted:
+        if not self._recovery.is_wanted and self._motion is None:
             raise NotConnectedError("the focuser is not connected: there is nothing to shut down.")
         if self.snapshot.state is State.STOPPING and self._motion is not None:
             # Nobody could halt the motor any more once the port is closed.
@@ -274,6 +274,14 @@ class Commands:
         # A motor that stands is halted, wherever it stands.
         return None if isinstance(halted, PositionLostError) else halted
 
+    def settle_mistake(self, reason: str) -> None:
+        """`settle` itself has failed: nothing is known any more, and the motor is halted until it is seen standing."""
+        self._forget_position()
+        if self._motion is None:
+            self._recovery.lost(reason)
+        else:
+            self._board.publish(Snapshot(state=State.STOPPING, reason=reason))
+
     def _forget_position(self) -> None:
         self._memory.lost()
         if self._motion is not None:
@@ -317,32 +325,51 @@ class Commands:
 
     def leave(self) -> None:
         """Halt the motor and close the port, whatever the state: the daemon ends."""
-        if self._motion is None:
+        motion = self._motion or self._regained()
+        if motion is None:
             return
         try:
             if self.snapshot.state is State.STOPPING:
                 # It was just tried with all the time there is.
                 self._connection.halt_blindly()
             else:
-                self._motion.halt()
-                self._board.stand(self._motion, "")
+                motion.halt()
+                self._board.stand(motion, "")
         except FocuserError as error:
             _log.error("while leaving: %s", error)
             if isinstance(error, DOUBTS):
                 self._forget_position()
         self._disconnect()
 
+    def _regained(self) -> Motion | None:
+        """At the end, where a lost link left a motion running: the motor, if its port can be opened once more."""
+        if not self.may_leave_running:
+            return None
+        try:
+            return self._connection.open_unasked()
+        except FocuserError as error:
+            self._announce(logging.ERROR, f"the daemon ends while the motor may be running: {error}")
+            return None
+
+    @property
+    def may_leave_running(self) -> bool:
+        """Whether a motion that this process commanded was not proven to have ended."""
+        return self.snapshot.motor_may_run and self._connection.firmware != ""
+
     def _disconnect(self) -> None:
         self._recovery.end()
         self._memory.let_go()
         self._connection.close()
-        # A motor that ran when the link was lost may run still.
-        self._board.publish(Snapshot(motion_unproven=self.snapshot.motion_unproven))
+        # A motor that was not seen standing may run still.
+        self._board.publish(Snapshot(motion_unproven=self.snapshot.motor_may_run))
         self._announce(logging.INFO, f"disconnected from {self._settings.port_name}")
 
     def _halt_late(self, motion: Motion) -> None:
         """Halt the motor after a halt that was not proven, and publish where it stands."""
         motion.halt()
+        if not self._recovery.is_wanted:
+            self._recovery.let_go()
+            return
         stands = joined(self.snapshot.reason, "It stands now.")
         self._board.stand(motion, stands if motion.homed else joined(stands, POSITION_UNKNOWN))
 

@@ -38,7 +38,7 @@ class Connection:
         self.motion: Motion | None = None
         """What moves; None without a link."""
         self.firmware = ""
-        """What the controller last identified as."""
+        """What the controller last identified as; empty where this process never had a link."""
 
     def open(self, patience_s: float, checkpoint: Checkpoint) -> Motion:
         """Open the port and identify the controller.
@@ -60,6 +60,18 @@ class Connection:
             raise
         self._controller = controller
         self.motion = self._new_motion(controller)
+        return self.motion
+
+    def open_unasked(self) -> Motion:
+        """Open the port of a controller that was identified before, without a word to it: there is no time.
+
+        Raises:
+            LinkError: it cannot be opened.
+        """
+        self.close()
+        surroundings = self._surroundings
+        self._controller = Controller(surroundings.open_port(), surroundings.clock, surroundings.checkpoint)
+        self.motion = self._new_motion(self._controller)
         return self.motion
 
     def identify_again(self) -> None:

@@ -143,9 +143,16 @@ class Controller:
     def _ask(self, query: wire.Query, read: Callable[[wire.Reply], _Value]) -> _Value:
         """Ask until a valid answer comes. Asking moves nothing, so it may be repeated."""
         expires_s = self._clock.monotonic() + SILENCE_S
+
+        def in_time() -> None:
+            # On a line that answers nonsense one exchange may wait four times as long as a reply may take.
+            self._checkpoint()
+            if self._clock.monotonic() >= expires_s:
+                raise ReplyTimeoutError(f"no valid {query.name} came in all that time.")
+
         while True:
             try:
-                return read(self._link.exchange(query, REPLY_DEADLINE_S, self._checkpoint))
+                return read(self._link.exchange(query, REPLY_DEADLINE_S, in_time))
             except (ReplyTimeoutError, MalformedReplyError) as error:
                 _log.debug("asking again: %s", error)
                 if self._clock.monotonic() >= expires_s:

@@ -218,7 +218,10 @@ def serve(config: Config) -> int:
         service_manager.ending()
         halted = focuser.close()
     if not halted:
-        _log.error("the focuser's thread did not end: the motor may be running. Look at the focuser.")
+        _log.error(
+            "the motor was not seen standing at the end: it may be running. Look at the focuser; if it is in danger, "
+            "cut its power."
+        )
     doors.close()
     journal.close()
     observatory_log.close()

@@ -127,15 +127,15 @@ class Focuser:
     def close(self) -> bool:
         """Halt the motor, close the port and end the worker, within CLOSE_PATIENCE_S.
 
-        False: it has not ended, and the motor may be running.
+        False: the motor was not seen standing, and may be running.
         """
         with self._attention:
             self._close_by_s = self._clock.monotonic() + CLOSING_HALT_PATIENCE_S
             self._closing = True
             self._attention.notify_all()
         self._worker.join(CLOSE_PATIENCE_S)
-        # A worker that still waits for a port to open has moved nothing.
-        return not (self._worker.is_alive() and self._commands.snapshot.motor_may_run)
+        # Whether the worker has ended or not: one that still waits for its first link has moved nothing.
+        return not self._commands.may_leave_running
 
     @property
     def snapshot(self) -> Snapshot:
@@ -185,6 +185,7 @@ class Focuser:
             NotConnectedError, BusyError: nothing moved.
             StoppedError, LinkError, DeviceError: it did not come back.
         """
+        self._refuse_without_link()
         self._call("audit", self._commands.audit, self._homing_patience_s)
 
     def shutdown(self) -> None:
@@ -207,6 +208,7 @@ class Focuser:
             NotConnectedError, BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved.
             StoppedError, DeviceError, LinkError: it did not arrive.
         """
+        self._refuse_without_link()
         self._call("set_focus", lambda: self._commands.move(position, offset), self._move_patience_s)
 
     def stop(self, by: str) -> None:
@@ -240,6 +242,14 @@ class Focuser:
                 self._stopped_by = by
                 self._attention.notify_all()
             return self._stop
+
+    def _refuse_without_link(self) -> None:
+        """Refuse what needs a link while a lost one is tried again. On the worker it would only end the attempt, and
+        who asks again and again would keep the link from coming back."""
+        if self._commands.snapshot.state is State.RECONNECTING:
+            raise NotConnectedError(
+                "the focuser is not connected: its link is lost, and is tried again. Look at its cable and its power."
+            )
 
     def _call(self, name: str, run: Callable[[], None], patience_s: float) -> None:
         task = _Task(name, run, Future())
@@ -319,9 +329,12 @@ class Focuser:
             return self._commands.settle(outcome)
         except Exception as error:
             _log.exception("a mistake in this program, while settling")
-            return InternalError(
+            mistake = InternalError(
                 f"the daemon made a mistake ({type(error).__name__}); its log has the details."
             )
+            # What goes on being published must not be what was before: the motor may be running.
+            self._attempt(lambda: self._commands.settle_mistake(mistake.reason))
+            return mistake
 
     def _announce_stop(self, unhalted: FocuserError | None) -> None:
         if unhalted:

@@ -99,6 +99,10 @@ class Recovery:
         """
         motion = self._connection.open(self._patience_s, _never)
         motion.come_to_rest(halting=True)
+        self.let_go()
+
+    def let_go(self) -> None:
+        """The motor of a focuser that nobody wants connected was seen standing: the port is for others again."""
         self._memory.stands_somewhere()
         self._connection.close()
         self._board.publish(Snapshot(reason=HALTED))

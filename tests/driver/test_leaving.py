@@ -1,0 +1,104 @@
+"""The end of the daemon: a motor that a lost link left running is halted, or it is said that it may run."""
+
+from __future__ import annotations
+
+import pytest
+
+from rockit.focuser.ok3z.errors import HaltFailedError, LinkLostError
+from rockit.focuser.ok3z.snapshot import State
+
+HOW = pytest.mark.parametrize("how", ["hang-up", "silence"])
+
+
+def lose_in_a_move(rig, how):
+    assert isinstance(rig.lose_at(5.0, 2.0, how), LinkLostError)
+    assert rig.commands.snapshot.state is State.RECONNECTING
+
+
+def test_a_motor_that_runs_behind_a_port_that_is_back_is_halted(rig):
+    lose_in_a_move(rig, "hang-up")
+    rig.give_back("hang-up")
+    assert rig.model.is_moving
+    rig.commands.leave()
+    assert not rig.model.is_moving
+    assert rig.model.motor_mm < 4.0
+    assert not rig.commands.may_leave_running
+    assert not rig.model.is_port_open
+
+
+@HOW
+def test_where_that_cannot_be_done_it_is_said(rig, how):
+    lose_in_a_move(rig, how)
+    rig.commands.leave()
+    assert rig.commands.may_leave_running
+    assert rig.commands.snapshot.state is not State.IDLE
+    assert not rig.model.is_port_open
+
+
+def test_a_silent_port_still_gets_the_halt(rig):
+    lose_in_a_move(rig, "silence")
+    sent = len(rig.sent())
+    rig.commands.leave()
+    assert rig.sent()[sent] == "#P021 F $"
+    assert not rig.model.is_moving
+
+
+def test_a_halt_that_was_never_proven_is_not_forgotten_at_the_end(rig):
+    rig.interrupt_at(40)
+    rig.model.fault("command_lost", to="P021", count=0)
+    rig.move(5.9)
+    assert rig.commands.snapshot.state is State.STOPPING
+    rig.commands.leave()
+    assert rig.commands.may_leave_running
+
+
+def test_at_rest_there_is_nothing_to_halt(rig):
+    rig.lose("hang-up")
+    rig.rest(5.0)
+    rig.give_back("hang-up")
+    sent = len(rig.sent())
+    rig.commands.leave()
+    assert rig.sent()[sent:] == []
+    assert not rig.commands.may_leave_running
+
+
+def test_a_motion_of_an_earlier_process_is_not_this_ones(rig):
+    """Nobody asked this process for the focuser: what listens at its port was never proven to be one."""
+    assert rig.kill_when(
+        lambda: rig.model.is_moving and rig.model.motor_mm > 2.0, lambda: rig.commands.move(5.0, False)
+    )
+    assert rig.commands.snapshot.motor_may_run
+    sent = len(rig.sent())
+    rig.commands.leave()
+    assert rig.sent()[sent:] == []
+    assert not rig.commands.may_leave_running
+
+
+# A motor that is halted although nobody wants the focuser connected
+
+
+def halt_in_vain(rig):
+    assert rig.kill_when(
+        lambda: rig.model.is_moving and rig.model.motor_mm > 2.0, lambda: rig.commands.move(5.0, False)
+    )
+    rig.model.fault("command_lost", to="P021", count=0)
+    assert isinstance(rig.carry_out(rig.commands.halt_at_rest), HaltFailedError)
+    assert rig.commands.snapshot.state is State.STOPPING
+    rig.model.clear_faults()
+
+
+def test_its_port_is_given_back_when_it_stands_at_last(rig):
+    halt_in_vain(rig)
+    rig.rest(3.0)
+    assert not rig.model.is_moving
+    assert not rig.model.is_port_open
+    assert rig.commands.snapshot.state is State.DISCONNECTED
+    assert "was halted" in rig.commands.snapshot.reason
+
+
+def test_a_shutdown_meanwhile_gives_it_back_too(rig):
+    halt_in_vain(rig)
+    assert rig.carry_out(rig.commands.shutdown) is None
+    assert not rig.model.is_moving
+    assert not rig.model.is_port_open
+    assert rig.commands.snapshot.state is State.DISCONNECTED
