@@ -6,6 +6,7 @@ import math
 import random
 import signal
 import time
+from concurrent.futures import Future
 from typing import Callable
 
 from . import judge, strangers
@@ -274,7 +275,19 @@ def daemon_killed(world: World, action: Action) -> None:
 
 
 def daemon_ended(world: World, action: Action) -> None:
+    _end_daemon(world, action, world.begin(action))
+
+
+def ended_unplugged(world: World, action: Action) -> None:
     motion = world.begin(action)
+    world.tell("hang-up")
+    time.sleep(action.seconds)
+    # Whether the daemon has found it by itself or not: a motor that it left running must be halted.
+    world.tell("return")
+    _end_daemon(world, action, motion)
+
+
+def _end_daemon(world: World, action: Action, motion: Future[int | None] | None) -> None:
     world.ledger.event("SIGTERM")
     code = world.focusd.end(signal.SIGTERM)
     world.ledger.check("health", None if code == 0 else f"focusd ended with {code} on SIGTERM.")
@@ -370,6 +383,7 @@ EPISODES: dict[str, Episode] = {
     "daemon frozen": daemon_frozen,
     "daemon killed": daemon_killed,
     "daemon ended": daemon_ended,
+    "ended unplugged": ended_unplugged,
     "client gone": client_gone,
     "silent clients": silent_clients,
     "garbage": garbage,

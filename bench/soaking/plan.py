@@ -141,12 +141,13 @@ KINDS: dict[str, Kind] = {
     "daemon frozen": Kind(4, ANY, longest_s=2.5),
     "daemon killed": Kind(12, ANY, _meanwhile),
     "daemon ended": Kind(4, ANY, _meanwhile),
+    "ended unplugged": Kind(4, ANY, _meanwhile, 2.0),
     "client gone": Kind(3, ("motion",)),
     "silent clients": Kind(2, details=lambda dice: {"count": dice.randint(1, 60)}, longest_s=2.0),
     "garbage": Kind(3, details=_dice_seed),
     "crowd": Kind(2, details=lambda dice: {"count": dice.randint(2, 12)}, longest_s=2.0),
 }
-KILLING = ("daemon killed", "daemon ended")
+KILLING = ("daemon killed", "daemon ended", "ended unplugged")
 FAULTS = tuple(name for name, kind in KINDS.items() if kind.fault)
 
 
