@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import random
 import signal
 import time
@@ -17,6 +18,8 @@ from .world import BLOCKED, FAILED, NOT_DISCONNECTED, OUTSIDE, SUCCEEDED, World
 
 # After a fault at rest, until the next look of the daemon at its controller has surely met it.
 REST_LOOK_S = 1.3
+# What a new pseudo-terminal takes, generously.
+LINK_S = 5.0
 SERIES, SERIES_MM = 5, 0.05
 INNERMOST_AUDITED_MM = 0.5
 BAD_LINE_MOVES = 3
@@ -284,6 +287,7 @@ def ended_unplugged(world: World, action: Action) -> None:
     time.sleep(action.seconds)
     # Whether the daemon has found it by itself or not: a motor that it left running must be halted.
     world.tell("return")
+    wait_for(lambda: os.path.exists(world.simulator.link), LINK_S)
     _end_daemon(world, action, motion)
 
 

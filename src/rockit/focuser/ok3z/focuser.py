@@ -185,8 +185,7 @@ class Focuser:
             NotConnectedError, BusyError: nothing moved.
             StoppedError, LinkError, DeviceError: it did not come back.
         """
-        self._refuse_without_link()
-        self._call("audit", self._commands.audit, self._homing_patience_s)
+        self._call("audit", self._commands.audit, self._homing_patience_s, needs_link=True)
 
     def shutdown(self) -> None:
         """Close the port.
@@ -208,8 +207,9 @@ class Focuser:
             NotConnectedError, BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved.
             StoppedError, DeviceError, LinkError: it did not arrive.
         """
-        self._refuse_without_link()
-        self._call("set_focus", lambda: self._commands.move(position, offset), self._move_patience_s)
+        self._call(
+            "set_focus", lambda: self._commands.move(position, offset), self._move_patience_s, needs_link=True
+        )
 
     def stop(self, by: str) -> None:
         """Halt any motion, homing included, and return when standstill is confirmed.
@@ -243,15 +243,7 @@ class Focuser:
                 self._attention.notify_all()
             return self._stop
 
-    def _refuse_without_link(self) -> None:
-        """Refuse what needs a link while a lost one is tried again. On the worker it would only end the attempt, and
-        who asks again and again would keep the link from coming back."""
-        if self._commands.snapshot.state is State.RECONNECTING:
-            raise NotConnectedError(
-                "the focuser is not connected: its link is lost, and is tried again. Look at its cable and its power."
-            )
-
-    def _call(self, name: str, run: Callable[[], None], patience_s: float) -> None:
+    def _call(self, name: str, run: Callable[[], None], patience_s: float, needs_link: bool = False) -> None:
         task = _Task(name, run, Future())
         with self._attention:
             if self._closing:
@@ -259,6 +251,12 @@ class Focuser:
             if self._task is not None or self._stop is not None:
                 running = self._task.name if self._task else "stop"
                 raise BusyError(f"{running} is still running. Wait for its end, or stop it (focus stop).")
+            if needs_link and self._commands.snapshot.state is State.RECONNECTING:
+                # On the worker it would only end the attempt that is under way, and who asks again and again would keep
+                # the link from coming back.
+                raise NotConnectedError(
+                    "the focuser is not connected: its link is lost, and is tried again. Look at cable and power."
+                )
             self._task = task
             self._attention.notify_all()
         _wait(task.future, patience_s)
