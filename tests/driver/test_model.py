@@ -8,6 +8,7 @@ import math
 import sys
 from pathlib import Path
 
+import pytest
 import serial
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -214,4 +215,5 @@ class FocuserLife(RuleBasedStateMachine):
 FocuserLife.TestCase.settings = settings(
     max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
-TestFocuserLife = FocuserLife.TestCase
+# Sixty lives are one test: on a busy machine they take longer than others may.
+TestFocuserLife = pytest.mark.timeout(400)(FocuserLife.TestCase)
