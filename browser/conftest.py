@@ -253,6 +253,15 @@ class Page:
         """Wait until something is so."""
         wait_until(holds, what)
 
+    def hide(self, hidden: bool) -> None:
+        """As if the tab were behind another one, or in front again."""
+        script = """
+            const hidden = arguments[0];
+            Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
+            document.dispatchEvent(new Event("visibilitychange"));
+        """
+        self.run(script, hidden)
+
     @contextmanager
     def script_in_every_document(self, source: str) -> Iterator[None]:
         """Runs before the scripts of a page itself."""

@@ -36,7 +36,7 @@ def test_pictures(page: Any, make_daemon: Any) -> None:
     page.wait_for("#state", "Moving")
     time.sleep(1.5)
     page.press(Keys.ESCAPE)
-    page.wait_for("#reason", "Stopped by").wait_for("#answer", "Stopped")
+    page.wait_for("#reason", "Stopped by").wait_for("#stop-says", "Stopped")
     time.sleep(2)
     page.set("2.58")
     page.wait_for("#answer", "Move to 2.580 mm: done.")

@@ -126,7 +126,9 @@ def test_stop_ends_a_move(ready: Any, daemon: Any, way: str) -> None:
     ready.wait_for("#state", "At rest").wait_for("#reason", "Stopped by 127.0.0.1.")
     assert daemon.report()["current_mm"] < 5.5
     ready.wait_for("#moves li:first-child", "ended at")
+    ready.wait_for("#stop-says", "Stopped: the focuser stands.")
     # That the move was stopped is no alarm.
+    ready.wait_for("#answer", "Move to 5.500 mm: Stopped by 127.0.0.1.")
     assert ready.text("#refusal") == ""
 
 
@@ -144,7 +146,7 @@ def test_stop_ends_the_homing_run(page: Any, make_daemon: Any) -> None:
 def test_stop_closes_a_question(ready: Any) -> None:
     ready.click("[data-opens=disconnect]")
     ready.press(Keys.ESCAPE)
-    ready.wait_for("#answer", "Stopped: the focuser stands.")
+    ready.wait_for("#stop-says", "Stopped: the focuser stands.")
     assert not ready.find("#disconnect").is_displayed()
 
 

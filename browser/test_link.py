@@ -36,7 +36,7 @@ def test_a_daemon_that_dies_is_said_and_its_return_is_found(ready: Any, daemon: 
     ready.click('[data-offset="1"]')
     ready.wait_for("#refusal", "There is no link to focusd now.")
     ready.click("#stop")
-    ready.wait_for("#refusal", "STOP NOT CONFIRMED: focusd does not answer.")
+    ready.wait_for("#stop-says", "STOP NOT CONFIRMED: focusd does not answer.")
     daemon.start()
     ready.wait_for("#daemon-link", "Live").wait_for("#state", "Disconnected")
     assert not ready.find("#lost").is_displayed()
@@ -68,19 +68,9 @@ def test_a_focuser_that_is_lost_in_a_move_may_be_moving(ready: Any, daemon: Any)
     # The failure of the move comes with the daemon's sentence.
     ready.wait_for("#refusal", "Move to 5.000 mm:")
     ready.click("#stop")
-    ready.wait_for("#refusal", "STOP NOT CONFIRMED.")
+    ready.wait_for("#stop-says", "STOP NOT CONFIRMED.")
     daemon.tell("return")
     ready.wait_for("#daemon-link", "Live")
-
-
-def hide(page: Any, hidden: bool) -> None:
-    """As if the tab were behind another one."""
-    script = """
-        const hidden = arguments[0];
-        Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
-        document.dispatchEvent(new Event("visibilitychange"));
-    """
-    page.run(script, hidden)
 
 
 def title(page: Any) -> str:
@@ -89,26 +79,26 @@ def title(page: Any) -> str:
 
 def test_a_page_that_nobody_sees_holds_no_connection(ready: Any, daemon: Any) -> None:
     connections = daemon.connections()
-    hide(ready, True)
+    ready.hide(True)
     # The stream ends; what the page was loaded over may stay for its next use.
     ready.wait_until(lambda: daemon.connections() == connections - 1, "one connection fewer")
     assert daemon.call("set_focus", 1.0) == 0
     assert ready.text("#position") == "0.000"
-    hide(ready, False)
+    ready.hide(False)
     ready.wait_for("#position", "1.000").wait_for("#moves", "0.000 → 1.000")
 
 
 def test_no_title_says_an_old_position(ready: Any, daemon: Any) -> None:
     name = ready.text("#name")
     assert title(ready) == f"0.000 mm · {name}"
-    hide(ready, True)
+    ready.hide(True)
     assert title(ready) == name
     assert is_grey(ready, "#position")
     assert daemon.call("set_focus", 1.0) == 0
     assert title(ready) == name
     # Back, and not believed before the first word: the daemon says none.
     daemon.signal(signal.SIGSTOP)
-    hide(ready, False)
+    ready.hide(False)
     assert title(ready) == name
     assert is_grey(ready, "#position")
     assert not ready.find("#lost").is_displayed()
@@ -135,8 +125,8 @@ def test_a_page_that_comes_back_the_same_is_not_loaded_for_ever(page: Any, daemo
         page.open(daemon).wait_for("#about", "seen from")
         # Live again and again without another load.
         for _ in range(3):
-            hide(page, True)
-            hide(page, False)
+            page.hide(True)
+            page.hide(False)
             page.wait_for("#daemon-link", "Live")
         assert page.run("return sessionStorage.getItem('loads')") == "2"
     page.run("sessionStorage.clear()")

@@ -210,6 +210,7 @@ def test_what_is_said_by_itself_is_announced(ready: Any) -> None:
         "answer": "status",
         "reason": "status",
         "refusal": "alert",
+        "stop-says": "alert",
         "warnings": "alert",
         "lost": "alert",
     }

@@ -142,9 +142,8 @@ def test_what_a_script_looks_for_is_on_the_page() -> None:
     made = {"lost-age"}
     for name in SCRIPTS:
         wanted = set(re.findall(r'(?:find|put|putOrHide|getElementById)\("([^"]+)"', text_of(name)))
-        here = (
-            ids["page.html"] | made | (ids["controls.html"] if name in ("controls.js", "panel.js") else set())
-        )
+        controls = ids["controls.html"] if name in ("controls.js", "panel.js", "stop.js") else set()
+        here = ids["page.html"] | made | controls
         assert wanted <= here, name
 
 

@@ -1,25 +1,20 @@
-// What a viewer who may control can press. Every answer of the daemon is shown as it was given.
+// What a viewer who may control can press, but for Stop (stop.js). Every answer of the daemon is shown as it was given.
 
 import { ask } from "./ask.js";
 import { millimetres } from "./values.js";
-
-// The daemon itself gives up after 20 s.
-const STOP_PATIENCE_MS = 25000;
 
 const find = (id) => document.getElementById(id);
 // A comma too: it is what a telephone offers in half of Europe.
 const NUMBER = /^[+−-]?(\d+([.,]\d*)?|[.,]\d+)$/;
 
 export class Controls {
-  constructor() {
+  // onCommand: called when a command is sent.
+  constructor(onCommand) {
+    this.onCommand = onCommand;
     this.last = null;
     this.live = false;
-    this.alarmed = false;
     // The command that was sent last, until it is answered: the state comes a moment after a click.
     this.asking = null;
-    find("stop").addEventListener("click", () => this.stop());
-    // On the way down, so that nothing on the page can swallow it.
-    addEventListener("keydown", (event) => event.key === "Escape" && !event.repeat && this.stop(), true);
     find("set").addEventListener("submit", (event) => this.set(event));
     for (const button of document.querySelectorAll("[data-offset]")) {
       button.addEventListener("click", () => this.offset(button, Number(button.dataset.offset)));
@@ -77,15 +72,6 @@ export class Controls {
     return why !== "";
   }
 
-  async stop() {
-    this.closeAll();
-    this.say("Stopping…");
-    const { done, code, message } = await ask("stop", {}, STOP_PATIENCE_MS);
-    if (done) this.say("Stopped: the focuser stands.");
-    else if (code === "lost") this.alarm("STOP NOT CONFIRMED: focusd does not answer. If the motor must stand now, cut its power.");
-    else this.alarm(`STOP NOT CONFIRMED. ${message}`);
-  }
-
   set(event) {
     event.preventDefault();
     if (this.refuses(event.target.querySelector("[type=submit]"))) return;
@@ -117,14 +103,13 @@ export class Controls {
   }
 
   async command(name, values, words) {
+    this.onCommand();
     this.say(`${words}…`);
     const asking = (this.asking = {});
     this.mark();
     const { done, code, message } = await ask(name, values);
     if (this.asking === asking) this.asking = null;
     this.mark();
-    // What a command that was interrupted says must not take the place of a stop that failed.
-    if (this.alarmed) return;
     if (done) this.say(`${words}: done.`);
     else if (code === "stopped") this.say(`${words}: ${message}`);
     else this.refuse(`${words}: ${message}`);
@@ -156,19 +141,12 @@ export class Controls {
   }
 
   say(text) {
-    this.alarmed = false;
     find("refusal").textContent = "";
     find("answer").textContent = text;
   }
 
   refuse(text) {
-    this.alarmed = false;
     find("answer").textContent = "";
     find("refusal").textContent = text;
-  }
-
-  alarm(text) {
-    this.refuse(text);
-    this.alarmed = true;
   }
 }

@@ -4,12 +4,14 @@ import { Chart } from "./chart.js";
 import { Controls } from "./controls.js";
 import { showMoves } from "./moves.js";
 import { wireNight } from "./theme.js";
+import { Stop } from "./stop.js";
 import { Stream } from "./stream.js";
 import { Values } from "./values.js";
 
 const values = new Values();
 const chart = new Chart(document.getElementById("chart"));
-const controls = document.getElementById("controls") ? new Controls() : null;
+const controls = document.getElementById("controls") ? new Controls(() => stop.forget()) : null;
+const stop = controls && new Stop(() => controls.closeAll());
 
 // A page that comes back the same, as out of a proxy's store, must not be asked for again and again.
 function reloadOnceUnless(fits) {
@@ -38,11 +40,13 @@ const stream = new Stream({
   status(status) {
     values.status(status);
     controls?.status(status);
+    stop?.status(status);
     chart.add(status);
   },
   link(link) {
     values.link(link);
     controls?.link(link);
+    stop?.link(link);
     chart.link(link);
   },
 });
