@@ -24,6 +24,8 @@ from rockit.focuser.ok3z.snapshot import Snapshot, State
 
 LOOPBACK = "127.0.0.1"
 STRANGER = "127.0.0.2"
+# Another machine that may control.
+OTHER_CONTROL = "127.0.1.1"
 PATIENCE_S = 10.0
 MEMBERS = "/api/v1/focuser/0/"
 
@@ -240,7 +242,7 @@ def serve(focuser: PuppetFocuser) -> Iterator[Callable[..., AlpacaServer]]:
         server = AlpacaServer(
             listen(LOOPBACK, 0, MANNER),
             cast("Focuser", focuser),
-            [LOOPBACK],
+            [LOOPBACK, OTHER_CONTROL],
             "dome_focuser",
             6.0,
             host_names=["DomeNUC"],

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import time
 from typing import Any
 
 import pytest
 
 from rockit.focuser.ok3z.alpaca.framing import MAX_BODY_BYTES, MAX_HEAD_BYTES
-from rockit.focuser.ok3z.alpaca.guard import MANNER
+from rockit.focuser.ok3z.alpaca.guard import MANNER, MAX_CONNECTIONS, PATIENCE_S
 from rockit.focuser.ok3z.alpaca.server import AlpacaServer
 from rockit.focuser.ok3z.listening import listen
 
@@ -19,7 +20,10 @@ MOVE = b"PUT /api/v1/focuser/0/move HTTP/1.1\r\nHost: localhost\r\nContent-Lengt
 CONNECTED = (
     b"PUT /api/v1/focuser/0/connected HTTP/1.1\r\nHost: localhost\r\nContent-Length: 14\r\n\r\nConnected=True"
 )
+HALT = b"PUT /api/v1/focuser/0/halt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nClientID=7"
+STOP = b"POST /panel/stop HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
 STRANGER = "127.0.0.2"
+OTHER_CONTROL = "127.0.1.1"
 
 
 def test_a_connection_is_kept_for_the_next_request(wire: Any) -> None:
@@ -296,16 +300,68 @@ def test_half_sent_requests_of_strangers_keep_nobody_out_and_the_oldest_gives_wa
     assert halves[1].answer().error == 0
 
 
-def test_half_sent_requests_of_machines_that_control_are_waited_for(serve: Any, dial: Any) -> None:
-    server = serve(connections=4)
+def test_half_sent_requests_of_machines_that_control_are_waited_for_while_there_is_room(
+    serve: Any, dial: Any
+) -> None:
+    server = serve(connections=6)
+    half, idle, other = (dial(server, source=source) for source in ("127.0.0.1", "127.0.0.1", OTHER_CONTROL))
+    half.send(MOVE[:-1])
+    for wire in (idle, other):
+        assert wire.get("name").error == 0
+    assert dial(server).get("name").error == 0
+    assert idle.hung_up()
+    half.send(MOVE[-1:])
+    assert half.answer().error == 0x407
+
+
+def test_the_control_machine_with_the_most_connections_gives_up_the_oldest_of_its_halves(
+    serve: Any, dial: Any
+) -> None:
+    server = serve(connections=6)
+    other = dial(server, source=OTHER_CONTROL)
     halves = [dial(server) for _ in range(2)]
+    for half in (other, *halves):
+        half.send(MOVE[:-1])
+        # The server has it once it has answered somebody else who came later.
+        assert dial(server, source=STRANGER).get("name").error == 0
+    assert dial(server, source=OTHER_CONTROL).get("name").error == 0
+    assert halves[0].hung_up()
+    for half in (other, halves[1]):
+        half.send(MOVE[-1:])
+        assert half.answer().error == 0x407
+
+
+def test_who_has_only_just_come_is_not_sent_away_for_who_comes_next(serve: Any, dial: Any) -> None:
+    """All places are taken by half-sent requests of one machine, which comes again and again."""
+    server = serve(connections=8)
+    halves = [dial(server) for _ in range(4)]
     for half in halves:
         half.send(MOVE[:-1])
         assert dial(server, source=STRANGER).get("name").error == 0
-    assert dial(server).hung_up()
-    for half in halves:
-        half.send(MOVE[-1:])
-        assert half.answer().error == 0x407
+    pressing = dial(server, source=OTHER_CONTROL)
+    for _ in range(8):
+        halves.append(dial(server))
+        assert dial(server, source=STRANGER).get("name").error == 0
+    pressing.send(STOP)
+    assert pressing.answer().json["done"] is True
+
+
+@pytest.mark.parametrize(
+    "half", [STOP[:5], HALT[:-1], NAME[:-2], b""], ids=["head", "body", "end", "nothing"]
+)
+@pytest.mark.parametrize("stop", [STOP, HALT], ids=["panel", "program"])
+def test_a_stop_gets_through_at_once_beside_a_crowd_of_halves_of_a_control_machine(
+    server: Any, dial: Any, focuser: Any, half: bytes, stop: bytes
+) -> None:
+    for _ in range(MAX_CONNECTIONS):
+        dial(server).send(half)
+    began_s = time.monotonic()
+    pressing = dial(server, source=OTHER_CONTROL)
+    pressing.send(stop)
+    assert pressing.answer().status == 200
+    # Not only when their time is up.
+    assert time.monotonic() - began_s < PATIENCE_S / 2
+    assert focuser.named("stop") == [("stop", OTHER_CONTROL)]
 
 
 def test_one_stranger_has_so_many_connections_and_takes_none_of_the_others(serve: Any, dial: Any) -> None:

@@ -51,6 +51,8 @@ class Connection(asyncio.Protocol):
         # The handler has a whole head, and has not answered it.
         self._is_answering = False
         self._is_ending = False
+        self.is_new = True
+        """Whether nothing has come over it yet."""
         self._due_s: float | None = self.heard_at_s + patience_s
         self._unread_due_s: float | None = None
 
@@ -116,6 +118,7 @@ class Connection(asyncio.Protocol):
         if self._is_ending:
             return
         self.heard_at_s = self._clock()
+        self.is_new = False
         self._waiting += data
         self._pass_on()
         if len(self._waiting) > MAX_AHEAD_BYTES:

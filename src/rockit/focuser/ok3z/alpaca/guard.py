@@ -11,6 +11,7 @@ import fcntl
 import logging
 import resource
 import socket
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
@@ -193,18 +194,21 @@ class Guard:
 
     def _ended_one(self, controls: bool, among: Collection[Connection]) -> bool:
         """End the connection that is missed least. False: none may be ended."""
-        idle = [connection for connection in among if connection.is_idle]
-        # A machine that controls is left the time to finish what it says.
-        half_sent = [] if controls else [connection for connection in among if connection.is_half_sent]
+        room = self._rooms[controls]
+        # Who has only just come may bring a stop: a crowd of machines that control must not send it away again.
+        idle = [one for one in among if one.is_idle and not (controls and one.is_new)]
+        unfinished = [one for one in among if one.is_half_sent or one.is_new]
         if idle:
             # Its program connects anew when it has something to say.
-            one = min(idle, key=lambda connection: connection.heard_at_s)
-        elif half_sent:
-            one = min(half_sent, key=lambda connection: connection.due_s)
+            ended = min(idle, key=lambda one: one.heard_at_s)
+        elif unfinished:
+            # Of the machines that control the one with the most, which is the one that is broken.
+            held = Counter(room.values() if controls else ())
+            ended = min(unfinished, key=lambda one: (-held[room[one]], one.due_s))
         else:
             return False
-        self._leave(controls, one)
-        one.abort()
+        self._leave(controls, ended)
+        ended.abort()
         return True
 
     def _placed(self, sock: socket.socket) -> socket.socket:
