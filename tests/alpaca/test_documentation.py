@@ -29,7 +29,7 @@ def first_cells(title: str) -> list[str]:
 
 def test_every_member_is_in_the_tables() -> None:
     nothing: Any = None
-    device = Device(nothing, nothing, nothing, "dome_focuser", 6.0)
+    device = Device(nothing, nothing, nothing, nothing, "dome_focuser", 6.0)
     for title, members in (("Read", device.properties), ("Command", device.commands)):
         assert set(re.findall(r"`(\w+)`", " ".join(first_cells(title)))) == set(members)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rockit.focuser.ok3z.errors import NoProgressError, Sentence
 from rockit.focuser.ok3z.snapshot import Snapshot, State
 from rockit.focuser.ok3z.version import VERSION
 
@@ -137,8 +138,43 @@ def test_a_motor_that_may_run_is_never_told_to_stand_beside_an_error(
     assert "(reconnecting). The cable is broken." in program.get("position").json["ErrorMessage"]
 
 
-def test_who_may_not_connect_is_told_who_may(stranger: Any) -> None:
-    assert "control_machines" in stranger.get("position").json["ErrorMessage"]
+@pytest.mark.parametrize("client_id", [None, 8])
+def test_who_may_not_connect_reads_all_the_same(
+    server: Any, dial: Any, focuser: Any, client_id: int | None
+) -> None:
+    looking = dial(server, source="127.0.0.2", client_id=client_id)
+    focuser.stand(1234)
+    assert (looking.get("position").value, looking.get("ismoving").value) == (1234, False)
+    state = {item["Name"]: item["Value"] for item in looking.get("devicestate").value}
+    assert (state["IsMoving"], state["Position"]) == (False, 1234)
+    focuser.snapshot = replace(focuser.snapshot, state=State.MOVING)
+    assert looking.get("ismoving").value is True
+    # It is no client that is connected.
+    assert (looking.get("connected").value, looking.get("connecting").value) == (False, False)
+
+
+@pytest.mark.parametrize("member", HARDWARE)
+def test_who_may_not_connect_is_told_why_a_focuser_cannot_be_used(
+    stranger: Any, focuser: Any, member: str
+) -> None:
+    named = Sentence("stopped.", "stopped by 10.0.0.1.")
+    focuser.snapshot = Snapshot(state=State.UNHOMED, reason=named)
+    answer = stranger.get(member)
+    assert answer.error == 0x407
+    assert answer.json["ErrorMessage"] == "the focuser is not connected (unhomed). Stopped."
+
+
+@pytest.mark.parametrize("member", HARDWARE)
+def test_who_may_not_connect_hears_nothing_of_the_moves_of_others(
+    program: Any, stranger: Any, focuser: Any, until: Any, member: str
+) -> None:
+    focuser.move_gate.clear()
+    focuser.move_error = NoProgressError("the motor does not advance.")
+    program.put("move", Position=100)
+    focuser.move_gate.set()
+    until(lambda: not stranger.get("ismoving").value)
+    assert stranger.get(member).error == 0
+    assert program.get(member).error == 0x532
 
 
 def test_reads_call_nothing_and_wait_for_nothing(

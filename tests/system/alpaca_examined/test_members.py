@@ -251,10 +251,12 @@ def test_404_another_device(served: Any, wire: Any) -> None:
 
 
 def test_who_may_not_control_may_look(served: Any, make_wire: Any) -> None:
-    """A machine that is not among control_machines: its every PUT is refused with an Alpaca error that says so."""
+    """A machine that is not among control_machines: it reads all, and its every PUT is refused with an Alpaca error
+    that says so."""
     stranger = make_wire(served, source="127.0.0.2")
     assert stranger.get("name").value
     position = served.status()["current_steps"]
+    assert (stranger.get("position").value, stranger.get("ismoving").value) == (position, False)
     forms: dict[str, dict[str, Any]] = {
         "move": {"Position": 9000},
         "halt": {},

@@ -67,16 +67,24 @@ class Device:
         focuser: the service.
         operations: what runs for clients.
         sessions: who is connected.
+        may_control: whether the machine at an address may control, and so can connect.
         name: the daemon's registered name.
         focus_range_mm: the outermost position that may be asked for.
     """
 
     def __init__(
-        self, focuser: Focuser, operations: Operations, sessions: Sessions, name: str, focus_range_mm: float
+        self,
+        focuser: Focuser,
+        operations: Operations,
+        sessions: Sessions,
+        may_control: Callable[[str], bool],
+        name: str,
+        focus_range_mm: float,
     ) -> None:
         self._focuser = focuser
         self._operations = operations
         self._sessions = sessions
+        self._may_control = may_control
         self.name = f"ASA OK3Z focuser ({name})"[:MAX_NAME_LENGTH]
         self.max_step = Limits.from_mm(focus_range_mm, focus_range_mm, 0.0).range_steps
         self._waiting = 0
@@ -165,15 +173,15 @@ class Device:
 
     def _usable(self, client: Client) -> Snapshot:
         """What is known, where this client is connected to a focuser that can be used, and its last move was well."""
-        self._expect_connected(client)
+        # Who may not control can never connect, and may look.
+        if self._may_control(client.address):
+            self._expect_connected(client)
         self._tell_of_move(client)
         return self._ready()
 
     def _expect_connected(self, client: Client) -> None:
         if not self._sessions.is_connected(client):
-            raise NotConnectedError(
-                "this client is not connected. Connect first (PUT connect), from a machine of control_machines."
-            )
+            raise NotConnectedError("this client is not connected. Connect first (PUT connect).")
 
     def _tell_of_move(self, client: Client) -> None:
         session = self._sessions.own(client)

@@ -164,12 +164,13 @@ class AlpacaServer:
         return Handler(runner.server, self._bounds.patience_s, address)
 
     def _application(self, operations: Operations, stop: Stop) -> web.Application:
-        device = Device(self._focuser, operations, Sessions(), self._name, self._focus_range_mm)
+        may_control = self._access.may_control
+        device = Device(self._focuser, operations, Sessions(), may_control, self._name, self._focus_range_mm)
         api = Api(device, management_values(self._name, device.name), self._access, self._tally.count)
         panel = Panel(
             self._focuser,
             stop,
-            self._access.may_control,
+            may_control,
             device.name,
             self._focus_range_mm,
             self._tally.count,
