@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -17,7 +17,8 @@ from rockit.focuser.ok3z.errors import (
 from rockit.focuser.ok3z.mechanics import steps_from_mm
 from rockit.focuser.ok3z.snapshot import Snapshot, State
 
-READS = pytest.mark.parametrize("member", ["ismoving", "position", "devicestate"])
+MEMBERS = ["ismoving", "position", "devicestate"]
+READS = pytest.mark.parametrize("member", MEMBERS)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_what_is_refused_at_once_is_told_at_once_and_only_then(
     ("failure", "number"),
     [(NoProgressError("the motor does not advance."), 0x532), (PositionLostError("it jumped."), 0x536)],
 )
-def test_a_move_that_failed_is_told_once_in_the_next_read(
+def test_a_move_that_failed_is_told_once_in_the_next_read_of_each_member(
     server: Any,
     dial: Any,
     program: Any,
@@ -160,27 +161,74 @@ def test_its_own_halt_is_no_error(program: Any, focuser: Any, until: Any, member
     assert focuser.named("stop")[0] == ("stop", "127.0.0.1")
 
 
-def test_a_new_move_or_a_new_session_forgets_the_failure_of_the_last(
-    server: Any, dial: Any, program: Any, focuser: Any, until: Any
-) -> None:
+@pytest.fixture
+def fail(server: Any, dial: Any, program: Any, focuser: Any, until: Any) -> Callable[[], None]:
+    """Have a move of the program fail after its answer, and tell nobody."""
     other = dial(server, client_id=8)
     other.put("connect")
 
     def fail() -> None:
         focuser.move_gate.clear()
         focuser.move_error = NoProgressError("the motor does not advance.")
-        program.put("move", Position=100)
+        assert program.put("move", Position=100).error == 0
         focuser.move_gate.set()
         until(lambda: not other.get("ismoving").value)
         focuser.move_error = None
 
+    return fail
+
+
+def errors(program: Any) -> list[int]:
+    return [program.get(member).error for member in MEMBERS]
+
+
+@READS
+def test_two_loops_of_one_program_both_hear_of_it(
+    program: Any, fail: Callable[[], None], member: str
+) -> None:
+    """One polls in the background, and the other waits for the end of the move: they share a ClientID."""
     fail()
-    assert program.put("move", Position=50).error == 0
-    assert program.get("position").value == 50
+    assert [program.get(member).error for _ in range(3)] == [0x532, 0, 0]
+    assert errors(program) == [0 if other == member else 0x532 for other in MEMBERS]
+    assert errors(program) == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("command", "parameters"),
+    [
+        ("move", {"Position": 50}),
+        ("connect", {}),
+        ("connected", {"Connected": "True"}),
+        ("halt", {}),
+    ],
+)
+def test_a_new_move_a_new_session_or_its_own_halt_forgets_the_failure_of_the_last(
+    program: Any, fail: Callable[[], None], command: str, parameters: dict[str, Any]
+) -> None:
+    for told in ([], MEMBERS[:1]):
+        fail()
+        assert [program.get(member).error for member in told] == [0x532] * len(told)
+        assert program.put(command, **parameters).error == 0
+        assert errors(program) == [0, 0, 0]
+    # What comes after that is told anew.
+    fail()
+    assert errors(program) == [0x532] * 3
+
+
+def test_who_left_has_left_the_failure_behind(program: Any, fail: Callable[[], None]) -> None:
     fail()
     program.put("disconnect")
     program.put("connect")
-    assert program.get("position").error == 0
+    assert errors(program) == [0, 0, 0]
+
+
+def test_a_halt_of_others_leaves_it_to_be_told(
+    server: Any, dial: Any, program: Any, fail: Callable[[], None]
+) -> None:
+    fail()
+    for client_id in (8, None):
+        assert dial(server, client_id=client_id).put("halt").error == 0
+    assert errors(program) == [0x532] * 3
 
 
 def test_a_move_to_where_it_stands_ends_each_time(program: Any, focuser: Any) -> None:

@@ -208,12 +208,15 @@ def test_0x40b_a_move_during_a_move(alpyca: Any, wire: Any) -> None:
     rest(alpyca, wire)
 
 
-def test_0x40e_stopped_by_somebody_else_is_told_once(alpyca: Any, served: Any, wire: Any) -> None:
+def test_0x40e_stopped_by_somebody_else_is_told_once_by_each(alpyca: Any, served: Any, wire: Any) -> None:
     alpyca.Move(MAX_STEP)
     assert served.call("stop") == 0
     with pytest.raises(exceptions.OperationCancelledException) as caught:
         wire.wait_until(lambda: alpyca.IsMoving is False, "the error")
     assert "127.0.0.1" in caught.value.message, "it says who"
+    for read in ("Position", "DeviceState"):
+        with pytest.raises(exceptions.OperationCancelledException):
+            getattr(alpyca, read)
     assert alpyca.IsMoving is False
     assert 0 < alpyca.Position < MAX_STEP
     assert len(alpyca.DeviceState) == 3
@@ -231,8 +234,8 @@ def test_0x500_a_failed_move_is_told_once_and_says_why(
         wire.wait_until(lambda: getattr(alpyca, read) is None, "the error")
     assert 0x500 <= caught.value.number <= 0xFFF
     assert served.status()["reason"] in caught.value.message
+    assert getattr(alpyca, read) is not None, "it is told once"
     served.tell("clear")
-    assert alpyca.IsMoving is False
     alpyca.Move(2500)
     rest(alpyca, wire)
     assert alpyca.Position == 2500

@@ -37,17 +37,18 @@ def test_a_stop_over_pyro_ends_a_move_over_alpaca(connected: Any, served: Any) -
     assert reply.error == CANCELLED
     assert "127.0.0.1" in reply.json["ErrorMessage"]
     assert connected.get("ismoving").value is False, "it is told once"
+    assert connected.get("position").error == CANCELLED, "by each member"
     assert connected.get("position").value == served.status()["current_steps"]
 
 
 @pytest.mark.parametrize("member", ["position", "devicestate", "ismoving"])
-def test_whichever_is_read_first_tells_of_the_stop_and_the_others_do_not(
-    connected: Any, served: Any, member: str
-) -> None:
+def test_each_member_tells_of_the_stop_once(connected: Any, served: Any, member: str) -> None:
     assert connected.put("move", Position=FAR).error == 0
     assert served.call("stop") == 0
     assert wait_for_error(connected, member).error == CANCELLED
-    assert [connected.get(each).error for each in ("position", "devicestate", "ismoving")] == [0, 0, 0]
+    others = [each for each in ("position", "devicestate", "ismoving") if each != member]
+    assert [connected.get(each).error for each in others] == [CANCELLED] * 2
+    assert [connected.get(each).error for each in (member, *others)] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("member", ["position", "devicestate", "ismoving"])

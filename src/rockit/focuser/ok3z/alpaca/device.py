@@ -98,7 +98,7 @@ class Device:
             "driverversion": Property(lambda _: ".".join(VERSION.split(".")[:2]), ""),
             "interfaceversion": Property(lambda _: INTERFACE_VERSION, 0),
             "ismoving": Property(
-                lambda client: self._is_moving(self._usable(client)),
+                lambda client: self._is_moving(self._usable(client, "ismoving")),
                 False,
                 # A client that overlooks the error must not take a motor that may run for one that stands.
                 lambda: self._is_moving(self._focuser.snapshot),
@@ -106,7 +106,7 @@ class Device:
             "maxincrement": Property(lambda _: self.max_step, 0),
             "maxstep": Property(lambda _: self.max_step, 0),
             "name": Property(lambda _: self.name, ""),
-            "position": Property(lambda client: self._position(self._usable(client)), 0),
+            "position": Property(lambda client: self._position(self._usable(client, "position")), 0),
             "stepsize": Property(lambda _: MICRONS_PER_MM / STEPS_PER_MM, 0.0),
             "supportedactions": Property(lambda _: [], []),
             "tempcomp": Property(lambda _: False, False),
@@ -171,23 +171,22 @@ class Device:
 
     # Reading
 
-    def _usable(self, client: Client) -> Snapshot:
-        """What is known, where this client is connected to a focuser that can be used, and its last move was well."""
+    def _usable(self, client: Client, member: str) -> Snapshot:
+        """What is known, where this client is connected to a focuser that can be used, and the member that it reads
+        has nothing to tell of its last move."""
         # Who may not control can never connect, and may look.
         if self._may_control(client.address):
             self._expect_connected(client)
-        self._tell_of_move(client)
+        self._tell_of_move(client, member)
         return self._ready()
 
     def _expect_connected(self, client: Client) -> None:
         if not self._sessions.is_connected(client):
             raise NotConnectedError("this client is not connected. Connect first (PUT connect).")
 
-    def _tell_of_move(self, client: Client) -> None:
+    def _tell_of_move(self, client: Client, member: str) -> None:
         session = self._sessions.own(client)
-        if session is None:
-            return
-        failure, session.move_failure = session.move_failure, None
+        failure = session.untold(member) if session else None
         if failure:
             raise failure
 
@@ -208,7 +207,7 @@ class Device:
         return position_steps
 
     def _device_state(self, client: Client) -> list[dict[str, object]]:
-        snapshot = self._usable(client)
+        snapshot = self._usable(client, "devicestate")
         age_s = self._focuser.reading_age_s(snapshot) or 0.0
         read_at = datetime.now(timezone.utc) - timedelta(seconds=age_s)
         return [

@@ -81,6 +81,7 @@ class Operations:
         """Connect a client. Where that needs the focuser to be initialised, what it waits for: all that connect
         meanwhile share it. None: it is connected."""
         session.connect_failure = None
+        session.move_ended()
         if is_ready(self._focuser.snapshot):
             session.connected, session.connecting = True, False
             return None
@@ -145,7 +146,7 @@ class Operations:
         Raises:
             FocuserError: it was refused, or ended in that short time without arriving.
         """
-        session.move_failure = None
+        session.move_ended()
         target_mm = mm_from_steps(target_steps)
         move = _Move(session, made_on(self._control, lambda: self._focuser.set_focus(target_mm)))
         self._moves.add(move)
@@ -153,7 +154,8 @@ class Operations:
         await self._under_way(move, target_steps)
         if move.ended.done():
             outcome = move.ended.result()
-            session.move_failure = None
+            # Told by the answer.
+            session.move_ended()
             if outcome is not None and not _is_own_halt(move, outcome):
                 raise outcome
 
@@ -174,7 +176,7 @@ class Operations:
             return
         outcome = ended.result()
         if outcome is not None and not _is_own_halt(move, outcome):
-            move.session.move_failure = outcome
+            move.session.move_ended(outcome)
 
     # Halting
 
@@ -182,12 +184,14 @@ class Operations:
         """Stop any motion.
 
         Args:
-            session: of who asks; its own moves then end without an error.
+            session: of who asks; its own moves then end without an error, and that of its last one is past.
             by: who asks, for the observatory's log.
 
         Raises:
             FocuserError: standstill could not be confirmed.
         """
+        if session is not None:
+            session.move_ended()
         begun = {move for move in self._moves if not move.ended.done()}
         for move in begun:
             move.own_halt = move.own_halt or move.session is session

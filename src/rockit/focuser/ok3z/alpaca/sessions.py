@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import FocuserError
 
@@ -29,13 +29,28 @@ class Session:
         connected: it asked to be connected, and was.
         connecting: it asked, and the focuser is being initialised.
         connect_failure: why that failed; told once.
-        move_failure: why its last move did not arrive; told once.
+        move_failure: why its last move did not arrive; told once by each member that can tell it.
+        told_by: the members that have.
     """
 
     connected: bool = False
     connecting: bool = False
     connect_failure: FocuserError | None = None
     move_failure: FocuserError | None = None
+    told_by: set[str] = field(default_factory=set)
+
+    def move_ended(self, failure: FocuserError | None = None) -> None:
+        """Its last move has ended so; or what there was to say of it is past."""
+        self.move_failure = failure
+        self.told_by.clear()
+
+    def untold(self, member: str) -> FocuserError | None:
+        """What a member has to tell of the last move, and from now on has told. A program may read one member in
+        the background and wait for the end of its move with another: neither takes the error from the other."""
+        if self.move_failure is None or member in self.told_by:
+            return None
+        self.told_by.add(member)
+        return self.move_failure
 
 
 class Sessions:
