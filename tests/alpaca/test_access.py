@@ -163,6 +163,20 @@ def test_a_page_of_its_own_is_answered(wire: Any) -> None:
     assert wire.ask("PUT", f"{MEMBERS}connect", **own).error == 0
 
 
+@pytest.mark.parametrize("second", ["http://evil.org", "http://localhost:1"])
+@pytest.mark.parametrize("verb", ["GET /api/v1/focuser/0/name", "POST /panel/stop"])
+def test_there_must_not_be_two_origins(wire: Any, focuser: Any, verb: str, second: str) -> None:
+    own = "Origin: http://localhost:1\r\n"
+    for origins, status in (
+        (own, 200),
+        (f"{own}Origin: {second}\r\n", 403),
+        (f"Origin: {second}\r\n{own}", 403),
+    ):
+        wire.send(f"{verb} HTTP/1.1\r\nHost: localhost:1\r\n{origins}\r\n".encode())
+        assert wire.answer().status == status
+    assert len(focuser.named("stop")) == verb.startswith("POST")
+
+
 @pytest.mark.parametrize("site", ["cross-site", "same-site", ""])
 def test_a_command_from_a_page_of_another_site_is_not_answered(wire: Any, focuser: Any, site: str) -> None:
     for verb, path in (

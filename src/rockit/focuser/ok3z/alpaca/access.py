@@ -42,7 +42,12 @@ class Access:
         return address is not None and address in self._control_addresses
 
     def why_refused(
-        self, method: str, path: str, hosts: Sequence[str], headers: Mapping[str, str]
+        self,
+        method: str,
+        path: str,
+        hosts: Sequence[str],
+        origins: Sequence[str],
+        headers: Mapping[str, str],
     ) -> str | None:
         """Why a request is not answered at all; None: it is.
 
@@ -50,6 +55,7 @@ class Access:
             method: of the request.
             path: of the request, without a query.
             hosts: the headers Host, of which there must be one.
+            origins: the headers Origin, of which there may be one.
             headers: all headers, with names in any case.
         """
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
@@ -57,8 +63,7 @@ class Access:
             return (
                 "This server is not known by that name. Call it by its IP address, or by its registered name."
             )
-        origin = headers.get("Origin")
-        if origin is not None and origin.lower() != f"http://{hosts[0]}".lower():
+        if origins and [origin.lower() for origin in origins] != [f"http://{hosts[0]}".lower()]:
             return "The request comes from a page of another origin."
         is_own = headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none")
         if not is_own and not self._follows_a_link(method, path, headers):

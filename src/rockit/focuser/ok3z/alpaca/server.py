@@ -185,8 +185,9 @@ class AlpacaServer:
 
     @web.middleware
     async def _at_the_edge(self, request: web.Request, handler: WebHandler) -> web.StreamResponse:
-        hosts = request.headers.getall("Host", [])
-        why = self._access.why_refused(request.method, request.path, hosts, request.headers)
+        headers = request.headers
+        hosts, origins = headers.getall("Host", []), headers.getall("Origin", [])
+        why = self._access.why_refused(request.method, request.path, hosts, origins, headers)
         if why is not None:
             return plain(403, why)
         try:
