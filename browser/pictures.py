@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
 
@@ -23,6 +24,7 @@ FOCUSER = {
 SEARCH = [(1, 2.2), (4, 2.35), (4, 2.5), (4, 2.65), (4, 2.8), (5, 2.55)]
 
 
+@pytest.mark.timeout(300)
 def test_pictures(page: Any, make_daemon: Any) -> None:
     daemon = make_daemon(**FOCUSER)
     page.emulate(1280, 880, scale=1.5)
