@@ -120,6 +120,7 @@ class Container:
 
     def boot(self) -> None:
         """Start it, and wait until all is up that it starts by itself."""
+        _need_no_overlay(self._folder)
         (self._folder / "upper").mkdir()
         (self._folder / "work").mkdir()
         _remove_stale_groups()
@@ -245,6 +246,17 @@ class Container:
                     f"{bound_s:.0f} s have not been enough until {what}. The console has: {said}"
                 )
             time.sleep(PAUSE_S)
+
+
+def _need_no_overlay(folder: Path) -> None:
+    """The kernel refuses an overlay that would write to another one, in words that name no remedy."""
+    words = ["stat", "--file-system", "--format=%T", str(folder)]
+    kind = subprocess.run(words, check=True, capture_output=True, text=True, timeout=COMMAND_BOUND_S).stdout
+    assert kind.strip() != "overlayfs", (
+        f"{folder} is on an overlay, and should be on a disk or in memory, since the overlay of the machine's /usr "
+        "writes there. In a container of Docker's give /tmp a volume (--volume /tmp); elsewhere set TMPDIR to a folder "
+        "on a disk."
+    )
 
 
 def _groups() -> Path:

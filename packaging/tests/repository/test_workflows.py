@@ -132,6 +132,11 @@ def test_the_debian_packages_are_those_of_the_continuous_integration(array: str,
     assert set(listed[1].split()) <= set(run_of("test.yml", one_of_them).split())
 
 
+def test_the_temporary_folder_of_the_packages_is_no_overlay() -> None:
+    """In a container it would be one, and the kernel lays no overlay over another: no test could boot a machine."""
+    assert "--volume /tmp" in load("test.yml")["jobs"]["packages"]["container"]["options"]
+
+
 def test_publishing_waits_for_tests_and_builds_and_for_the_one_before() -> None:
     found = load("publish.yml")
 
