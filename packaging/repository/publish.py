@@ -17,7 +17,7 @@ from pathlib import Path
 
 from yumtree import metadata, packages
 from yumtree.packages import Package
-from yumtree.plan import Plan, Rules, twice, uncommitted
+from yumtree.plan import DAMAGED, NOTHING, Plan, Rules, twice, uncommitted
 from yumtree.program import run_program
 from yumtree.signing import Key, make_key_database
 from yumtree.tools import ToolError, TroubleError, need_tools
@@ -25,8 +25,6 @@ from yumtree.tree import Tree
 
 KEEP = 5
 
-_NOTHING = "Nothing was published."
-_DAMAGED = "These are damaged, or not signed by this key. Bring them back from a copy, or delete them; run this again:"
 _FULL = (
     "The disk of {} is full. Nothing was published, and what was published is whole. Make room, then run this again. "
     "What failed was: {}"
@@ -115,9 +113,9 @@ def _sign(plans: Sequence[Plan], key: Key, keys: Path, work: Path) -> None:
     for plan in plans:
         for package in plan.new:
             key.sign_package(package.path, work)
-    bad = packages.unsigned_or_damaged([package.path for plan in plans for package in plan.stay], keys)
+    bad = [words for plan in plans for words in plan.unsigned_or_damaged(keys)]
     if bad:
-        raise ToolError("\n".join([_DAMAGED, *bad, _NOTHING]))
+        raise ToolError("\n".join([DAMAGED, *bad, NOTHING]))
 
 
 def _put_in(plans: Sequence[Plan]) -> None:
@@ -130,7 +128,7 @@ def _put_in(plans: Sequence[Plan]) -> None:
 
 def _refuse(faults: Sequence[str]) -> None:
     if faults:
-        raise TroubleError("\n".join([*faults, _NOTHING]))
+        raise TroubleError("\n".join([*faults, NOTHING]))
 
 
 def _parser() -> argparse.ArgumentParser:

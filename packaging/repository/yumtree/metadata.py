@@ -18,6 +18,14 @@ _REPO = "{http://linux.duke.edu/metadata/repo}"
 _COMMON = "{http://linux.duke.edu/metadata/common}"
 
 
+class UnreadableError(ToolError):
+    """Metadata that do not say which packages they list."""
+
+    def __init__(self, made: Path, error: Exception) -> None:
+        super().__init__(f"The metadata in {made} cannot be read: {error!r}.")
+        self.reason = repr(error)
+
+
 def make(folder: Path, packages: Sequence[Package], key: Key) -> Path:
     """Make signed metadata of these packages in `folder`. Returns the folder that holds them."""
     folder.mkdir(parents=True)
@@ -44,9 +52,9 @@ def listed(made: Path) -> set[str]:
     try:
         primary = made / _hrefs(made)["primary"]
         root = ElementTree.fromstring(gzip.decompress(primary.read_bytes()))
+        return {location.attrib["href"] for location in root.iter(f"{_COMMON}location")}
     except (OSError, EOFError, KeyError, zlib.error, ElementTree.ParseError) as error:
-        raise ToolError(f"The metadata in {made} cannot be read: {error!r}.") from error
-    return {location.attrib["href"] for location in root.iter(f"{_COMMON}location")}
+        raise UnreadableError(made, error) from error
 
 
 def carry_over(before: Path, made: Path) -> None:

@@ -97,9 +97,8 @@ def take_in(given: Path, copy: Path) -> Package:
         shutil.copyfile(given, copy)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise TroubleError(f"{given} cannot be read: {error.strerror}. Give the path of an RPM.") from error
-    ended = attempt(["rpmkeys", "--dbpath", copy.parent / "no-keys", "--nosignature", "-K", copy])
-    if ended.returncode != 0:
-        words = last_words(ended).replace(f"{copy}: ", "")
+    words = damage(copy, copy.parent)
+    if words:
         raise TroubleError(f"{given} is damaged. rpm says: {words}. Build or copy it again.")
     (package,) = read([copy], copy.parent)
     if not all(
@@ -131,15 +130,22 @@ def read(paths: Sequence[Path], work: Path) -> list[Package]:
     return [_package(path, block) for path, block in zip(paths, blocks)]
 
 
-def unsigned_or_damaged(paths: Sequence[Path], keys: Path) -> list[str]:
-    """Which of these are not wholly covered by a signature of a key in this key database, and what rpm says of them."""
-    complaints = []
-    for path in paths:
-        # Without the level, a package without any signature would pass.
-        ended = attempt(["rpmkeys", "--dbpath", keys, "--define", "_pkgverify_level all", "-K", path])
-        if ended.returncode != 0 or "signatures OK" not in ended.stdout:
-            complaints.append(f"{path}: {last_words(ended).replace(f'{path}: ', '')}")
-    return complaints
+def damage(path: Path, work: Path) -> str:
+    """What rpm says of a file that is no whole RPM; nothing where it is one, whoever signed it."""
+    return _verdict(path, ["--dbpath", work / "no-keys", "--nosignature"], "OK")
+
+
+def damage_or_no_signature(path: Path, keys: Path) -> str:
+    """What rpm says of an RPM that is not wholly covered by a signature of a key in this key database."""
+    # Without the level, a package without any signature would pass.
+    return _verdict(path, ["--dbpath", keys, "--define", "_pkgverify_level all"], "signatures OK")
+
+
+def _verdict(path: Path, options: Sequence[str | Path], expected: str) -> str:
+    ended = attempt(["rpmkeys", *options, "-K", path])
+    if ended.returncode == 0 and expected in ended.stdout:
+        return ""
+    return last_words(ended).replace(f"{path}: ", "")
 
 
 def _package(path: Path, block: Sequence[str]) -> Package:

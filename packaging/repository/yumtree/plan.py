@@ -9,6 +9,10 @@ from pathlib import Path
 from yumtree import packages, retention
 from yumtree.packages import Package
 from yumtree.repository import Repository
+from yumtree.tools import ToolError, TroubleError
+
+NOTHING = "Nothing was published."
+DAMAGED = "These are damaged, or not signed by this key. Bring them back from a copy, or delete them; run this again:"
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,9 @@ class Plan:
 
     def __init__(self, repository: Repository, given: Sequence[Package], rules: Rules, work: Path) -> None:
         self.repository = repository
+        self._work = work
         files, self.lost = repository.packages()
-        self.present = packages.read(files, work)
+        self.present = self._read(files)
         here = {package.file_name for package in self.present}
         coming = [package for package in given if package.file_name not in here]
         self.stay = retention.retained(
@@ -34,7 +39,6 @@ class Plan:
         )
         self.new = [package for package in coming if package in self.stay]
         self._given = given
-        self._work = work
         self._backwards = [] if rules.allow_older else self._older_than_present(coming)
         # The new metadata, where there are to be some.
         self.made = Path()
@@ -63,14 +67,36 @@ class Plan:
 
     def warnings(self) -> list[str]:
         """What a person should know and look into, though it stops nothing."""
-        folder = self.repository.folder
+        called = self.repository.called
         lost = [
-            f"{folder / name} was listed and is not there. It is not listed any more." for name in self.lost
+            f"{called}/{name} was listed and is not there. It is not listed any more." for name in self.lost
         ]
         strange = [
-            f"{folder / name} was put there by somebody else. It is left alone." for name in self._strangers()
+            f"{called}/{name} is listed nowhere: somebody else put it there, or what listed it was spoilt. It is left "
+            "alone. Publish it where it is wanted, else delete it."
+            for name in self._strangers()
         ]
         return lost + strange
+
+    def unsigned_or_damaged(self, keys: Path) -> list[str]:
+        """Which of the packages that stay must not be listed, and what rpm says of them."""
+        found = {
+            package.file_name: packages.damage_or_no_signature(package.path, keys) for package in self.stay
+        }
+        return self._called(found)
+
+    def _read(self, files: Sequence[Path]) -> list[Package]:
+        """What files of the repository say of themselves. A power failure may have cut them."""
+        try:
+            return packages.read(files, self._work)
+        except TroubleError:
+            damaged = self._called({file.name: packages.damage(file, self._work) for file in files})
+            if damaged:
+                raise ToolError("\n".join([DAMAGED, *damaged, NOTHING])) from None
+            raise
+
+    def _called(self, found: dict[str, str]) -> list[str]:
+        return [f"{self.repository.called}/{name}: {words}" for name, words in found.items() if words]
 
     def _strangers(self) -> list[str]:
         return self.repository.strangers() if self.repository.current else []
@@ -80,11 +106,11 @@ class Plan:
         complaints = []
         for package in self._given:
             there = self.repository.folder / package.file_name
-            if there.is_file() and packages.read([there], self._work)[0].digest != package.digest:
+            if there.is_file() and self._read([there])[0].digest != package.digest:
                 complaints.append(
-                    f"{package} is in {there.parent} already, with other contents. A version never changes: machines "
-                    "that have it would keep the old one. Commit, so that the release becomes a later one, and build "
-                    "again."
+                    f"{package} is in {self.repository.called} already, with other contents. A version never changes: "
+                    "machines that have it would keep the old one. Commit, so that the release becomes a later one, "
+                    "and build again."
                 )
         return complaints
 
@@ -95,7 +121,7 @@ class Plan:
             newest = retention.newest(self.present, package.name)
             if newest is not None and package.evr < newest.evr:
                 complaints.append(
-                    f"{package} goes backwards: {self.repository.folder} has {newest}. Build a newer version. "
+                    f"{package} goes backwards: {self.repository.called} has {newest}. Build a newer version. "
                     "For a deliberate roll-back, add --allow-older; machines take it by dnf downgrade only."
                 )
         return complaints
@@ -105,7 +131,7 @@ class Plan:
         stay = {package.name for package in self.stay}
         gone = sorted({package.name for package in [*self.present, *self._given]} - stay)
         return [
-            f"No version of {name} would be listed in {self.repository.folder}: machines would find none. "
+            f"No version of {name} would be listed in {self.repository.called}: machines would find none. "
             "At least one has to stay. Keep more versions."
             for name in gone
         ]

@@ -8,6 +8,7 @@ present one stays, with its packages, for readers who are under way.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from yumtree import metadata
+from yumtree.metadata import UnreadableError
 from yumtree.packages import Package
 from yumtree.tools import TroubleError, flush, flush_all
 
@@ -24,12 +26,24 @@ _NEW_LINK = "repodata.new"
 _GENERATION = re.compile(r"repodata\.([0-9]+)-[0-9a-f]{8}")
 
 
-class Repository:
-    """A folder of packages with its metadata."""
+class SpoiltError(TroubleError):
+    """What readers see of a repository is no metadata: a power failure may leave files cut or empty."""
 
-    def __init__(self, tree: Path, place: str) -> None:
+    def __init__(self, called: str, seen: str) -> None:
+        super().__init__(
+            f"The metadata in {called} cannot be read: {seen}. A power failure may have spoilt them. Nothing was "
+            f"published. Delete {called}/{LINK}* there. Then push or pull the tree from where it is whole, or publish "
+            f"all packages again that are wanted, of which {called}/*.rpm are some."
+        )
+
+
+class Repository:
+    """A folder of packages with its metadata. `called` is what it is for a person: it may be a copy."""
+
+    def __init__(self, tree: Path, place: str, called: str) -> None:
         self.place = place
         self.folder = tree / place
+        self.called = f"{called}/{place}"
 
     @property
     def current(self) -> str | None:
@@ -44,16 +58,13 @@ class Repository:
             )
         name = os.readlink(link)
         if not _GENERATION.fullmatch(name) or not (self.folder / name).is_dir():
-            raise TroubleError(
-                f"{link} leads to {name}, which is no metadata. Bring the tree back from a copy (the host has one), "
-                "or begin with an empty folder and all packages that are wanted."
-            )
+            raise SpoiltError(self.called, f"{LINK} leads to {name}, which is no metadata")
         return name
 
     def packages(self) -> tuple[list[Path], list[str]]:
         """The files of the packages that readers see, and the names of those that are listed but not there."""
         current = self.current
-        names = sorted(metadata.listed(self.folder / current)) if current else []
+        names = sorted(self._listed_now(current)) if current else []
         there = [self.folder / name for name in names if (self.folder / name).is_file()]
         return there, [name for name in names if not (self.folder / name).is_file()]
 
@@ -63,18 +74,14 @@ class Repository:
             return
         (self.folder / _NEW_LINK).unlink(missing_ok=True)
         keep = self._kept_generations()
-        needed = {name for generation in keep for name in metadata.listed(self.folder / generation)}
+        needed = set().union(*keep.values())
         for generation in self._generations():
             if generation not in keep:
                 self._remove(generation, needed)
 
     def strangers(self) -> list[str]:
         """Packages that lie here and are in no metadata. Nobody published them, so nobody takes them away."""
-        needed = {
-            name
-            for generation in self._kept_generations()
-            for name in metadata.listed(self.folder / generation)
-        }
+        needed = set().union(*self._kept_generations().values())
         return sorted(path.name for path in self.folder.glob("*.rpm") if path.name not in needed)
 
     def add_generation(self, made: Path) -> str:
@@ -111,20 +118,33 @@ class Repository:
         names = [entry.name for entry in self.folder.iterdir() if _GENERATION.fullmatch(entry.name)]
         return sorted(names, key=number_of)
 
-    def _kept_generations(self) -> list[str]:
-        """The present one, and the one before it."""
+    def _kept_generations(self) -> dict[str, set[str]]:
+        """The present one and the one before it, and what they list. One that cannot be read serves nobody."""
         current = self.current
         if current is None or not self.folder.is_dir():
-            return []
-        before = [name for name in self._generations() if number_of(name) < number_of(current)]
-        return [*before[-1:], current]
+            return {}
+        kept = {current: self._listed_now(current)}
+        for name in reversed(self._generations()):
+            if number_of(name) < number_of(current):
+                with contextlib.suppress(UnreadableError):
+                    return {name: metadata.listed(self.folder / name), **kept}
+        return kept
+
+    def _listed_now(self, current: str) -> set[str]:
+        """What readers see."""
+        try:
+            return metadata.listed(self.folder / current)
+        except UnreadableError as error:
+            raise SpoiltError(self.called, f"{current}: {error.reason}") from error
 
     def _remove(self, generation: str, needed: set[str]) -> None:
         folder = self.folder / generation
         # repomd.xml is gone where a removal was itself interrupted; then the packages went before it.
         if (folder / "repomd.xml").exists():
-            for name in metadata.listed(folder) - needed:
-                (self.folder / name).unlink(missing_ok=True)
+            # A power failure may have spoilt it. What it listed is not known then, so no package goes.
+            with contextlib.suppress(UnreadableError):
+                for name in metadata.listed(folder) - needed:
+                    (self.folder / name).unlink(missing_ok=True)
             (folder / "repomd.xml").unlink()
         shutil.rmtree(folder)
 

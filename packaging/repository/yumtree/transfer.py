@@ -96,7 +96,8 @@ def pull(tree: Tree, target: End, access: Access, silence_bound_s: int = SILENCE
             here, line.generations(target), f"The tree at {tree.folder}", "Push it, or pull into an empty one"
         )
         line.send(target, End(str(tree.folder)))
-        tree.mend()
+        # What is wrong with it now is wrong there.
+        Tree(tree.folder, str(target)).mend()
 
 
 class _Line:

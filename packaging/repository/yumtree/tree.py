@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from yumtree.packages import PLACES
-from yumtree.repository import Repository
+from yumtree.repository import Repository, SpoiltError
 from yumtree.signing import Key, fingerprints
 from yumtree.tools import TroubleError, flush
 
@@ -25,11 +25,16 @@ ROOM = 2 << 20
 
 
 class Tree:
-    """A folder with one repository for each release of Enterprise Linux."""
+    """A folder with one repository for each release of Enterprise Linux.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        called: what it is for a person, where the folder is a copy that goes; the folder itself where it is empty.
+    """
+
+    def __init__(self, folder: Path, called: str = "") -> None:
         self.folder = folder
-        self.repositories = {place: Repository(folder, place) for place in PLACES}
+        self.called = called or str(folder)
+        self.repositories = {place: Repository(folder, place, self.called) for place in PLACES}
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -71,9 +76,15 @@ class Tree:
         return disk.f_bavail * disk.f_frsize >= ROOM and (disk.f_favail > 0 or disk.f_files == 0)
 
     def mend(self) -> None:
-        """Take away what a publisher that died has left."""
+        """Take away what a publisher that died has left. All places that were spoilt are said at once."""
+        spoilt: list[str] = []
         for repository in self.repositories.values():
-            repository.mend()
+            try:
+                repository.mend()
+            except SpoiltError as error:
+                spoilt.append(str(error))
+        if spoilt:
+            raise TroubleError("\n".join(spoilt))
 
     def export_key(self, key: Key, work: Path) -> Path:
         """Write the public key into `work`, and see that the tree is not another key's."""
@@ -83,7 +94,7 @@ class Tree:
         others = fingerprints(present) if present.exists() else []
         if others and key.fingerprint not in others:
             raise TroubleError(
-                f"{self.folder} is signed by another key ({', '.join(others)}) "
+                f"{self.called} is signed by another key ({', '.join(others)}) "
                 f"than the one named ({key.fingerprint}), and machines trust the other. Name the other with --key, "
                 "or begin a new, empty tree with this one."
             )

@@ -185,20 +185,61 @@ def flip(source: Path, to: Path) -> None:
     to.write_bytes(contents)
 
 
+@pytest.mark.parametrize("left", [None, 0, 50, 200, -20], ids=lambda left: f"{left} bytes")
 def test_a_package_of_the_tree_that_was_spoilt_is_not_listed_again(
-    publish: Any, refusal: Any, reader: Any, rpm: Any, tmp_path: Path
+    program: Any,
+    key: str,
+    publish: Any,
+    refusal: Any,
+    reader: Any,
+    rpm: Any,
+    tmp_path: Path,
+    left: int | None,
 ) -> None:
     """New metadata would have the new checksum, and machines would take what the signature alone stops."""
     tree = tmp_path / "tree"
-    publish(tree, rpm("a", "1"))
+    publish(tree, rpm("a", "1"), rpm("b", "1"))
     spoilt = tree / "el9/a-1-1.el9.noarch.rpm"
-    flip(spoilt, spoilt)
+    spoil(spoilt, left)
+    before = state(tree)
 
     complaint = refusal(tree, rpm("a", "2"))
 
-    assert f"{spoilt}: DIGESTS" in complaint
-    assert "delete them" in complaint
+    first, which, last = complaint.splitlines()
+    assert first.startswith("publish: These are damaged, or not signed by this key.")
+    assert "or delete them" in first
+    assert which.startswith(f"{spoilt}: ")
+    assert last == "Nothing was published."
+    assert state(tree) == before
     spoilt.unlink()
+    assert program("publish.py", tree, rpm("a", "2"), "--key", key).returncode == 0
+    assert offered(reader, tree) == {"el9": {"a-2", "b-1"}}
+
+
+def spoil(package: Path, left: int | None) -> None:
+    """Leave so many bytes of a file, or all but one bit."""
+    if left is None:
+        flip(package, package)
+    else:
+        package.write_bytes(package.read_bytes()[:left])
+
+
+@pytest.mark.parametrize("left", [None, 0, 200])
+def test_a_spoilt_file_in_the_place_of_what_is_given_is_not_taken_for_other_contents(
+    publish: Any, refusal: Any, rpm: Any, tmp_path: Path, left: int | None
+) -> None:
+    """As it lies there where the metadata were deleted that listed it."""
+    tree = tmp_path / "tree"
+    publish(tree, rpm("b", "1"))
+    there = tree / "el9/a-1-1.el9.noarch.rpm"
+    there.write_bytes(rpm("a", "1").read_bytes())
+    spoil(there, left)
+
+    if left is None:
+        # Its header is whole: it is replaced.
+        assert "added a 1-1.el9" in publish(tree, rpm("a", "1"))
+    else:
+        assert f"\n{there}: " in refusal(tree, rpm("a", "1"))
 
 
 def test_a_package_that_is_lost_leaves_the_list_with_a_word(
@@ -226,7 +267,7 @@ def test_a_package_that_somebody_put_there_by_hand_is_left_alone(
 
     ended = program("publish.py", tree, rpm("a", "2"), "--key", key)
 
-    assert f"{strange} was put there by somebody else." in ended.stderr
+    assert f"{strange} is listed nowhere: somebody else put it there" in ended.stderr
     assert strange.exists()
     assert offered(reader, tree) == {"el9": {"a-1", "a-2"}}
 
