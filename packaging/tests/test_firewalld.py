@@ -15,12 +15,23 @@ from pathlib import Path
 
 import pytest
 from rockit.common.built_in import DAEMONS
+from support.documented import README, documented
 
 PACKAGING = Path(__file__).parents[1]
 SERVICE = PACKAGING / "focusd.xml"
 CONFIGURATION = PACKAGING.parent / "ngts_m06.json"
 SHIPPED = Path("/usr/lib/firewalld")
 BOUND_S = 60
+ALPACA = PACKAGING.parent / "docs/alpaca.md"
+LINES = documented(README, "sudo firewall-cmd")
+OPERATORS_FILE = "/etc/focusd/<config>.json"
+# What is offline is permanent.
+FIREWALL_CMD = """\
+words=()
+for word; do [[ $word = --permanent ]] || words+=("$word"); done
+(( ${#words[@]} < $# )) || { echo "not --permanent: it would be gone after the reload" >&2; exit 1; }
+exec firewall-offline-cmd --system-config="$FIREWALL/system" --default-config="$FIREWALL/shipped" "${words[@]}"\
+"""
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,25 @@ class Firewall:
         done = self.run(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.strip()
+
+    def operate(self, line: str) -> None:
+        """Do what an operator types, with stand-ins for sudo and for the program that asks a running firewall."""
+        programs = self.root / "programs"
+        programs.mkdir()
+        (programs / "focusd").symlink_to(Path(sys.executable).with_name("focusd"))
+        for name, script in (("sudo", 'exec "$@"'), ("firewall-cmd", FIREWALL_CMD)):
+            (programs / name).write_text(f"#!/bin/bash\n{script}\n")
+            (programs / name).chmod(0o755)
+        # Only what is built in: the machine may have a site file.
+        environment = {name: value for name, value in os.environ.items() if name != "ROCKIT_SITE_PATH"}
+        done = subprocess.run(
+            ["bash", "-c", line],
+            env={**environment, "PATH": f"{programs}:{os.environ['PATH']}", "FIREWALL": str(self.root)},
+            capture_output=True,
+            text=True,
+            timeout=BOUND_S,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
 
 @pytest.fixture
@@ -87,37 +117,42 @@ def test_the_service_opens_the_port_of_the_daemon_and_no_other(firewall: Firewal
     ]
 
 
-def test_the_service_is_opened_by_its_name(firewall: Firewall) -> None:
-    firewall.ask("--zone=public", "--add-service=focusd")
+def test_the_documented_service_is_opened_by_its_name(firewall: Firewall) -> None:
+    (line,) = [line for line in LINES if "--add-service" in line]
+
+    firewall.operate(line)
 
     assert firewall.run("--zone=public", "--query-service=focusd").stdout.strip() == "yes"
     firewall.ask("--check-config")
 
 
-def test_the_port_that_focusd_prints_is_opened(firewall: Firewall) -> None:
-    port = _printed_port(CONFIGURATION)
-    firewall.ask("--zone=public", f"--add-port={port}/tcp")
+def test_the_documented_line_opens_the_port_that_focusd_prints(firewall: Firewall) -> None:
+    (line,) = [line for line in LINES if "--add-port" in line]
+    assert OPERATORS_FILE in line
+
+    firewall.operate(line.replace(OPERATORS_FILE, str(CONFIGURATION)))
 
     assert firewall.ask("--zone=public", "--list-ports") == f"{DAEMONS['ngts_m06_focuser'].port}/tcp"
     firewall.ask("--check-config")
 
 
+def test_what_is_documented_to_be_opened_for_ever_is_documented_to_take_effect_now() -> None:
+    opening, reload, *others = LINES
+
+    assert "--add-port" in opening
+    assert reload == "sudo firewall-cmd --reload"
+    assert all("--permanent" in line for line in (opening, *others))
+
+
+def test_the_documented_ports_of_alpaca_are_opened(firewall: Firewall) -> None:
+    opening, reload = documented(ALPACA, "firewall-cmd")
+
+    firewall.operate(opening)
+
+    assert reload == "firewall-cmd --reload"
+    assert firewall.ask("--list-ports") == "11111/tcp 32227/udp"
+
+
 def test_nothing_is_open_before(firewall: Firewall) -> None:
     assert firewall.ask("--zone=public", "--list-ports") == ""
     assert firewall.run("--zone=public", "--query-service=focusd").stdout.strip() == "no"
-
-
-def _printed_port(configuration: Path) -> str:
-    """As the shell sees it in `--add-port=$(focusd --print-port FILE)/tcp`."""
-    focusd = Path(sys.executable).with_name("focusd")
-    # Only what is built in: the machine may have a site file.
-    environment = {name: value for name, value in os.environ.items() if name != "ROCKIT_SITE_PATH"}
-    done = subprocess.run(
-        [focusd, "--print-port", configuration],
-        capture_output=True,
-        text=True,
-        timeout=BOUND_S,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.rstrip("\n")

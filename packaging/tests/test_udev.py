@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import stat
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support.documented import DEPLOYMENT, README, documented
 
 RULES = Path(__file__).parents[1] / "70-focuser-ngts_m06.rules"
 BOUND_S = 60
@@ -104,10 +106,9 @@ class Socket:
         neighbours: bool = False,
     ) -> Outcome:
         """`neighbours`: the rules of the distribution are there as well, and not this file alone."""
-        adapter, file = self.folder / "adapter", self.folder / "rules"
-        described = dict(zip(("hub_vendor", "hub_product", "hub_serial"), hub))
-        adapter.write_text(
-            ADAPTER.format(tty=TTY, usb=USB, vendor=vendor, product=product, serial=serial, **described)
+        adapter, file = (
+            self.adapter(vendor=vendor, product=product, serial=serial, hub=hub),
+            self.folder / "rules",
         )
         file.write_text(rules)
         environment = {
@@ -126,6 +127,22 @@ class Socket:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return _outcome(done.stdout)
+
+    def adapter(
+        self,
+        *,
+        vendor: str = "0403",
+        product: str = "6001",
+        serial: str = "A101LSBF",
+        hub: tuple[str, str, str] = ("1d6b", "0002", "0000:00:14.0"),
+    ) -> Path:
+        """The description of an adapter, for umockdev."""
+        described = dict(zip(("hub_vendor", "hub_product", "hub_serial"), hub))
+        file = self.folder / "adapter"
+        file.write_text(
+            ADAPTER.format(tty=TTY, usb=USB, vendor=vendor, product=product, serial=serial, **described)
+        )
+        return file
 
 
 def _outcome(said: str) -> Outcome:
@@ -215,3 +232,25 @@ def test_a_rule_for_everybody_is_seen(socket: Socket, rules: str) -> None:
     open_to_all = rules.replace('MODE="0660"', 'MODE="0666"')
 
     assert socket.plug_in(open_to_all).mode & stat.S_IRWXO
+
+
+@pytest.mark.parametrize("page", [README, DEPLOYMENT], ids=lambda page: page.name)
+def test_the_documented_lines_have_the_rule_read_and_then_applied_to_the_adapter(
+    socket: Socket, page: Path
+) -> None:
+    """They would reach this machine's udev: the first is looked up, and the second only says what it would do."""
+    read, apply = documented(page, "sudo udevadm control") + documented(page, "sudo udevadm trigger")
+    text = page.read_text()
+
+    assert text.index(read) < text.index(apply)
+    *command, option = read.split()
+    assert command == ["sudo", "udevadm", "control"]
+    assert re.search(rf"^ .*{option}\s+Reload rules", said_by("udevadm", "control", "--help"), re.MULTILINE)
+    trial = [*shlex.split(apply)[1:], "--dry-run", "--verbose"]
+    reached = said_by("umockdev-run", f"--device={socket.adapter()}", "--", *trial)
+    assert reached.split() == [f"/sys{TTY}"]
+
+
+def said_by(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=BOUND_S)
+    return done.stdout

@@ -13,13 +13,13 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from .documented import DEPLOYMENT, README, documented
 from .machine import Machine
 from .sources import PROJECT
 from .workshop import Workshop
 
 PUBLISH = PROJECT / "packaging/repository/publish.py"
 PUBLIC_KEY = "RPM-GPG-KEY-focusd"
-README = PROJECT / "README.md"
 README_URL = "https://packages.example.org/focusd"
 OURS, SOMEBODY_ELSES = "ours@example.org", "somebody.else@example.org"
 
@@ -80,9 +80,14 @@ def know_ours(machine: Machine, url: str, **changes: object) -> None:
 
 def readme_packages() -> list[str]:
     """The packages that the README has installed on the machine of a focuser."""
-    found = re.search(r"^sudo yum install (.*rockit-.*-server.*)$", README.read_text(), re.MULTILINE)
-    assert found, "the README does not install the server"
-    return found[1].split()
+    (found,) = [line for line in documented(README, "sudo yum install") if "-server" in line]
+    return found.split()[3:]
+
+
+def deployment_packages(verb: str) -> list[str]:
+    """The packages that the page on deployment names for what yum shall do, such as remove."""
+    (found,) = documented(DEPLOYMENT, f"sudo yum {verb}")
+    return found.split()[3:]
 
 
 class _Quiet(SimpleHTTPRequestHandler):
