@@ -21,7 +21,8 @@ Say = Callable[..., str]
 
 @pytest.fixture(name="say")
 def fixture_say(tmp_path: Path) -> Say:
-    """Runs the script on a machine where `systemctl` prints these units; gives what it says."""
+    """Runs the script on a machine where `systemctl` prints these units, and of each of them this status; gives what
+    it says."""
     configurations = tmp_path / "etc"
     configurations.mkdir()
     (configurations / "ngts_m06.json").write_text(json.dumps(SITE))
@@ -30,10 +31,11 @@ def fixture_say(tmp_path: Path) -> Say:
     programs = tmp_path / "bin"
     programs.mkdir()
 
-    def say(units: str, **environment: str) -> str:
-        (tmp_path / "units").write_text(units)
+    def say(units: str, status: str = "Focuser is IDLE (2.000 mm)", **environment: str) -> str:
+        (tmp_path / "list-units").write_text(units)
+        (tmp_path / "show").write_text(f"{status}\n")
         (programs / "systemctl").write_text(
-            f"#!/bin/sh\necho \"$@\" >>'{tmp_path}/asked'\ncat '{tmp_path}/units'\n"
+            f"#!/bin/sh\necho \"$@\" >>'{tmp_path}/asked'\ncat '{tmp_path}'/$1\n"
         )
         (programs / "systemctl").chmod(0o755)
         run = subprocess.run(
@@ -64,8 +66,22 @@ def test_nothing_is_said_where_nothing_runs(say: Say, tmp_path: Path) -> None:
 def test_a_daemon_that_runs_is_named_with_the_command_that_restarts_it(say: Say) -> None:
     said = say("focusd@ngts_m06.service loaded active running Focuser daemon\n")
     assert "    sudo systemctl restart focusd@ngts_m06\n" in said
-    assert "focus init --resume" in said
+    assert "The restart halts the motor. Afterwards: focus init --resume" in said
+    assert "focus stop" not in said
     assert "DO NOT" not in said
+
+
+@pytest.mark.parametrize("instance", ["ngts_m06", "old"])
+def test_a_daemon_of_before_these_packages_is_not_said_to_halt_its_motor(
+    say: Say, tmp_path: Path, instance: str
+) -> None:
+    """It tells systemd no status, and nobody knows what it does with its motor when it ends."""
+    said = say(f"focusd@{instance}.service loaded active running Focuser daemon\n", status="")
+    assert f"show --value --property=StatusText focusd@{instance}.service" in (tmp_path / "asked").read_text()
+    assert "halts the motor" not in said
+    assert "may leave its motor running when it ends. Before the restart: focus stop" in said
+    assert said.index("sudo systemctl restart") < said.index("focus stop") < said.index("focus init\n")
+    assert "--resume" not in said
 
 
 def test_a_configuration_that_is_refused_keeps_the_operator_from_restarting(say: Say, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ def test_an_upgrade_leaves_the_daemon_running_and_says_how_to_restart_it(serving
     said = serving.install(newer.rpms(EL9.name))
 
     assert "sudo systemctl restart focusd@boot" in said
+    assert "The restart halts the motor." in said
     assert serving.pid() == before
     assert serving.focus_ok("status") == "Focuser is IDLE (2.000 mm)\n"
     # And so it is done: the newer one comes up where the older one was.
@@ -43,6 +44,17 @@ def test_an_upgrade_says_that_the_newer_version_refuses_the_configuration(
     assert "/etc/focusd/boot.json" in said
     assert serving.pid() == before
     assert serving.focus_ok("status", config="spare") == "Focuser is OFFLINE\n"
+
+
+def test_an_upgrade_has_the_motor_of_an_older_daemon_stopped_first(site: Site, newer: Built) -> None:
+    """As observatories have it: it says nothing to systemd, neither that it is ready nor what it does."""
+    site.change_unit("[Service]\nType=simple\nWatchdogSec=0\nExecStart=\nExecStart=/bin/sleep 600\n")
+    site.enable("boot")
+    said = site.install(newer.rpms(EL9.name))
+
+    assert "sudo systemctl restart focusd@boot" in said
+    assert "halts the motor" not in said
+    assert "Before the restart: focus stop" in said
 
 
 def test_an_upgrade_has_nothing_to_say_where_no_daemon_runs(site: Site, newer: Built) -> None:
