@@ -16,6 +16,15 @@ from yumtree.tools import ToolError, run
 
 _REPO = "{http://linux.duke.edu/metadata/repo}"
 _COMMON = "{http://linux.duke.edu/metadata/common}"
+# What comes of files that are cut, empty or gone. Files that may not be read are another matter.
+_SPOILT = (
+    FileNotFoundError,
+    gzip.BadGzipFile,
+    EOFError,
+    zlib.error,
+    ElementTree.ParseError,
+    KeyError,
+)
 
 
 class UnreadableError(ToolError):
@@ -53,7 +62,7 @@ def listed(made: Path) -> set[str]:
         primary = made / _hrefs(made)["primary"]
         root = ElementTree.fromstring(gzip.decompress(primary.read_bytes()))
         return {location.attrib["href"] for location in root.iter(f"{_COMMON}location")}
-    except (OSError, EOFError, KeyError, zlib.error, ElementTree.ParseError) as error:
+    except _SPOILT as error:
         raise UnreadableError(made, error) from error
 
 

@@ -84,6 +84,21 @@ def test_spoilt_metadata_are_said_and_what_the_complaint_says_mends_them(
     assert reader(tree / "el10") == {"a-1-1.el10.noarch.rpm"}
 
 
+def test_metadata_that_cannot_be_read_for_another_reason_are_not_said_to_be_spoilt(
+    refusal: Any, rpm: Any, tree: Path
+) -> None:
+    """It would be a pity to delete them."""
+    made = tree / "el9/repodata"
+    listing = primary(made)
+    listing.unlink()
+    listing.symlink_to(listing.name)
+
+    complaint = refusal(tree, rpm("a", "3"))
+
+    assert "Too many levels of symbolic links" in complaint
+    assert "Delete" not in complaint
+
+
 def test_all_places_that_were_spoilt_are_said_at_once(refusal: Any, rpm: Any, tree: Path) -> None:
     for place in ("el9", "el10"):
         empty(tree / place / "repodata/repomd.xml")
