@@ -21,6 +21,8 @@ def test_an_upgrade_leaves_the_daemon_running_and_says_how_to_restart_it(serving
 
     assert "sudo systemctl restart focusd@boot" in said
     assert "The restart halts the motor." in said
+    # systemd keeps what a daemon has told it while it reads its units anew.
+    assert "The restart halts the motor." in serving.container.ok("/usr/libexec/focusd/after-upgrade")
     assert serving.pid() == before
     assert serving.focus_ok("status") == "Focuser is IDLE (2.000 mm)\n"
     # And so it is done: the newer one comes up where the older one was.
