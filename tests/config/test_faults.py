@@ -75,6 +75,7 @@ def test_limits(
         "sim://",
         "SIM://?start_mm=1",
         "socket://bridge:4001",
+        "socket://:4001",
         "Socket://[::1]:4001?logging=debug",
         "rfc2217://10.2.5.9:2217",
         "spy:///dev/focuser",
@@ -89,7 +90,6 @@ def test_serial_ports_that_may_be_opened(write: Write, url: str) -> None:
     ("url", "expected"),
     [
         ("socket://bridge", "socket://HOST:PORT, the port from 1 to 65535"),
-        ("socket://:4001", "socket://HOST:PORT, the port from 1 to 65535"),
         ("rfc2217://", "rfc2217://HOST:PORT, the port from 1 to 65535"),
         ("socket://bridge:0", "socket://HOST:PORT, the port from 1 to 65535"),
         ("socket://bridge:65536", "socket://HOST:PORT, the port from 1 to 65535"),

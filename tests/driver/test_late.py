@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rockit.focuser.ok3z.errors import PositionLostError, StoppedError
+from rockit.focuser.ok3z.errors import MoveTimeoutError, PositionLostError, StoppedError
 from rockit.focuser.ok3z.snapshot import State
 
 # The drive of a real site, the fastest that the configuration may ask for, and a slow one.
@@ -97,3 +97,27 @@ def test_time_that_is_lost_after_the_halt_has_left_is_none_to_run_in(rig, look):
 
     rig.do_at(20, stop_and_be_late)
     assert_position_is_lost(rig, rig.move(5.5))
+
+
+@pytest.mark.parametrize("late_s", [1.76, 2.4])
+def test_at_rest_a_process_that_was_held_up_finds_its_answer_in_the_port(make_rig, late_s):
+    """However long: the link is not lost for it."""
+    rig = make_rig(baud_pacing=True)
+    rig.home()
+    rig.announced.clear()
+    for look in range(1, 60):
+        rig.late_clock.hold_up(look, late_s)
+        rig.rest(2.0)
+        assert rig.commands.snapshot.state is State.IDLE, (look, rig.commands.snapshot.reason)
+    assert rig.announced == []
+
+
+def test_in_a_move_a_process_that_was_held_up_for_longer_loses_no_link(any_drive):
+    rig = any_drive
+    for look in range(1, 90, 2):
+        rig.late_clock.hold_up(look, 1.9)
+        outcome = rig.move(0.2 if rig.position_mm > 0.3 else 0.4)
+        # The time of the move may be over by then. Its position is not lost.
+        assert outcome is None or isinstance(outcome, MoveTimeoutError), (look, outcome)
+        assert rig.commands.snapshot.state is State.IDLE
+        rig.assert_honest()

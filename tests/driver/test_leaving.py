@@ -26,6 +26,28 @@ def test_a_motor_that_runs_behind_a_port_that_is_back_is_halted(rig):
     assert not rig.model.is_port_open
 
 
+def test_a_port_that_was_slow_to_open_gets_the_halt_all_the_same(rig):
+    lose_in_a_move(rig, "hang-up")
+    rig.give_back("hang-up")
+    # All the time that there was is over.
+    object.__setattr__(rig.surroundings, "give_up_halting_s", lambda begun_s: begun_s - 10.0)
+    rig.commands.leave()
+    assert rig.sent()[-1] == "#P021 F $"
+    rig.clock.sleep(1.0)
+    assert not rig.model.is_moving
+    assert rig.commands.may_leave_running, "nothing proved it"
+
+
+def test_a_port_that_was_given_back_is_somebody_elses(rig):
+    lose_in_a_move(rig, "hang-up")
+    assert rig.carry_out(rig.commands.shutdown) is None
+    rig.give_back("hang-up")
+    sent = len(rig.sent())
+    rig.commands.leave()
+    assert rig.sent()[sent:] == []
+    assert rig.commands.may_leave_running
+
+
 @HOW
 def test_where_that_cannot_be_done_it_is_said(rig, how):
     lose_in_a_move(rig, how)
@@ -72,6 +94,21 @@ def test_a_motion_of_an_earlier_process_is_not_this_ones(rig):
     rig.commands.leave()
     assert rig.sent()[sent:] == []
     assert not rig.commands.may_leave_running
+
+
+def test_a_mistake_in_forgetting_leaves_no_old_status_standing(rig, monkeypatch):
+    def mistaken():
+        raise ZeroDivisionError("planted")
+
+    assert rig.move(2.0) is None
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.commands._memory, "lost", mistaken)
+        with pytest.raises(ZeroDivisionError):
+            rig.commands.settle_mistake("a mistake.")
+    assert rig.commands.snapshot.state is State.STOPPING
+    assert rig.commands.snapshot.current_steps is None
+    rig.rest(2.0)
+    assert rig.commands.snapshot.state is State.UNHOMED
 
 
 # A motor that is halted although nobody wants the focuser connected

@@ -276,16 +276,17 @@ class Commands:
 
     def settle_mistake(self, reason: str) -> None:
         """`settle` itself has failed: nothing is known any more, and the motor is halted until it is seen standing."""
-        self._forget_position()
+        # First what everybody reads: the mistake may be in what forgets.
         if self._motion is None:
             self._recovery.lost(reason)
         else:
             self._board.publish(Snapshot(state=State.STOPPING, reason=reason))
+        self._forget_position()
 
     def _forget_position(self) -> None:
-        self._memory.lost()
         if self._motion is not None:
             self._motion.forget_position()
+        self._memory.lost()
 
     def _halt_after(self, error: FocuserError) -> FocuserError | None:
         if self._motion is None:
@@ -342,8 +343,9 @@ class Commands:
         self._disconnect()
 
     def _regained(self) -> Motion | None:
-        """At the end, where a lost link left a motion running: the motor, if its port can be opened once more."""
-        if not self.may_leave_running:
+        """At the end, where a lost link left a motion running: the motor, if its port can be opened once more. A port
+        that was given back may be somebody else's by now."""
+        if not (self.may_leave_running and self._recovery.is_under_way):
             return None
         try:
             return self._connection.open_unasked()

@@ -213,15 +213,15 @@ def _of_serial_port(values: Values, faulty: set[Location]) -> Iterator[Violation
         meant = f"; did you mean {near}://?" if near else ""
         expected = f"a device, or a URL that begins with one of {', '.join(_SCHEMES)}{meant}"
         yield Violation(("serial_port",), f"{shown(url)} was given; expected {expected}")
-    elif scheme.lower() in _NETWORK_SCHEMES and not _has_host_and_port(rest):
+    elif scheme.lower() in _NETWORK_SCHEMES and not _has_port(rest):
         expected = f"{scheme}://HOST:PORT, the port from 1 to {_MAX_PORT}"
         yield Violation(("serial_port",), f"{shown(url)} was given; expected {expected}")
 
 
-def _has_host_and_port(rest: str) -> bool:
+def _has_port(rest: str) -> bool:
+    # Without a host it is this machine.
     try:
-        address = urlsplit(f"//{rest}")
-        return bool(address.hostname and address.port)
+        return bool(urlsplit(f"//{rest}").port)
     except ValueError:
         return False
 

@@ -150,11 +150,14 @@ class Controller:
             if self._clock.monotonic() >= expires_s:
                 raise ReplyTimeoutError(f"no valid {query.name} came in all that time.")
 
+        # Not the first: a process that was held up meanwhile finds its answer in the port.
+        checkpoint = self._checkpoint
         while True:
             try:
-                return read(self._link.exchange(query, REPLY_DEADLINE_S, in_time))
+                return read(self._link.exchange(query, REPLY_DEADLINE_S, checkpoint))
             except (ReplyTimeoutError, MalformedReplyError) as error:
                 _log.debug("asking again: %s", error)
+                checkpoint = in_time
                 if self._clock.monotonic() >= expires_s:
                     raise LinkLostError(
                         f"the controller gave no valid {query.name} for {SILENCE_S:g} s. "

@@ -40,10 +40,12 @@ class Halting:
             LinkLostError: the port hung up, or nothing valid was answered for SILENCE_S.
         """
         now_s = self._clock.monotonic()
-        begun_s, silent_from_s, halt_again_s = now_s, now_s, now_s
+        begun_s, silent_from_s, halt_again_s = now_s, now_s, now_s + HALT_REPEAT_S
+        # Whatever time is left: a port that was slow to open may have used up all that there was.
+        self._tell(again=False)
         while now_s < self._give_up_s():
             if now_s >= halt_again_s:
-                self._tell(again=now_s > begun_s)
+                self._tell(again=True)
                 halt_again_s = now_s + HALT_REPEAT_S
             try:
                 reading = self._controller.read_once()

@@ -70,7 +70,7 @@ def _require_unchanged(left_at_register: int | None, register: int) -> None:
 def _require_an_end(way: tuple[int, ...], register: int) -> None:
     if register not in way:
         raise PositionLostError(
-            f"a move was under way past the registers {', '.join(map(str, way))} when the daemon ended, and the "
+            f"a move was under way past the registers {', '.join(map(str, way))} when the focuser was left, and the "
             f"register reads {register}, which is none of them. It may have been stopped on its way, or its power cut."
         )
 

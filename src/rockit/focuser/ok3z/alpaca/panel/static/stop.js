@@ -16,6 +16,7 @@ export class Stop {
   constructor(onPress) {
     this.onPress = onPress;
     this.live = false;
+    this.resting = false;
     // The stop that was sent last, until it is answered.
     this.pending = null;
     this.alarmed = false;
@@ -37,7 +38,7 @@ export class Stop {
     this.onPress();
     const pending = (this.pending = {});
     // A browser may wait for a connection for as long as the patience lasts: the motor may not.
-    if (this.live) this.say("Stopping…");
+    if (this.live || this.resting) this.say("Stopping…");
     else this.alarm(NO_LINK);
     const { done, code, message } = await ask("stop", {}, PATIENCE_MS);
     // Of several the last one tells how it stands.
@@ -50,6 +51,7 @@ export class Stop {
   // A page that rests has lost nothing: it asked for nothing.
   link({ live, resting }) {
     this.live = live;
+    this.resting = resting;
     if (this.pending && !live && !resting) this.alarm(NO_LINK);
   }
 
