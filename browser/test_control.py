@@ -140,7 +140,7 @@ def test_stop_ends_the_homing_run(page: Any, make_daemon: Any) -> None:
     page.wait_for("#state", "Homing")
     page.press(Keys.ESCAPE)
     page.wait_for("#state", "Not homed").wait_for("#trust", "Unknown").wait_for("#position", NO_POSITION)
-    page.wait_for("#moves li:first-child", "failed")
+    page.wait_for("#moves li:first-child", "stopped")
 
 
 def test_stop_closes_a_question(ready: Any) -> None:

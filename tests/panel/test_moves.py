@@ -61,6 +61,7 @@ def test_each_result_of_a_move(at_mm: float | None, result: Result, words: str) 
         (None, Result.RUNNING, "running, under way"),
         (0, Result.ARRIVED, "arrived, homed"),
         (STEPS_PER_MM, Result.SHORT, "short, ended at 1.000"),
+        (None, Result.STOPPED, "stopped, stopped"),
         (None, Result.FAILED, "failed, failed"),
         (None, Result.UNSEEN, "unseen, end not seen"),
     ],

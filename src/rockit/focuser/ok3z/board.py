@@ -58,7 +58,12 @@ class Board:
         return Confidence(Trust.UNKNOWN, snapshot.reason or hint)
 
     def stand(
-        self, motion: Motion, reason: str, shortfall_steps: int = 0, reached_steps: int | None = None
+        self,
+        motion: Motion,
+        reason: str,
+        shortfall_steps: int = 0,
+        reached_steps: int | None = None,
+        stopped: bool = False,
     ) -> None:
         """The motor is proven to stand: put up and remember where, if that is known.
 
@@ -66,11 +71,14 @@ class Board:
             reason: what there is to say of it.
             shortfall_steps: what the last approach lacked of the full backlash.
             reached_steps: the target that was reached; None where it stands elsewhere.
+            stopped: somebody wanted it to stand.
         """
         standing = motion.standing
         if not motion.homed:
             self._memory.stands_somewhere()
-            self.publish(Snapshot(state=State.UNHOMED, reason=reason, read_at_s=standing.at_s))
+            self.publish(
+                Snapshot(state=State.UNHOMED, reason=reason, read_at_s=standing.at_s, stopped=stopped)
+            )
             return
         self._memory.stands(motion, reached_steps)
         here_steps = motion.steps_out(standing)

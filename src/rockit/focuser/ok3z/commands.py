@@ -317,12 +317,12 @@ class Commands:
         else:
             # The first loss of the position says why; that halting found the same adds nothing.
             reason = error.reason
+            stopped = isinstance(error, StoppedError)
             if halted and not isinstance(error, DOUBTS):
-                stopped = isinstance(error, StoppedError)
                 reason = joined(error.reason, halted.reason) if stopped else halted.reason
-            if isinstance(error, StoppedError) and not self._motion.homed:
+            if stopped and not self._motion.homed:
                 reason = joined(error.reason, POSITION_UNKNOWN)
-            self._board.stand(self._motion, reason)
+            self._board.stand(self._motion, reason, stopped=stopped and halted is None)
 
     def leave(self) -> None:
         """Halt the motor and close the port, whatever the state: the daemon ends."""

@@ -25,6 +25,8 @@ class Result(enum.Enum):
     """It was proven to stand at its target; homing, at 0 mm."""
     SHORT = "short"
     """It was halted before its arrival was proven, and its position is known."""
+    STOPPED = "stopped"
+    """It was halted because somebody wanted that, and its position is not known: a homing run."""
     FAILED = "failed"
     """It stands, and its position is not known."""
     UNSEEN = "unseen"
@@ -128,5 +130,10 @@ def _ended(motion: RecordedMotion, before: Snapshot, snapshot: Snapshot) -> Reco
         arrived = before.state is not State.STOPPING
         result = Result.ARRIVED if arrived else Result.SHORT
         return replace(motion, at_steps=snapshot.current_steps, result=result, reason=reason)
-    result = Result.FAILED if snapshot.state is State.UNHOMED else Result.UNSEEN
-    return replace(motion, result=result, reason=reason)
+    return replace(motion, result=_without_a_position(snapshot), reason=reason)
+
+
+def _without_a_position(snapshot: Snapshot) -> Result:
+    if snapshot.state is not State.UNHOMED:
+        return Result.UNSEEN
+    return Result.STOPPED if snapshot.stopped else Result.FAILED

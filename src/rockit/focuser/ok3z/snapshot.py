@@ -104,6 +104,7 @@ class Snapshot:
         confidence: what is thought of the position.
         audit: what the last audit found; None before there was one.
         journal_problem: why the position cannot be kept over a restart; empty where it can.
+        stopped: the motor stands because somebody wanted it to, where no position is known to say so.
     """
 
     state: State = State.DISCONNECTED
@@ -120,6 +121,7 @@ class Snapshot:
     confidence: Confidence = Confidence()
     audit: Audit | None = None
     journal_problem: str = ""
+    stopped: bool = False
 
     @property
     def status(self) -> int:

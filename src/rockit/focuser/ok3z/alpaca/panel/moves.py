@@ -44,7 +44,7 @@ def _result_words(motion: RecordedMotion) -> str:
     if motion.result is Result.UNSEEN:
         found = "" if motion.at_steps is None else f", found at {_mm(motion.at_steps)}"
         return f"end not seen{found}"
-    return "under way" if motion.result is Result.RUNNING else "failed"
+    return "under way" if motion.result is Result.RUNNING else motion.result.value
 
 
 def _mm(steps: int | None) -> str:
