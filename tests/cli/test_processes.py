@@ -138,43 +138,13 @@ def test_watch_ends_when_its_reader_has_gone_though_nothing_changes(script: Any,
     assert process.popen.stderr.read() == ""
 
 
-def test_a_full_disc_is_told(environment: dict[str, str]) -> None:
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "rockit.focuser.ok3z.cli", "json"],
-            env=environment,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=20,
-            check=False,
-        )
-
-    assert done.returncode == 1
-    assert done.stderr == "error: the result cannot be written: No space left on device.\n"
-
-
-@pytest.mark.parametrize("command", ["status", "json", "watch"])
-def test_a_result_for_a_closed_stdout_is_told(command: str, environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        ["/bin/sh", "-c", f'"$0" -m rockit.focuser.ok3z.cli {command} >&-', sys.executable],
-        env=environment,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-
-    assert (done.returncode, done.stderr) == (1, "error: the result cannot be written: stdout is closed.\n")
-
-
-@pytest.mark.parametrize(
+UNWRITABLE = pytest.mark.parametrize(
     ("redirection", "why"), [(">&-", "stdout is closed"), (">/dev/full", "No space left on device")]
 )
-@pytest.mark.parametrize("command", ["set 2", "init", "stop", "kill"])
-def test_what_was_done_is_done_although_its_result_cannot_be_written(
-    command: str, redirection: str, why: str, environment: dict[str, str]
-) -> None:
+
+
+def ended(command: str, redirection: str, environment: dict[str, str]) -> tuple[int, str]:
+    """The exit code of a command of `focus` whose stdout is redirected so, and what it said on stderr."""
     done = subprocess.run(
         ["/bin/sh", "-c", f'"$0" -m rockit.focuser.ok3z.cli {command} {redirection}', sys.executable],
         env=environment,
@@ -183,9 +153,24 @@ def test_what_was_done_is_done_although_its_result_cannot_be_written(
         timeout=20,
         check=False,
     )
+    return done.returncode, done.stderr
 
-    assert done.returncode == 0
-    assert done.stderr == f"Done, but the result cannot be written: {why}.\n"
+
+@UNWRITABLE
+@pytest.mark.parametrize("command", ["status", "json", "watch"])
+def test_a_result_that_cannot_be_written_is_told(
+    command: str, redirection: str, why: str, environment: dict[str, str]
+) -> None:
+    assert ended(command, redirection, environment) == (1, f"error: the result cannot be written: {why}.\n")
+
+
+@UNWRITABLE
+@pytest.mark.parametrize("command", ["set 2", "init", "stop", "kill"])
+def test_what_was_done_is_done_although_its_result_cannot_be_written(
+    command: str, redirection: str, why: str, environment: dict[str, str]
+) -> None:
+    told = f"Done, but the result cannot be written: {why}.\n"
+    assert ended(command, redirection, environment) == (0, told)
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
