@@ -59,6 +59,7 @@ def line_from(client: socket.socket) -> dict[str, Any]:
         ("return", "hung_up", False),
         ("fault lost to=P081 count=3", "faults", ["lost to=P081 count=3"]),
         ("fault replaced text='a b'", "faults", ["replaced text=a b"]),
+        ("fault reset to=P103 when=after delay_s=0.1", "faults", ["reset to=P103 when=after delay_s=0.1"]),
         ("clear", "faults", []),
     ],
 )

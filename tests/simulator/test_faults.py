@@ -7,7 +7,7 @@ from typing import Any, Callable
 import pytest
 import serial
 
-from rockit.focuser.ok3z.simulator import OptionError
+from rockit.focuser.ok3z.simulator import STEPS_PER_MM, OptionError
 from rockit.focuser.ok3z.simulator.faults import KINDS
 from rockit.focuser.ok3z.simulator.frames import Frame, frames_in
 
@@ -165,6 +165,84 @@ def test_power_cut_can_wait_for_a_command(bench: Any) -> None:
     assert bench.ask("S051") != b""
 
 
+def test_reset_before_a_frame_lets_it_be_obeyed_with_nothing_set(bench: Any) -> None:
+    bench.configure()
+    bench.model.fault("reset", to="P103")
+
+    bench.tell("P103", "V 21341")
+
+    assert bench.model.register == 0
+    assert bench.model.is_moving
+    assert bench.model.state()["limit_speed_mm_per_s"] < 0.05
+
+
+def test_reset_after_a_frame_ends_what_it_began(bench: Any) -> None:
+    origin = bench.home()
+    bench.model.fault("reset", to="P092", when="after")
+
+    bench.go_to_mm(origin, 2.0)
+
+    assert (bench.model.register, bench.model.is_at_rest, bench.model.carriage_mm) == (0, True, 0)
+
+
+def test_reset_can_come_later_and_in_a_later_frame(bench: Any) -> None:
+    origin = bench.home()
+    bench.model.fault("reset", to="P092", after=1, when="after", delay_s=2)
+    bench.go_to_mm(origin, 1.0)
+    bench.rest()
+
+    bench.go_to_mm(origin, 3.0)
+    bench.clock.sleep(1.9)
+    assert bench.model.register < origin - STEPS_PER_MM
+    bench.clock.sleep(20)
+
+    assert (bench.model.register, bench.model.is_at_rest) == (0, True)
+    assert 1.9 < bench.model.motor_mm < 2.0  # 2 s at 0.49 mm/s, less the ramp
+
+
+def test_reset_at_a_query_keeps_or_takes_the_answer(bench: Any) -> None:
+    bench.model.fault("reset", to="P081")
+    assert bench.ask("P081") == b"#P081 F 0$\n"
+
+    bench.model.fault("reset", to="P081", when="after")
+    assert bench.ask("P081") == b""
+
+    bench.model.hand(-1, register=True)
+    bench.model.fault("reset", to="P081", when="after", delay_s=0.02)
+    assert bench.ask("P081") == b"#P081 F 5088$\n"
+    bench.clock.sleep(0.02)
+    assert bench.ask("P081") == b"#P081 F 0$\n"
+
+
+def test_reset_strikes_before_the_frames_that_arrive_with_its_own(make_bench: Make) -> None:
+    bench = make_bench(baud_pacing=0)
+    bench.model.fault("reset", to="P031", when="after")
+
+    bench.port.write(b"#P132 F 41$\n#P031 F $\n#E002 F 3$\n")
+
+    assert bench.model.refused == ["E002 F 3"]
+
+
+def test_reset_gives_no_power_to_a_controller_that_has_none(make_bench: Make) -> None:
+    bench = make_bench(boot_s=1)
+    bench.model.fault("reset", to="S001", delay_s=0.5)
+    bench.ask("S001")
+    bench.model.power_off()
+    bench.clock.sleep(5)
+
+    assert not bench.model.state()["powered"]
+
+
+def test_cleared_faults_take_the_reset_on_its_way_with_them(bench: Any) -> None:
+    bench.model.fault("reset", to="S001", delay_s=0.5)
+    bench.ask("S001")
+
+    bench.model.clear_faults()
+    bench.clock.sleep(5)
+
+    assert bench.model.register == -40000
+
+
 def test_several_faults_fall_on_one_reply(bench: Any) -> None:
     bench.model.fault("cut", keep=11)
     bench.model.fault("replaced", text="12345")
@@ -191,6 +269,8 @@ def test_faults_may_be_named_with_dashes_and_their_values_be_text(bench: Any) ->
         ("late", {"seconds": "-1"}, "seconds is 0 to 3600"),
         ("late", {"order": "random"}, "neither in nor out"),
         ("replaced", {"text": "a$b"}, "printable ASCII"),
+        ("reset", {"when": "later"}, "when='later' is neither before nor after"),
+        ("reset", {"delay_s": -1}, "delay_s=-1.0 is not a number from 0 to 3600"),
     ],
 )
 def test_wrong_faults_are_refused_in_a_sentence(

@@ -160,7 +160,8 @@ COMMANDS: dict[str, Command] = {
         "trace [N]", "the last N lines on the wire (20): time, direction, bytes, faults", _trace
     ),
     "fault": Command(
-        "fault KIND [to=CODE] [count=N] [after=N] [seconds=S] [order=in|out] [keep=N] [text=T] [clean=1]",
+        "fault KIND [to=CODE] [count=N] [after=N] [seconds=S] [order=in|out] [keep=N] [text=T] [clean=1] "
+        "[when=before|after] [delay_s=S]",
         "spoil the next frames; count=0 until cleared; after=N lets N pass first",
         _fault,
     ),

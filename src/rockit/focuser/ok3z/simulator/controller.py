@@ -267,7 +267,7 @@ class VirtualOK3Z:
     def clear_faults(self) -> None:
         """Forget the faults that wait for frames, and mend motor and limit switch. Random rates stay."""
         with self._changing() as device:
-            device.faults.clear()
+            device.forget_faults()
             device.firmware.stand_short_steps.clear()
             device.mechanism.motor_fault = "works"
             device.mechanism.switch = "works"

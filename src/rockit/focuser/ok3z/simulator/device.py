@@ -6,11 +6,12 @@ than the call before. `controller.VirtualOK3Z` is its safe face.
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import deque
 from typing import NamedTuple
 
-from .faults import Faults, spoil
+from .faults import Fault, Faults, spoil
 from .firmware import Firmware
 from .frames import Frame, LineSplitter, read_frame
 from .mechanism import Mechanism
@@ -40,6 +41,7 @@ class Device:
         self._options = options
         self._start_s = start_s
         self._deaf_until_s = -math.inf
+        self._resets_s: list[float] = []
         self._splitter = LineSplitter()
         byte_s = 10.0 / options.baud / options.time_scale if options.baud_pacing else 0.0
         self.line = SerialLine(byte_s)
@@ -60,6 +62,10 @@ class Device:
     def _next_on_the_line(self, now_s: float) -> bool:
         """Do the next thing that is due; whether there was one."""
         arrival_s, release_s = self.line.next_arrival_s, self.line.next_release_s
+        due_s = min([now_s, *(time_s for time_s in (arrival_s, release_s) if time_s is not None)])
+        if self._resets_s and self._resets_s[0] <= due_s:
+            self._reset(heapq.heappop(self._resets_s))
+            return True
         if release_s is not None and release_s <= now_s and (arrival_s is None or release_s <= arrival_s):
             self.line.release_overtaken(release_s)
             return True
@@ -84,18 +90,21 @@ class Device:
         frame = read_frame(line)
         faults = self.faults.for_command(frame.code if frame else "")
         kinds = [fault.kind for fault in faults]
-        is_deaf = now_s < self._deaf_until_s
+        resets = [fault for fault in faults if fault.kind == "reset"]
+        is_deaf = self._is_deaf(now_s)
         self._record(now_s, ">", line, kinds + ["deaf"] * is_deaf)
         for fault in faults:
             if fault.kind == "power_cut":
-                self.cut_power(now_s, fault.seconds)
+                self._lose_power(now_s, fault.seconds)
             elif fault.kind == "hang_up":
                 self.hang_up(now_s)
-        if is_deaf or {"command_lost", "power_cut", "hang_up"} & set(kinds):
+        if is_deaf or {"power_cut", "hang_up"} & set(kinds):
             return
+        self._arm(resets, "before", now_s)
         heard = read_frame(spoil(line, faults, self.faults.random))
-        if heard is not None:
+        if heard is not None and "command_lost" not in kinds and not self._is_deaf(now_s):
             self._obey(heard, now_s)
+        self._arm(resets, "after", now_s)
 
     def _obey(self, frame: Frame, now_s: float) -> None:
         reply = self.firmware.obey(frame)
@@ -113,6 +122,11 @@ class Device:
     def _record(self, time_s: float, direction: str, data: bytes, notes: list[str]) -> None:
         self.trace.append(TraceEntry(time_s, direction, data, " ".join(notes)))
 
+    def forget_faults(self) -> None:
+        """Forget the faults that wait for frames, and the resets that are on their way."""
+        self.faults.clear()
+        self._resets_s.clear()
+
     # Power and plug
 
     @property
@@ -123,10 +137,30 @@ class Device:
     def cut_power(self, now_s: float, off_s: float) -> None:
         """The motor stops, all settings and the register are lost; deaf for `off_s` (may be infinite)."""
         self.advance(now_s)
+        self._lose_power(now_s, off_s)
+
+    def _lose_power(self, now_s: float, off_s: float) -> None:
         self._splitter.clear()
         self.line.drop_replies(now_s, arrived_too=False)
         self.firmware.power_up()
         self._deaf_until_s = now_s + off_s + self._options.boot_s / self._options.time_scale
+
+    def _arm(self, resets: list[Fault], when: str, now_s: float) -> None:
+        """Let the resets of this moment happen: those without a delay at once, before the next frame."""
+        for fault in resets:
+            if fault.when == when and fault.delay_s > 0:
+                heapq.heappush(self._resets_s, now_s + fault.delay_s)
+            elif fault.when == when:
+                self._reset(now_s)
+
+    def _reset(self, now_s: float) -> None:
+        """The power is away for a moment; a controller without power has nothing to lose."""
+        if not self._is_deaf(now_s):
+            self.mechanism.advance(self._device_time(now_s))
+            self._lose_power(now_s, 0.0)
+
+    def _is_deaf(self, now_s: float) -> bool:
+        return now_s < self._deaf_until_s
 
     def restore_power(self, now_s: float) -> None:
         """The power is back: it answers once it has booted."""

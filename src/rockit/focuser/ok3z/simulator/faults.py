@@ -30,6 +30,8 @@ COMMAND_FAULTS: dict[str, str] = {
     "command_garbled": "the frame from the host arrives with wrong bytes",
     "hang_up": "the adapter drops off the bus as the frame arrives, until `return`",
     "power_cut": "the controller loses power for `seconds` as the frame arrives",
+    "reset": "the power dips: register and settings are lost, before or after (`when`) the frame is obeyed, "
+    "or `delay_s` later",
 }
 RATES = (
     "reply_loss",
@@ -58,12 +60,18 @@ class Fault:
     keep: int = 0
     text: str = ""
     clean: bool = False
+    when: str = "before"
+    delay_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise OptionError(f"There is no fault {self.kind!r}; the faults are: {', '.join(KINDS)}.")
         if self.order not in ("in", "out"):
             raise OptionError(f"order={self.order!r} is neither in nor out.")
+        if self.when not in ("before", "after"):
+            raise OptionError(f"when={self.when!r} is neither before nor after.")
+        if not 0 <= self.delay_s <= 3600:
+            raise OptionError(f"delay_s={self.delay_s!r} is not a number from 0 to 3600.")
         if min(self.count, self.after, self.keep) < 0 or not 0 <= self.seconds <= 3600:
             raise OptionError("count, after and keep are 0 or more; seconds is 0 to 3600.")
         if not is_argument(self.text):
