@@ -173,6 +173,115 @@ def test_power_cut_wipes_register_and_settings_and_nothing_moves(bench: Any) -> 
     assert bench.model.refused == ["E002 F 3"]
 
 
+@pytest.mark.parametrize(("mode", "travel"), [(2, 2.0), (3, 1.0), (4, 0.5), (7, 1 / 16)])
+@pytest.mark.parametrize("follows", [True, False])
+def test_power_up_mode_changes_how_far_and_how_fast_steps_go(
+    make_bench: Make, mode: int, travel: float, follows: bool
+) -> None:
+    bench = make_bench(power_up_mode=mode, slow_until_set=0, rate_follows_mode=follows, start_mm=0)
+    bench.home()
+    bench.model.power_cut()
+    for code, value in (("P132", "41"), ("P052", "437"), ("P062", "437")):
+        bench.tell(code, value)
+
+    bench.tell("P092", str(-2 * STEPS_PER_MM))
+    bench.clock.sleep(0.2)
+    speed = bench.model.state()["speed_mm_per_s"]
+    bench.rest()
+
+    assert speed == pytest.approx(-0.491832 * (1 if follows else travel), abs=2e-6)
+    assert bench.model.register == -2 * STEPS_PER_MM
+    assert bench.model.motor_mm == pytest.approx(2 * travel)
+
+
+def test_homing_in_another_mode_ends_at_the_switch_with_another_count(make_bench: Make) -> None:
+    bench = make_bench(power_up_mode=4, slow_until_set=0, register=0, backlash_mm=0)
+    for code, value in (("P132", "41"), ("P052", "437")):
+        bench.tell(code, value)
+    bench.tell("P103", "V 21341")
+    bench.clock.sleep(1)
+    assert bench.model.state()["speed_mm_per_s"] == pytest.approx(0.25, abs=1e-4)
+    bench.rest()
+
+    assert bench.model.carriage_mm == 0
+    assert bench.model.register == 2 * 3 * STEPS_PER_MM
+
+
+def test_setting_the_mode_keeps_the_register_and_mends_the_travel(make_bench: Make) -> None:
+    bench = make_bench(power_up_mode=4, start_mm=0, register=777, backlash_mm=0)
+    bench.configure()
+    assert bench.model.register == 777
+
+    bench.tell("P092", str(777 - STEPS_PER_MM))
+    bench.rest()
+
+    assert bench.model.motor_mm == pytest.approx(1.0)
+
+
+def test_mode_that_is_set_is_one_of_the_same_kind(make_bench: Make) -> None:
+    bench = make_bench(slow_until_set=0, start_mm=0, register=0, backlash_mm=0)
+    bench.configure()
+    bench.tell("P031")
+    bench.tell("E002", "2")
+
+    bench.tell("P092", str(-STEPS_PER_MM))
+    bench.rest()
+
+    assert bench.model.motor_mm == pytest.approx(2.0)
+
+
+def test_hand_moves_as_far_in_every_mode(make_bench: Make) -> None:
+    bench = make_bench(power_up_mode=2, register=0, slow_until_set=0)
+    bench.model.hand(1, register=True)
+    bench.model.hand(1, drive=True)
+    bench.rest()
+
+    assert bench.model.register == -STEPS_PER_MM
+    assert bench.model.motor_mm == pytest.approx(5.2, abs=1e-4)
+
+
+def test_power_up_speed_and_acceleration_hold_until_they_are_set(make_bench: Make) -> None:
+    bench = make_bench(power_up_speed=20, power_up_acceleration=1000, slow_until_set=0)
+    assert bench.model.state()["limit_speed_mm_per_s"] == pytest.approx(20 * 0.0119959, abs=1e-6)
+    bench.tell("P132", "41")
+    assert bench.model.state()["limit_speed_mm_per_s"] == pytest.approx(0.491832, abs=1e-6)
+
+    bench.model.power_cut()
+
+    assert bench.model.state()["limit_speed_mm_per_s"] == pytest.approx(20 * 0.0119959, abs=1e-6)
+
+
+@pytest.mark.parametrize(("homing", "leg"), [(0.5, 1), (1, 2), (2, 0.5)])
+def test_real_rates_of_homing_and_legs_may_differ(make_bench: Make, homing: float, leg: float) -> None:
+    bench = make_bench(homing_rate=homing, leg_rate=leg)
+    bench.configure()
+    bench.tell("P103", "V 21341")
+    bench.clock.sleep(1)
+    assert bench.model.state()["speed_mm_per_s"] == pytest.approx(0.25 * homing, abs=1e-4)
+    bench.rest()
+
+    bench.go_to_mm(bench.model.register, 3.0)
+    bench.clock.sleep(1)
+    assert bench.model.state()["speed_mm_per_s"] == pytest.approx(-0.491832 * leg, abs=2e-6)
+    bench.rest()
+
+    assert bench.model.motor_mm == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("register", [30000, -2544, 2_000_000_000])
+def test_register_may_begin_at_any_power_up_value(make_bench: Make, register: int) -> None:
+    bench = make_bench(register=register, power_up_register=register)
+    assert bench.ask("P081") == f"#P081 F {register}$\n".encode()
+    origin = bench.home()
+
+    bench.model.fault("reset", to="P092", when="after", delay_s=1)
+    bench.go_to_mm(origin, 2.0)
+    bench.clock.sleep(2)
+
+    assert bench.model.register == register
+    assert 0.4 < bench.model.motor_mm < 0.5
+
+
 def test_power_up_register_is_an_option(make_bench: Make) -> None:
     bench = make_bench(power_up_register=-123)
 

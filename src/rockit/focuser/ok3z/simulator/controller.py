@@ -234,13 +234,15 @@ class VirtualOK3Z:
                 "motor_mm": round(mechanism.motor / STEPS_PER_MM, 6),
                 "register": mechanism.register,
                 "moving": mechanism.is_moving,
-                "speed_mm_per_s": round(mechanism.speed / STEPS_PER_MM, 6),
+                "speed_mm_per_s": round(mechanism.travel_speed / STEPS_PER_MM, 6),
                 "lowest_mm": round(mechanism.extremes.lowest / STEPS_PER_MM, 6),
                 "highest_mm": round(mechanism.extremes.highest / STEPS_PER_MM, 6),
                 "lowest_motor_mm": round(mechanism.extremes.lowest_motor / STEPS_PER_MM, 6),
                 "highest_motor_mm": round(mechanism.extremes.highest_motor / STEPS_PER_MM, 6),
                 "hard_stop_hits": mechanism.extremes.hard_stop_hits,
-                "limit_speed_mm_per_s": round(firmware.limits.speed / STEPS_PER_MM, 6),
+                "limit_speed_mm_per_s": round(
+                    firmware.limits.speed * mechanism.step_travel / STEPS_PER_MM, 6
+                ),
                 "microstep_mode": firmware.microstep_mode,
                 "motor": mechanism.motor_fault,
                 "switch": mechanism.switch,
@@ -302,7 +304,7 @@ class VirtualOK3Z:
         steps = round(mm * STEPS_PER_MM)
         with self._changing() as device:
             if drive:
-                target = device.mechanism.register - steps
+                target = device.mechanism.register - round(steps / device.mechanism.step_travel)
                 device.mechanism.go_to(target, device.firmware.limits, latency_s=0.0)
             else:
                 device.mechanism.push(steps, register)

@@ -25,13 +25,8 @@ SPEED_UNIT = _STEPS_PER_FULL_STEP / (_TICK_S * 2**18)
 ACCELERATION_UNIT = _STEPS_PER_FULL_STEP / (_TICK_S**2 * 2**40)
 RUN_SPEED_UNIT = _STEPS_PER_FULL_STEP / (_TICK_S * 2**28)
 
-# What the registers hold after power-up is not known. These are so slow that a driver which forgets to
-# configure the motor is found out: 0.048 mm/s, and 0.14 mm/s^2.
-POWER_UP_SPEED = 4
-POWER_UP_ACCELERATION = 12
-
 MICROSTEP_MODE = 3
-"""The only mode in use; in any other the motor keeps to its power-up speed."""
+"""The only mode in use, for which the steps of this simulator are meant. Mode m parts a full step in 2^m."""
 
 _INTEGER = re.compile(r"-?[0-9]{1,10}")
 
@@ -46,6 +41,7 @@ class Firmware:
         self.frames_seen: CounterType[str] = Counter()
         self.refused: deque[str] = deque(maxlen=200)
         self.stand_short_steps: deque[int] = deque()
+        self._run_rate = options.leg_rate
         self._wipe()
         self._queries: dict[str, Callable[[], bytes]] = {
             "S051": self._identify,
@@ -65,8 +61,8 @@ class Firmware:
 
     def power_up(self) -> None:
         """Begin anew after the power was away."""
-        self._wipe()
         self._mechanism.restart_register(self._options.power_up_register)
+        self._wipe()
 
     def obey(self, frame: Frame) -> bytes | None:
         """Do what a frame says, now; give the reply, which commands have none of."""
@@ -82,20 +78,31 @@ class Firmware:
 
     @property
     def limits(self) -> Limits:
-        """What the motor may do at present, in position steps/s and steps/s^2."""
-        configured = self.microstep_mode == MICROSTEP_MODE
-        speed = self.speed_register if configured else min(self.speed_register, POWER_UP_SPEED)
+        """What a go-to may do at present, in position steps/s and steps/s^2 of the mode in force."""
+        return self._limits(self._options.leg_rate)
+
+    def _limits(self, rate: float) -> Limits:
+        speed = self.speed_register
+        if self._options.slow_until_set and self.microstep_mode != MICROSTEP_MODE:
+            speed = min(speed, self._options.power_up_speed)
+        rate *= self._steps_per_unit
         return Limits(
-            speed * SPEED_UNIT,
-            self.acceleration_register * ACCELERATION_UNIT,
-            self.deceleration_register * ACCELERATION_UNIT,
+            speed * SPEED_UNIT * rate,
+            self.acceleration_register * ACCELERATION_UNIT * rate,
+            self.deceleration_register * ACCELERATION_UNIT * rate,
         )
 
+    @property
+    def _steps_per_unit(self) -> float:
+        """How many position steps of the mode in force the motion registers mean by one of mode 3."""
+        return 1 / self._mechanism.step_travel if self._options.rate_follows_mode else 1.0
+
     def _wipe(self) -> None:
-        self.speed_register = POWER_UP_SPEED
-        self.acceleration_register = POWER_UP_ACCELERATION
-        self.deceleration_register = POWER_UP_ACCELERATION
+        self.speed_register = self._options.power_up_speed
+        self.acceleration_register = self._options.power_up_acceleration
+        self.deceleration_register = self._options.power_up_acceleration
         self.microstep_mode: int | None = None
+        self._mechanism.step_travel = _step_travel(self._options.power_up_mode)
         self.is_released = False
 
     # Queries
@@ -127,6 +134,7 @@ class Firmware:
             short = self.stand_short_steps.popleft()
             target += short if target < self._mechanism.register else -short
         self.is_released = False
+        self._run_rate = self._options.leg_rate
         self._mechanism.go_to(target, self.limits, self._options.start_latency_s)
         return True
 
@@ -135,7 +143,9 @@ class Firmware:
         if speed is None:
             return False
         self.is_released = False
-        self._mechanism.run_inward(speed * RUN_SPEED_UNIT, self.limits, self._options.start_latency_s)
+        self._run_rate = self._options.homing_rate
+        run_speed = speed * RUN_SPEED_UNIT * self._steps_per_unit * self._run_rate
+        self._mechanism.run_inward(run_speed, self._limits(self._run_rate), self._options.start_latency_s)
         return True
 
     def _stop(self, argument: str) -> bool:
@@ -144,7 +154,7 @@ class Firmware:
         if self._options.stop_mode == "hard":
             self._mechanism.stop_at_once()
         else:
-            self._mechanism.stop(self.limits.deceleration)
+            self._mechanism.stop(self._limits(self._run_rate).deceleration)
         return True
 
     def _release(self, argument: str) -> bool:
@@ -159,6 +169,7 @@ class Firmware:
         if mode is None or not self.is_released:
             return False
         self.microstep_mode = mode
+        self._mechanism.step_travel = _step_travel(mode)
         return True
 
     def _set_speed(self, argument: str) -> bool:
@@ -175,6 +186,11 @@ class Firmware:
         value = _integer(argument, 1, 2**12 - 1)
         self.deceleration_register = value or self.deceleration_register
         return value is not None
+
+
+def _step_travel(mode: int) -> float:
+    """How far a position step of a microstep mode goes, in those of mode 3."""
+    return 2.0 ** (MICROSTEP_MODE - mode)
 
 
 def _integer(text: str, low: int, high: int) -> int | None:

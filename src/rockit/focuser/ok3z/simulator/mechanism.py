@@ -7,7 +7,8 @@ Three positions are kept apart, because that is where focusers go wrong:
 - the *carriage* follows the motor with play (backlash): driven inward it stands at the motor's
   position, driven outward it lags by the backlash.
 
-Motor and carriage are in steps outward of the inner limit switch (0 = fully in). Times are seconds of
+Motor and carriage are in steps outward of the inner limit switch (0 = fully in), each 1/5088 mm. A step of
+the register is `step_travel` of them, which changes with the microstep mode. Times are seconds of
 the device, and never go back.
 """
 
@@ -74,6 +75,7 @@ class Mechanism:
         self.motor = self.carriage + self.backlash
         self.motor_fault = "works"
         self.switch = "works"
+        self.step_travel = 1.0
         self.extremes = Extremes.at(self.carriage, self.motor)
         self._time_s = 0.0
         self._phases: Ramp = ()
@@ -100,6 +102,11 @@ class Mechanism:
         if not self._phases:
             return 0.0
         return self._phases[0].velocity_at(self._time_s - self._phase_start_s)
+
+    @property
+    def travel_speed(self) -> float:
+        """Commanded speed of the motor in steps of 1/5088 mm a second, inward positive."""
+        return self.speed * self.step_travel
 
     @property
     def next_change_s(self) -> float:
@@ -141,7 +148,7 @@ class Mechanism:
         self.motor += moved
         self.extremes.include(self.carriage, self.motor)
         if register_follows:
-            self.register_position -= moved
+            self.register_position -= round(moved / self.step_travel)
 
     def lose_steps(self, steps: float) -> None:
         """The motor falls behind by `steps` inward (negative: outward); the register does not notice."""
@@ -185,7 +192,7 @@ class Mechanism:
         """From now to `end_s`, all inside one phase; cut short where the limit switch ends the motion."""
         begun_s = self._phase_start_s
         wanted = phase.displacement_at(end_s - begun_s) - phase.displacement_at(self._time_s - begun_s)
-        register_gain, motor_gain = MOTOR_FAULTS[self.motor_fault]
+        register_gain, motor_gain = self._gains
         motor_gain *= 1 - self.lost_part
         allowed = self._until_switch(motor_gain * wanted)
         self._time_s = end_s
@@ -209,6 +216,12 @@ class Mechanism:
         self._turn_motor(self.motor - motor_steps_inward)
 
     @property
+    def _gains(self) -> tuple[float, float]:
+        """What register and motor make of each commanded step."""
+        register_gain, motor_gain = MOTOR_FAULTS[self.motor_fault]
+        return register_gain, motor_gain * self.step_travel
+
+    @property
     def _stops(self) -> tuple[float, float]:
         """Where the motor stalls, because the carriage stands at a hard stop."""
         return float(-INNER_MARGIN_STEPS), self.travel + self.backlash
@@ -228,7 +241,7 @@ class Mechanism:
         """At rest the register stands on a whole step, and the motor with it; float dust must not gather."""
         shift = self.register_position - self.register
         self.register_position = float(self.register)
-        register_gain, motor_gain = MOTOR_FAULTS[self.motor_fault]
+        register_gain, motor_gain = self._gains
         motor = self.motor + register_gain * motor_gain * shift
         if abs(motor - round(motor)) < 1e-6:
             motor = float(round(motor))

@@ -40,6 +40,23 @@ class Options:
     baud: int = _option(38400, "speed of the line, bits/s, 10 bits a byte", 50, 4000000)
     baud_pacing: bool = _option(True, "bytes take their time on the line (divided by time_scale)")
     check_baud: bool = _option(True, "a port with other line settings than 8N1 at `baud` is heard as noise")
+    power_up_mode: int = _option(
+        3, "microstep mode after power-up; a position step in mode m is 2^(3-m) of those in mode 3", 0, 7
+    )
+    power_up_speed: int = _option(4, "maximum speed register after power-up (4 is 0.048 mm/s)", 1, 1023)
+    power_up_acceleration: int = _option(
+        12, "acceleration and deceleration registers after power-up (12 is 0.14 mm/s^2)", 1, 4095
+    )
+    slow_until_set: bool = _option(
+        True, "the motor keeps to power_up_speed until microstep mode 3 is set, and in any other mode"
+    )
+    rate_follows_mode: bool = _option(
+        True,
+        "speeds are in full steps (1), so that mm/s stay and position steps/s change with the mode, or in "
+        "position steps (0), so that mm/s change",
+    )
+    homing_rate: float = _option(1.0, "homing runs are this many times as fast as computed", 0.1, 10)
+    leg_rate: float = _option(1.0, "go-tos are this many times as fast as computed", 0.1, 10)
     start_latency_s: float = _option(
         0.0, "a motor at rest obeys, and says that it moves, this much later, s", 0, 60
     )
