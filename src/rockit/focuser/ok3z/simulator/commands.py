@@ -7,8 +7,9 @@ from typing import Any, Callable, NamedTuple
 
 from .controller import VirtualOK3Z
 from .faults import KINDS
-from .mechanism import MOTOR_FAULTS, SWITCH_STATES
+from .mechanism import MOTOR_FAULTS
 from .options import OptionError
+from .switch import SWITCH_STATES
 
 Answer = dict[str, Any]
 
@@ -189,7 +190,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "forget-extremes": Command(
         "forget-extremes",
-        "count anew how far carriage and motor have been, and the hard stops they hit",
+        "count anew how far carriage and motor have been, the hard stops they hit and the way they ground there",
         _simple("forget-extremes", VirtualOK3Z.forget_extremes),
     ),
     "power-cut": Command(

@@ -16,8 +16,9 @@ from typing import Any, Callable
 from .clock import Clock, SystemClock
 from .device import Device, TraceEntry
 from .faults import Fault
-from .mechanism import MOTOR_FAULTS, SWITCH_STATES
+from .mechanism import MOTOR_FAULTS
 from .options import STEPS_PER_MM, OptionError, Options
+from .switch import SWITCH_STATES
 
 
 class HungUpError(OSError):
@@ -196,8 +197,13 @@ class VirtualOK3Z:
         """How often the motor ran against an end of the travel."""
         return self._look().mechanism.extremes.hard_stop_hits
 
+    @property
+    def ground_mm(self) -> float:
+        """How far the motor has been driven against an end of the travel."""
+        return self._look().mechanism.extremes.ground / STEPS_PER_MM
+
     def forget_extremes(self) -> None:
-        """Count lowest, highest and hard stops anew, from here."""
+        """Count lowest, highest, hard stops and grinding anew, from here."""
         with self._changing() as device:
             device.mechanism.forget_extremes()
 
@@ -240,12 +246,13 @@ class VirtualOK3Z:
                 "lowest_motor_mm": round(mechanism.extremes.lowest_motor / STEPS_PER_MM, 6),
                 "highest_motor_mm": round(mechanism.extremes.highest_motor / STEPS_PER_MM, 6),
                 "hard_stop_hits": mechanism.extremes.hard_stop_hits,
+                "ground_mm": round(mechanism.extremes.ground / STEPS_PER_MM, 6),
                 "limit_speed_mm_per_s": round(
                     firmware.limits.speed * mechanism.step_travel / STEPS_PER_MM, 6
                 ),
                 "microstep_mode": firmware.microstep_mode,
                 "motor": mechanism.motor_fault,
-                "switch": mechanism.switch,
+                "switch": mechanism.switch.state,
                 "powered": device.is_powered,
                 "hung_up": device.is_hung_up,
                 "port_open": self.is_port_open,
@@ -272,7 +279,7 @@ class VirtualOK3Z:
             device.forget_faults()
             device.firmware.stand_short_steps.clear()
             device.mechanism.motor_fault = "works"
-            device.mechanism.switch = "works"
+            device.mechanism.switch.state = "works"
 
     def motor(self, fault: str) -> None:
         """Let the motor be works, frozen (register too), stalled, reversed (register too) or miswired."""
@@ -282,7 +289,7 @@ class VirtualOK3Z:
     def limit_switch(self, fault: str) -> None:
         """Let the inner limit switch be works, dead (never closes) or stuck (always closed)."""
         with self._changing() as device:
-            device.mechanism.switch = _one_of(fault, SWITCH_STATES, "switch")
+            device.mechanism.switch.state = _one_of(fault, SWITCH_STATES, "switch")
 
     def lose_steps(self, steps: int) -> None:
         """The motor falls behind: it stands `steps` further out than the register says."""

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from . import ramp
 from .options import STEPS_PER_MM, Options
 from .ramp import Limits, Phase, Ramp
+from .switch import LimitSwitch
 
 INNER_MARGIN_STEPS = round(0.1 * STEPS_PER_MM)
-"""Way from the limit switch to the inner hard stop. Reached only where the switch is dead."""
+"""Way from the limit switch to the inner hard stop. Reached only where the switch does not act."""
 
 MOTOR_FAULTS: dict[str, tuple[float, float]] = {
     "works": (1.0, 1.0),
@@ -33,12 +34,10 @@ MOTOR_FAULTS: dict[str, tuple[float, float]] = {
 }
 """How register and motor follow a command: (register, motor) steps for each commanded step."""
 
-SWITCH_STATES = ("works", "dead", "stuck")
-
 
 @dataclass
 class Extremes:
-    """How far carriage and motor have been, and how often something hit a hard stop."""
+    """How far carriage and motor have been, and how often and far the motor ran against a hard stop."""
 
     lowest: float
     highest: float
@@ -46,6 +45,7 @@ class Extremes:
     highest_motor: float
     inner_stop_hits: int = 0
     outer_stop_hits: int = 0
+    ground: float = 0.0
 
     @property
     def hard_stop_hits(self) -> int:
@@ -74,7 +74,8 @@ class Mechanism:
         # As the last outward move left it: all the play lies before the next inward one.
         self.motor = self.carriage + self.backlash
         self.motor_fault = "works"
-        self.switch = "works"
+        self.switch = LimitSwitch(options)
+        self._fall_back_counts = options.fall_back_counts
         self.step_travel = 1.0
         self.extremes = Extremes.at(self.carriage, self.motor)
         self._time_s = 0.0
@@ -117,10 +118,12 @@ class Mechanism:
 
     def go_to(self, target: int, limits: Limits, latency_s: float) -> None:
         """Run to a register value and stand still there."""
+        self.switch.begin_run(self.motor, is_homing=False)
         self._begin(ramp.to_distance(target - self.register_position, self.speed, limits), latency_s)
 
     def run_inward(self, speed: float, limits: Limits, latency_s: float) -> None:
         """Run inward at `speed` (steps/s, not above the limit) until the limit switch ends it."""
+        self.switch.begin_run(self.motor, is_homing=True)
         self._begin(ramp.to_speed(min(speed, limits.speed), self.speed, limits), latency_s)
 
     def stop(self, deceleration: float) -> None:
@@ -194,26 +197,26 @@ class Mechanism:
         wanted = phase.displacement_at(end_s - begun_s) - phase.displacement_at(self._time_s - begun_s)
         register_gain, motor_gain = self._gains
         motor_gain *= 1 - self.lost_part
-        allowed = self._until_switch(motor_gain * wanted)
+        allowed = self.switch.left(self.motor, motor_gain * wanted)
         self._time_s = end_s
         if allowed is None:
             self._move(register_gain * wanted, motor_gain * wanted)
             return
         self._move(register_gain * allowed / motor_gain, allowed)
         self.stop_at_once()
-
-    def _until_switch(self, inward: float) -> float | None:
-        """Inward steps until the switch ends the motion; None where it does not."""
-        if inward <= 0 or self.switch == "dead":
-            return None
-        if self.switch == "stuck":
-            return 0.0
-        left = max(0.0, self.motor)
-        return left if inward >= left + 1e-6 else None
+        self._fall_back(self.switch.fall_back())
 
     def _move(self, register_steps: float, motor_steps_inward: float) -> None:
         self.register_position += register_steps
-        self._turn_motor(self.motor - motor_steps_inward)
+        wanted = self.motor - motor_steps_inward
+        self._turn_motor(wanted)
+        self.extremes.ground += abs(self.motor - wanted)
+        self.switch.look(self.motor)
+
+    def _fall_back(self, steps: int) -> None:
+        self._turn_motor(self.motor + steps)
+        if self._fall_back_counts:
+            self.register_position -= round(steps / self.step_travel)
 
     @property
     def _gains(self) -> tuple[float, float]:
@@ -245,5 +248,6 @@ class Mechanism:
         motor = self.motor + register_gain * motor_gain * shift
         if abs(motor - round(motor)) < 1e-6:
             motor = float(round(motor))
-        if motor >= 0 or self.switch == "dead":
+        # Rounding never takes a motor through the switch that has just stopped it.
+        if motor >= 0 or self.motor < 0 or self.switch.state == "dead":
             self._turn_motor(motor)

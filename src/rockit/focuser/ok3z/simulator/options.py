@@ -36,6 +36,27 @@ class Options:
     power_up_register: int = _option(0, "position register after a power cut, steps", -(2**31), 2**31)
     backlash_mm: float = _option(0.2, "play between motor and carriage, mm", 0, 2)
     travel_mm: float = _option(9.0, "way from the limit switch to the outer hard stop, mm", 0.1, 20)
+    switch_kind: str = _option(
+        "level",
+        "the limit switch ends a run while it is closed (level), or only as it closes (edge)",
+        choices=("level", "edge"),
+    )
+    switch_stops: str = _option(
+        "all", "the limit switch ends all inward runs, or homing runs only", choices=("all", "homing")
+    )
+    switch_lead_steps: int = _option(
+        0, "the limit switch ends go-tos this many steps before the end of homing runs", 0, 400
+    )
+    switch_scatter_steps: int = _option(
+        0, "the limit switch closes 0 to this many steps further out, at random in each run", 0, 1000
+    )
+    fall_back_steps: int = _option(
+        0, "steps that the drive falls back outward where the limit switch ends a homing run", 0, 400
+    )
+    fall_back_counts: bool = _option(False, "the register counts the steps of falling back")
+    fall_back_random: bool = _option(
+        False, "the drive falls back by 1 to fall_back_steps, at random, and not by the same each time"
+    )
     time_scale: float = _option(1.0, "the device runs this many times faster than the clock", 0.001, 1000)
     baud: int = _option(38400, "speed of the line, bits/s, 10 bits a byte", 50, 4000000)
     baud_pacing: bool = _option(True, "bytes take their time on the line (divided by time_scale)")
