@@ -146,6 +146,16 @@ def test_moving_texts_are_used_in_turn(make_bench: Make) -> None:
     assert texts == [b"#S004 F AB$\n", b"#S004 F CD$\n", b"#S004 F AB$\n"]
 
 
+@pytest.mark.parametrize(
+    ("version", "arguments"),
+    [("642,643,645", [b"642", b"643", b"645", b"642"]), ("", [b"", b""]), ("a,", [b"a", b"", b"a"])],
+)
+def test_answer_to_s051_may_drift_or_be_empty(make_bench: Make, version: str, arguments: list[bytes]) -> None:
+    bench = make_bench(version=version)
+
+    assert [bench.ask("S051") for _ in arguments] == [b"#S052 F " + text + b"$\n" for text in arguments]
+
+
 def test_homing_is_limited_by_the_maximum_speed(bench: Any) -> None:
     bench.configure()
     bench.tell("P132", "8")

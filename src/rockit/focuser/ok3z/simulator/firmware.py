@@ -38,6 +38,7 @@ class Firmware:
         self._options = options
         self._mechanism = mechanism
         self._moving_texts = cycle(options.moving_texts)
+        self._versions = cycle(options.versions)
         self.frames_seen: CounterType[str] = Counter()
         self.refused: deque[str] = deque(maxlen=200)
         self.stand_short_steps: deque[int] = deque()
@@ -108,7 +109,7 @@ class Firmware:
     # Queries
 
     def _identify(self) -> bytes:
-        return format_frame("S052", self._options.version)
+        return format_frame("S052", next(self._versions))
 
     def _state(self) -> bytes:
         moving = self._mechanism.is_moving

@@ -85,7 +85,9 @@ class Options:
     stop_mode: str = _option(
         "soft", "P021 decelerates (soft) or ends at once (hard)", choices=("soft", "hard")
     )
-    version: str = _option("OK3Z virtual 1", "text of the answer to S051")
+    version: str = _option(
+        "OK3Z virtual 1", "texts of the answer to S051, used in turn, such as 642,643; may be empty"
+    )
     still_text: str = _option("NS", "state text at rest; the second character must be S")
     moving_text: str = _option(
         "SN,SM,SR", "state texts in motion, used in turn; the second character must not be S"
@@ -122,6 +124,10 @@ class Options:
         _check_state_texts(self.still_text, self.moving_texts)
         if not is_argument(self.version):
             raise OptionError(f"version={self.version!r} must be printable ASCII without # and $.")
+
+    @property
+    def versions(self) -> list[str]:
+        return self.version.split(",")
 
     @property
     def moving_texts(self) -> list[str]:
