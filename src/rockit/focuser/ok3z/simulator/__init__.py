@@ -13,7 +13,7 @@ from __future__ import annotations
 from .clock import Clock, SystemClock, VirtualClock
 from .controller import HungUpError, VirtualOK3Z
 from .options import STEPS_PER_MM, OptionError, Options
-from .registry import forget_all, register, registered, unregister
+from .registry import forget_all, register, registered, time_scale_of, unregister
 
 __all__ = [
     "STEPS_PER_MM",
@@ -27,5 +27,6 @@ __all__ = [
     "forget_all",
     "register",
     "registered",
+    "time_scale_of",
     "unregister",
 ]
