@@ -38,6 +38,52 @@ def test_bytes_take_their_time_in_both_directions(bench: Any) -> None:
     assert bench.clock.monotonic() - begun == pytest.approx((len("#S001 F$\n") + len(answer)) * BYTE_S)
 
 
+def test_adapter_holds_a_short_answer_back_and_gives_it_whole(make_bench: Make) -> None:
+    bench = make_bench(latency_timer_ms=16)
+    begun = bench.clock.monotonic()
+
+    bench.port.write(b"#S001 F$\n")
+    first = bench.port.read(1)
+
+    assert first == b"#"
+    assert bench.port.in_waiting == len("#S004 F NS$\n") - 1
+    assert bench.clock.monotonic() - begun == pytest.approx(21 * BYTE_S + 0.016)
+
+
+def test_adapter_waits_anew_after_each_byte_until_a_packet_is_full(make_bench: Make) -> None:
+    bench = make_bench(latency_timer_ms=16, version="x" * 61)
+    begun = bench.clock.monotonic()
+    bench.port.write(b"#S051 F$\n")
+
+    bench.port.read(1)
+
+    assert bench.clock.monotonic() - begun == pytest.approx((9 + 62) * BYTE_S)
+    assert bench.port.in_waiting == 61
+    assert len(bench.port.read_until(b"\n")) == 71 - 1
+    assert bench.clock.monotonic() - begun == pytest.approx((9 + 71) * BYTE_S + 0.016)
+
+
+def test_packet_that_has_gone_is_not_held_back_by_the_next(make_bench: Make) -> None:
+    bench = make_bench(latency_timer_ms=1)
+    bench.ask("S001")
+    begun = bench.clock.monotonic()
+
+    bench.ask("S001")
+
+    assert bench.clock.monotonic() - begun == pytest.approx(21 * BYTE_S + 0.001)
+
+
+def test_power_cut_leaves_what_the_adapter_already_has(make_bench: Make) -> None:
+    bench = make_bench(latency_timer_ms=16)
+    bench.port.write(b"#S051 F$\n")
+    bench.clock.sleep(9 * BYTE_S + 5.5 * BYTE_S)
+
+    bench.model.power_cut()
+
+    assert bench.everything() == b"#S052"
+    assert bench.ask("S001") == b"#S004 F NS$\n"
+
+
 def test_frames_written_at_once_queue_up_in_both_directions(bench: Any) -> None:
     begun = bench.clock.monotonic()
 

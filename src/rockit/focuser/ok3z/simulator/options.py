@@ -78,6 +78,12 @@ class Options:
     )
     homing_rate: float = _option(1.0, "homing runs are this many times as fast as computed", 0.1, 10)
     leg_rate: float = _option(1.0, "go-tos are this many times as fast as computed", 0.1, 10)
+    latency_timer_ms: float = _option(
+        0.0,
+        "the adapter holds a short packet back for this long after its last byte, ms (divided by time_scale)",
+        0,
+        255,
+    )
     start_latency_s: float = _option(
         0.0, "a motor at rest obeys, and says that it moves, this much later, s", 0, 60
     )

@@ -8,21 +8,38 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from typing import NamedTuple
 
 BUFFER_BYTES = 4096
 """What an operating system keeps for a port, in each direction."""
 
+PACKET_BYTES = 62
+"""What an FTDI adapter passes on at once, however short the time: a USB packet without its two status bytes."""
+
+
+class _Byte(NamedTuple):
+    """A byte that has left the line at `line_s`, and that the host can read from `read_s`."""
+
+    read_s: float
+    line_s: float
+    byte: int
+
 
 class SerialLine:
-    """Two directions of bytes, one after the other, at `byte_s` seconds a byte."""
+    """Two directions of bytes, one after the other, at `byte_s` seconds a byte.
 
-    def __init__(self, byte_s: float) -> None:
+    The host's adapter holds short packets back for `latency_s`.
+    """
+
+    def __init__(self, byte_s: float, latency_s: float = 0.0) -> None:
         self.byte_s = byte_s
+        self._latency_s = latency_s
+        self._held = 0
         self.overflowed_bytes = 0
         self._to_device: deque[tuple[float, bytes]] = deque()
         self._to_device_bytes = 0
         self._device_free_s = 0.0
-        self._to_host: deque[tuple[float, int]] = deque()
+        self._to_host: deque[_Byte] = deque()
         self._host_free_s = 0.0
         self._overtaken: list[tuple[float, int, bytes]] = []
         self._order = 0
@@ -70,9 +87,19 @@ class SerialLine:
         for byte in data:
             self._host_free_s += self.byte_s
             if len(self._to_host) < BUFFER_BYTES:
-                self._to_host.append((self._host_free_s, byte))
+                self._receive(byte, self._host_free_s)
             else:
                 self.overflowed_bytes += 1
+
+    def _receive(self, byte: int, line_s: float) -> None:
+        """The adapter gets a byte: it may complete a packet, and holds back longer what it has not passed on."""
+        if not self._to_host or self._to_host[-1].read_s <= line_s:
+            self._held = 0
+        self._held += 1
+        read_s = line_s if self._held == PACKET_BYTES else line_s + self._latency_s
+        self._to_host.append(_Byte(read_s, line_s, byte))
+        for place in range(len(self._to_host) - self._held, len(self._to_host)):
+            self._to_host[place] = self._to_host[place]._replace(read_s=read_s)
 
     def release_overtaken(self, now_s: float) -> None:
         """Let the late replies go whose time has come."""
@@ -83,8 +110,8 @@ class SerialLine:
     def in_waiting(self, now_s: float) -> int:
         """Bytes that the host can read now."""
         count = 0
-        for time_s, _ in self._to_host:
-            if time_s > now_s:
+        for held in self._to_host:
+            if held.read_s > now_s:
                 break
             count += 1
         return count
@@ -92,20 +119,21 @@ class SerialLine:
     def read(self, size: int, now_s: float) -> bytes:
         """Up to `size` bytes that have reached the host."""
         taken = bytearray()
-        while len(taken) < size and self._to_host and self._to_host[0][0] <= now_s:
-            taken.append(self._to_host.popleft()[1])
+        while len(taken) < size and self._to_host and self._to_host[0].read_s <= now_s:
+            taken.append(self._to_host.popleft().byte)
         return bytes(taken)
 
     def drop_replies(self, now_s: float, arrived_too: bool) -> None:
         """Forget what is on its way to the host, and with `arrived_too` also what it has not yet read."""
-        while self._to_host and (arrived_too or self._to_host[-1][0] > now_s):
+        while self._to_host and (arrived_too or self._to_host[-1].line_s > now_s):
             self._to_host.pop()
+            self._held = max(0, self._held - 1)
         self._overtaken.clear()
         self._host_free_s = 0.0
 
     def drop_unread(self, now_s: float) -> None:
         """Forget what has reached the host and was not read; what is on its way still comes."""
-        while self._to_host and self._to_host[0][0] <= now_s:
+        while self._to_host and self._to_host[0].read_s <= now_s:
             self._to_host.popleft()
 
     # Time
@@ -123,4 +151,4 @@ class SerialLine:
     @property
     def next_byte_s(self) -> float | None:
         """When the next byte can be read; may be in the past."""
-        return self._to_host[0][0] if self._to_host else None
+        return self._to_host[0].read_s if self._to_host else None
