@@ -111,16 +111,33 @@ def test_wrong_frames_change_nothing_and_are_noted(bench: Any, code: str, argume
     assert bench.everything() == b""
 
 
-def test_a_command_without_its_space_is_not_obeyed(bench: Any) -> None:
+@pytest.mark.parametrize("stop", [b"#P021 F$\n", b"#P021 F $", b"#P021 F$", b"#P021 F $\r\n", b"xy$#P021 F$"])
+def test_a_command_needs_no_space_and_no_line_feed(bench: Any, stop: bytes) -> None:
     origin = bench.home()
     bench.go_to_mm(origin, 3.0)
     bench.clock.sleep(1)
 
-    bench.port.write(b"#P021 F$\n")
+    bench.port.write(stop)
     bench.clock.sleep(1)
 
-    assert bench.model.is_moving
-    assert bench.model.refused == ["P021 F"]
+    assert not bench.model.is_moving
+    assert bench.model.refused == []
+
+
+def test_frames_without_line_feeds_are_obeyed_one_by_one(bench: Any) -> None:
+    bench.port.write(b"#P132 F 41$#P031 F$#E002 F 3$#S001 F$#P081 F$")
+
+    assert bench.everything() == b"#S004 F NS$\n#P081 F -40000$\n"
+    assert bench.model.state()["limit_speed_mm_per_s"] == pytest.approx(0.491832, abs=1e-6)
+
+
+def test_frame_that_comes_byte_by_byte_is_obeyed_once(bench: Any) -> None:
+    for byte in b"#P081 F$\r\n":
+        bench.port.write(bytes([byte]))
+        bench.clock.sleep(0.1)
+
+    assert bench.everything() == b"#P081 F -40000$\n"
+    assert len(bench.model.journal) == 1
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from .faults import Fault, Faults, spoil
 from .firmware import Firmware
-from .frames import Frame, LineSplitter, read_frame
+from .frames import Frame, LineSplitter, ended, read_frame
 from .mechanism import Mechanism
 from .options import Options
 from .serial_line import SerialLine
@@ -77,6 +77,8 @@ class Device:
             line = self._splitter.push(byte)
             if line is not None:
                 self._hear(line, arrival_s)
+        if run.endswith((b"$", b"$\r")):
+            self._hear(self._splitter.end(), arrival_s)
         return True
 
     def _device_time(self, host_s: float) -> float:
@@ -87,7 +89,9 @@ class Device:
     def _hear(self, line: bytes, now_s: float) -> None:
         """A line from the host arrives: its faults first, then the firmware."""
         self.mechanism.advance(self._device_time(now_s))
-        frame = read_frame(line)
+        if line in (b"\n", b"\r\n"):
+            return
+        frame = read_frame(ended(line))
         faults = self.faults.for_command(frame.code if frame else "")
         kinds = [fault.kind for fault in faults]
         resets = [fault for fault in faults if fault.kind == "reset"]
@@ -101,7 +105,7 @@ class Device:
         if is_deaf or {"power_cut", "hang_up"} & set(kinds):
             return
         self._arm(resets, "before", now_s)
-        heard = read_frame(spoil(line, faults, self.faults.random))
+        heard = read_frame(ended(spoil(line, faults, self.faults.random)))
         if heard is not None and "command_lost" not in kinds and not self._is_deaf(now_s):
             self._obey(heard, now_s)
         self._arm(resets, "after", now_s)

@@ -70,8 +70,8 @@ class Firmware:
         self.frames_seen[frame.code] += 1
         if frame.argument is None and frame.code in self._queries:
             return self._queries[frame.code]()
-        if frame.argument is not None and frame.code in self._commands:
-            if not self._commands[frame.code](frame.argument):
+        if frame.code in self._commands:
+            if not self._commands[frame.code](frame.argument or ""):
                 self.refused.append(f"{frame.code} F {frame.argument}")
             return None
         self.refused.append(f"{frame.code} F" + ("" if frame.argument is None else f" {frame.argument}"))

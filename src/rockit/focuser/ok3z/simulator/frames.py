@@ -38,6 +38,11 @@ def read_frame(line: bytes) -> Frame | None:
     return Frame(match.group(1).decode(), None if argument is None else argument.decode())
 
 
+def ended(line: bytes) -> bytes:
+    """A line from the host with its newline: a frame ends at its $, and what follows there is decoration."""
+    return re.sub(rb"\$\r?\n?\Z", b"$\n", line)
+
+
 class LineSplitter:
     """Cuts a stream of bytes after each newline, with bounded memory."""
 
@@ -48,12 +53,16 @@ class LineSplitter:
         """Take one byte; give the line that it completes."""
         self._begun.append(byte)
         if byte == 0x0A:
-            line = bytes(self._begun)
-            self._begun.clear()
-            return line
+            return self.end()
         if len(self._begun) > LONGEST_FRAME:
             del self._begun[0]
         return None
+
+    def end(self) -> bytes:
+        """Give the line that has begun as it is."""
+        line = bytes(self._begun)
+        self._begun.clear()
+        return line
 
     def clear(self) -> None:
         """Forget the line that has begun."""

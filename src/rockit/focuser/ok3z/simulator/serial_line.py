@@ -1,12 +1,13 @@
 """The serial line between host and controller: bytes on their way, each with the time it arrives.
 
-All times are seconds of the host's clock. The line knows nothing of frames but that a newline ends
-something worth waking up for.
+All times are seconds of the host's clock. The line knows nothing of frames but that a $ or a
+newline ends something worth waking up for.
 """
 
 from __future__ import annotations
 
 import heapq
+import re
 from collections import deque
 from typing import NamedTuple
 
@@ -15,6 +16,9 @@ BUFFER_BYTES = 4096
 
 PACKET_BYTES = 62
 """What an FTDI adapter passes on at once, however short the time: a USB packet without its two status bytes."""
+
+_RUN = re.compile(rb"[^$\n]*(?:\$\r?\n?|\n)|[^$\n]+")
+"""Bytes up to what ends a frame: a $, and the line end behind it if there is one."""
 
 
 class _Byte(NamedTuple):
@@ -56,7 +60,7 @@ class SerialLine:
         data = data[: max(0, BUFFER_BYTES - self._to_device_bytes)]
         self._to_device_bytes += len(data)
         self._device_free_s = max(self._device_free_s, now_s)
-        for run in data.splitlines(keepends=True):
+        for run in _RUN.findall(data):
             self._device_free_s += len(run) * self.byte_s
             self._to_device.append((self._device_free_s, run))
         return len(data)
