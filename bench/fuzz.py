@@ -227,7 +227,7 @@ def fuzz_wire(count: int, dice: random.Random) -> dict[str, Any]:
 
 
 def _read(reply: wire.Reply) -> str:
-    readers = {"P081": wire.read_register, "S004": wire.read_stands_still, "S052": wire.read_firmware_version}
+    readers = {"P081": wire.read_register, "S004": wire.read_stands_still, "S052": wire.read_text}
     if reply.code not in readers:
         return "an answer to no question"
     try:

@@ -189,3 +189,21 @@ def test_a_longer_move_takes_no_less_time(
 def test_a_move_of_nonsense_has_no_duration(arguments: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="has no duration"):
         registers.move_duration_s(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("register", "known", "near"),
+    [
+        (0, (), True),
+        (8, (), True),
+        (-9, (), False),
+        (30000, (), False),
+        (30008, (30000,), True),
+        (29991, (30000,), False),
+        (0, (30000,), True),
+    ],
+)
+def test_a_register_that_reads_as_after_a_power_cut(
+    register: int, known: tuple[int, ...], near: bool
+) -> None:
+    assert registers.near_power_up(register, known) is near

@@ -15,15 +15,13 @@ from rockit.focuser.ok3z.state_file import Entry
 from rockit.focuser.ok3z.watch import PATH_MARGIN_STEPS
 
 LIMITS = Limits.from_mm(6.0, 6.0, 0.5)
-AT_REST = Entry("/dev/x", "v1", 5000, -1000, None, 2544, 6000, datetime(2026, 11, 22, tzinfo=timezone.utc))
+AT_REST = Entry("/dev/x", 5000, -1000, None, 2544, 6000, datetime(2026, 11, 22, tzinfo=timezone.utc))
 OUTWARD = replace(AT_REST, way=(-1000, -9000, -6456))
 INWARD = replace(AT_REST, register=-9000, way=(-9000, -6456), taken_up_steps=100)
 
 
 def taken_up(entry: Entry, register: int, **changes: Any) -> int:
-    return taken_up_if_as_left(
-        entry, **{"firmware": "v1", "register": register, "limits": LIMITS, "watched": True, **changes}
-    )
+    return taken_up_if_as_left(entry, **{"register": register, "limits": LIMITS, "watched": True, **changes})
 
 
 def refused(entry: Entry, register: int, **changes: Any) -> str:
@@ -78,10 +76,6 @@ def test_on_the_way_the_backlash_is_known_only_where_it_ran_inward() -> None:
 def test_a_motion_of_unknown_way_is_not_resumed() -> None:
     assert refused(replace(AT_REST, way=()), -1000)
     assert refused(replace(AT_REST, way=()), -1000, watched=False)
-
-
-def test_another_firmware_is_another_controller() -> None:
-    assert "'v2'" in refused(AT_REST, -1000, firmware="v2")
 
 
 def test_what_was_kept_must_be_of_this_port_and_of_a_known_position() -> None:

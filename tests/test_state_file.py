@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rockit.focuser.ok3z import state_file
-from rockit.focuser.ok3z.state_file import Entry, UnusableError
+from rockit.focuser.ok3z.state_file import Entry, Ratios, UnusableError
 
 HOMED_AT = datetime(2026, 11, 22, 20, 0, 0, 250000, tzinfo=timezone.utc)
 NOW = datetime(2026, 11, 22, 21, 30, tzinfo=timezone.utc)
-ENTRY = Entry("/dev/focuser", "OK3Z 1.2", -4000, -14176, (-20000, -14176), 2544, 10176, HOMED_AT)
-UNKNOWN = Entry("sim://", "", None, None, None, 0, None, None)
+RATIOS = Ratios(homing=2.0, legs=0.5, speed_register=41, acceleration_register=436)
+ENTRY = Entry("/dev/focuser", -4000, -14176, (-20000, -14176), 2544, 10176, HOMED_AT, 17, RATIOS, (30000, -5))
+UNKNOWN = Entry("sim://", None, None, None, 0, None, None)
 DAEMON = "night"
 
 
@@ -30,8 +31,11 @@ def encoded(entry: Entry = ENTRY) -> bytes:
 
 def signed(**changes: Any) -> bytes:
     """A file with other values, and with the checksum that belongs to them."""
-    values = {**json.loads(encoded()), **changes}
-    del values["sha256"]
+    return signed_whole({**json.loads(encoded()), **changes})
+
+
+def signed_whole(values: dict[str, Any]) -> bytes:
+    values.pop("sha256", None)
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return json.dumps({**values, "sha256": hashlib.sha256(text.encode()).hexdigest()}).encode()
 
@@ -106,13 +110,22 @@ registers = st.integers(-(2**31), 2**31)
 entries = st.builds(
     Entry,
     port=st.text(max_size=50),
-    firmware=st.text(max_size=50),
     origin_register=st.none() | registers,
     register=st.none() | registers,
     way=st.none() | st.lists(registers, max_size=8).map(tuple),
     taken_up_steps=st.integers(0, 2**31),
     target_steps=st.none() | registers,
     homed_at=st.none() | st.datetimes(timezones=st.just(timezone.utc)),
+    homings=st.integers(0, 2**31),
+    ratios=st.none()
+    | st.builds(
+        Ratios,
+        homing=st.floats(0.05, 200.0),
+        legs=st.floats(0.05, 200.0),
+        speed_register=st.integers(1, 1023),
+        acceleration_register=st.integers(1, 4095),
+    ),
+    power_up_registers=st.lists(registers, max_size=4).map(tuple),
 )
 
 
@@ -165,7 +178,17 @@ def test_a_file_of_another_daemon_is_not_taken() -> None:
     assert why_unusable(encoded(), "day") == "it is of another daemon"
 
 
-@pytest.mark.parametrize("number", [0, 2, 10**30])
+def test_the_format_of_the_release_before_is_read() -> None:
+    values = json.loads(encoded())
+    for later in ("homings", "ratios", "power_up_registers"):
+        del values[later]
+    content = signed_whole({**values, "format": 1, "firmware": "OK3Z 1.2"})
+
+    expected = dataclasses.replace(ENTRY, homings=0, ratios=None, power_up_registers=())
+    assert state_file.decode(content, DAEMON) == (expected, NOW)
+
+
+@pytest.mark.parametrize("number", [0, 3, 10**30])
 def test_a_file_of_another_format_is_said_to_be_one_whatever_its_checksum(number: int) -> None:
     for content in (signed(format=number), json.dumps({"format": number, "crc": 7}).encode()):
         assert "another version of focusd wrote it" in why_unusable(content)
@@ -183,7 +206,21 @@ def test_a_file_of_another_format_is_said_to_be_one_whatever_its_checksum(number
         ("taken_up_steps", -1),
         *[("way", value) for value in ([1] * 9, [1, None], [False, 1], [2**31 + 1], {"1": 2}, "12", 0)],
         *[("port", value) for value in (None, 7, "x" * 1001)],
-        *[("firmware", value) for value in (None, 7, "x" * 1001)],
+        *[("homings", value) for value in (None, -1, 1.0, True)],
+        *[("power_up_registers", value) for value in (None, [1] * 5, [None], 7)],
+        *[
+            ("ratios", value)
+            for value in (
+                7,
+                {},
+                {"homing": 1.0, "legs": 1.0},
+                {"homing": 1.0, "legs": 1.0, "settings": [41]},
+                {"homing": 1.0, "legs": 1.0, "settings": [0, 436]},
+                {"homing": True, "legs": 1.0, "settings": [41, 436]},
+                {"homing": 0.04, "legs": 1.0, "settings": [41, 436]},
+                {"homing": 1.0, "legs": 201.0, "settings": [41, 436]},
+            )
+        ],
         *[
             (key, value)
             for key in ("homed_at", "written_at")

@@ -33,7 +33,7 @@ COMMANDS: dict[str, Callable[[Any], Query | Command]] = {
     "deceleration": wire.deceleration,
 }
 READ: dict[str, Callable[[Reply], Any]] = {
-    "identify": wire.read_firmware_version,
+    "identify": wire.read_text,
     "state": lambda reply: "standing" if wire.read_stands_still(reply) else "moving",
     "position": wire.read_register,
 }

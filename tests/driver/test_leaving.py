@@ -139,3 +139,11 @@ def test_a_shutdown_meanwhile_gives_it_back_too(rig):
     assert not rig.model.is_moving
     assert not rig.model.is_port_open
     assert rig.commands.snapshot.state is State.DISCONNECTED
+
+
+def test_a_controller_that_answers_with_an_empty_text_was_spoken_to_all_the_same(make_rig):
+    rig = make_rig()
+    rig.model.fault("replaced", to="S051", count=0, text="")
+    rig.home()
+    rig.lose_at(5.0, 2.0, "hang-up")
+    assert rig.commands.may_leave_running

@@ -161,7 +161,6 @@ def test_a_process_that_died_while_homing_leaves_nothing_to_resume(make_rig):
     "change",
     [
         {"port": "/dev/another"},
-        {"firmware": "another one"},
         {"origin_register": None},
         {"register": None},
         {"register": 17},

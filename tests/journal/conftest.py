@@ -93,7 +93,7 @@ class Disk:
 class Bench:
     """A state file, the disk that it is on, and journals that keep it one after the other."""
 
-    entry = Entry("/dev/focuser", "OK3Z 1.2", -4000, -14176, None, 2544, 10176, NIGHT)
+    entry = Entry("/dev/focuser", -4000, -14176, None, 2544, 10176, NIGHT)
 
     def __init__(self, path: Path, disk: Disk) -> None:
         self.path = path

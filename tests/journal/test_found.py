@@ -18,7 +18,7 @@ NIGHT = datetime(2026, 11, 22, 20, 0, tzinfo=timezone.utc)
 
 
 def other_daemon() -> bytes:
-    entry = Entry("/dev/focuser", "OK3Z 1.2", -4000, -14176, None, 2544, 10176, NIGHT)
+    entry = Entry("/dev/focuser", -4000, -14176, None, 2544, 10176, NIGHT)
     return state_file.encode(entry, "day", NIGHT)
 
 
@@ -29,7 +29,7 @@ def other_daemon() -> bytes:
         (b'{"format": 1, "daem', "it is cut, damaged, or was edited by hand"),
         (b"\xff\x00" * 100, "it is cut, damaged, or was edited by hand"),
         (b" " * 70000, "it is larger than 64 KiB"),
-        (b'{"format": 2, "daemon": "night"}', "another version of focusd wrote it"),
+        (b'{"format": 3, "daemon": "night"}', "another version of focusd wrote it"),
         (other_daemon(), "it is of another daemon"),
     ],
 )
@@ -92,7 +92,7 @@ def test_a_clock_that_was_corrected_by_seconds_is_not_worth_a_word(bench: Any) -
     assert bench.announced.sentences == []
 
 
-@pytest.mark.parametrize("content", [other_daemon(), b'{"format": 2}'])
+@pytest.mark.parametrize("content", [other_daemon(), b'{"format": 3}'])
 def test_what_is_no_entry_of_this_daemon_is_not_removed(content: bytes, bench: Any, disk: Any) -> None:
     bench.put(content)
     kept = bench.journal()

@@ -93,8 +93,7 @@ class Commands:
         self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=self.snapshot.motor_may_run))
         motion = self._connection.open(self._settings.serial_timeout_s, self._surroundings.checkpoint)
         self._recovery.begin()
-        firmware = self._connection.firmware
-        self._announce(logging.INFO, f"connected to {self._settings.port_name} (firmware {firmware!r})")
+        self._announce(logging.INFO, f"connected to {self._settings.port_name}")
         why_not = self._resume(motion) if resume else ""
         if why_not or not resume:
             self._bring_up(motion, why_not)
@@ -119,7 +118,7 @@ class Commands:
 
     def _bring_up(self, motion: Motion, why_not_resumed: str) -> None:
         self._board.publish(Snapshot(state=State.HOMING))
-        self._memory.homing(self._settings.port_name, self._connection.firmware)
+        self._memory.homing()
         motion.bring_up()
         self._memory.homed(motion, why_not_resumed)
         self._board.stand(motion, reason="")
@@ -196,7 +195,7 @@ class Commands:
         back_to_steps = motion.steps_out(motion.standing)
         origin_register, since = motion.origin_register, self._memory.confidence.homed_at
         self._board.publish(Snapshot(state=State.HOMING))
-        self._memory.homing(self._settings.port_name, self._connection.firmware)
+        self._memory.homing()
         watched = self._home_again(motion)
         self._memory.homed(motion)
         # The register counts what was commanded. It grows inward: what had to be gone beyond is what was lost.
@@ -356,7 +355,7 @@ class Commands:
     @property
     def may_leave_running(self) -> bool:
         """Whether a motion that this process commanded was not proven to have ended."""
-        return self.snapshot.motor_may_run and self._connection.firmware != ""
+        return self.snapshot.motor_may_run and self._connection.has_had_link
 
     def _disconnect(self) -> None:
         self._recovery.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Callable
 
 from .controller import Controller
@@ -12,6 +13,8 @@ from .motion import Motion
 from .motor import Motor, Progress
 from .reading import Reading
 from .surroundings import Settings, Surroundings
+
+_log = logging.getLogger(__name__)
 
 
 class Connection:
@@ -37,11 +40,11 @@ class Connection:
         self._controller: Controller | None = None
         self.motion: Motion | None = None
         """What moves; None without a link."""
-        self.firmware = ""
-        """What the controller last identified as; empty where this process never had a link."""
+        self.has_had_link = False
+        """Whether this process ever spoke to the controller."""
 
     def open(self, patience_s: float, checkpoint: Checkpoint) -> Motion:
-        """Open the port and identify the controller.
+        """Open the port, and see that a focuser answers.
 
         Args:
             patience_s: how long the controller may take to answer.
@@ -54,16 +57,18 @@ class Connection:
         clock = self._surroundings.clock
         controller = Controller(self._surroundings.open_port(), clock, self._surroundings.checkpoint)
         try:
-            self.firmware = controller.heeding(checkpoint).identify(patience_s)
+            text = controller.heeding(checkpoint).identify(patience_s)
         except FocuserError:
             controller.close()
             raise
+        _log.info("%s answered, with the text %r", self._settings.port_name, text)
+        self.has_had_link = True
         self._controller = controller
         self.motion = self._new_motion(controller)
         return self.motion
 
     def open_unasked(self) -> Motion:
-        """Open the port of a controller that was identified before, without a word to it: there is no time.
+        """Open the port of a controller that has answered before, without a word to it: there is no time.
 
         Raises:
             LinkError: it cannot be opened.
@@ -73,11 +78,6 @@ class Connection:
         self._controller = Controller(surroundings.open_port(), surroundings.clock, surroundings.checkpoint)
         self.motion = self._new_motion(self._controller)
         return self.motion
-
-    def identify_again(self) -> None:
-        """Ask once more what the controller identifies as; there must be a link."""
-        assert self._controller is not None
-        self.firmware = self._controller.identify(self._settings.serial_timeout_s)
 
     def close(self) -> None:
         """Give the port back, if there is one."""

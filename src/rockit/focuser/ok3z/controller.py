@@ -24,8 +24,6 @@ REPLY_DEADLINE_S = 0.25
 SILENCE_S = 1.75
 # A controller that has just got its power may take its time: the first question waits longer each try.
 FIRST_IDENTIFY_DEADLINE_S = 0.5
-# Further questions for the version until two answers agree.
-VERSION_READINGS = 4
 
 _Value = TypeVar("_Value")
 
@@ -55,23 +53,17 @@ class Controller:
         return self.heeding(lambda: None)
 
     def identify(self, patience_s: float) -> str:
-        """Ask until the controller answers with its firmware's version text, the same twice in a row.
+        """Ask until a focuser answers.
 
         Args:
             patience_s: how long to ask altogether, in seconds (serial_timeout).
 
+        Returns:
+            The text of its answer, which tells it from no other: it may be empty, and another one each time.
+
         Raises:
             LinkLostError: nothing, or nothing that a focuser says, was answered.
         """
-        version = self._first_version(patience_s)
-        for _ in range(VERSION_READINGS):
-            # There is no checksum, and a misread text would be taken for another controller.
-            before, version = version, self._ask(wire.IDENTIFY, wire.read_firmware_version)
-            if version == before:
-                break
-        return version
-
-    def _first_version(self, patience_s: float) -> str:
         expires_s = self._clock.monotonic() + patience_s
         deadline_s = min(FIRST_IDENTIFY_DEADLINE_S, patience_s / 2)
         while True:
@@ -83,7 +75,7 @@ class Controller:
                     raise self._no_focuser(patience_s) from None
                 deadline_s = min(deadline_s * 2, left_s)
             else:
-                return wire.read_firmware_version(reply)
+                return wire.read_text(reply)
 
     def _no_focuser(self, patience_s: float) -> LinkLostError:
         if sample := self._link.noise_sample:

@@ -32,7 +32,7 @@ from .memory import Keeper
 from .motion import HOMING_TRIES
 from .motions import Record, unanswered
 from .motor import homing_deadline_s
-from .snapshot import Confidence, Snapshot, State, Trust
+from .snapshot import Snapshot, State
 from .surroundings import Settings, Surroundings
 
 _log = logging.getLogger(__name__)
@@ -145,13 +145,7 @@ class Focuser:
         if age_s is None or age_s <= STALE_S:
             return snapshot
         reason = f"the last reading is {age_s:.0f} s old: nothing is known now. Restart the daemon."
-        return Snapshot(
-            state=State.FAULT,
-            reason=reason,
-            read_at_s=snapshot.read_at_s,
-            motion_unproven=snapshot.motor_may_run,
-            confidence=Confidence(Trust.UNKNOWN, reason),
-        )
+        return snapshot.doubted(reason)
 
     @property
     def motions(self) -> Record:

@@ -42,9 +42,10 @@ class Memory:
     """
 
     def __init__(self, port: str, keeper: Keeper, utc_now: Callable[[], datetime]) -> None:
+        self._port = port
         self._keeper = keeper
         self._utc_now = utc_now
-        self.entry = Entry(port, "", None, None, None, 0, None, None)
+        self.entry = Entry(port, None, None, None, 0, None, None)
         """How the focuser was left. After a restart, until the first homing, what the last process wrote."""
         self._trust = Trust.UNKNOWN
         self._reason = ""
@@ -106,25 +107,25 @@ class Memory:
         )
         self._keep(entry, durable)
 
-    def homing(self, port: str, firmware: str) -> None:
+    def homing(self) -> None:
         """The motor is about to be homed: until that has succeeded nothing is known."""
         self._before_homing = (self.entry, self._trust, self._reason)
         self._trust, self._reason = Trust.UNKNOWN, ""
         unknown = replace(
             self.entry,
-            port=port,
-            firmware=firmware,
+            port=self._port,
             origin_register=None,
             register=None,
             way=(),
             homed_at=None,
+            homings=self.entry.homings + 1,
         )
         self._keep(unknown, durable=True)
 
     def homing_called_off(self) -> None:
         """The motor was not told to run after all: what was known before `homing` is as good as it was."""
         entry, self._trust, self._reason = self._before_homing
-        self._keep(entry, durable=False)
+        self._keep(replace(entry, homings=self.entry.homings), durable=False)
 
     def homed(self, motion: Motion, reason: str = "") -> None:
         """The motor was homed and stands at 0 mm.

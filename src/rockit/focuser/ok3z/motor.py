@@ -18,11 +18,10 @@ from .errors import MoveTimeoutError, PositionLostError, UnexpectedMotionError
 from .halting import Halting
 from .mechanics import Drive, mm_from_steps, steps_from_mm
 from .reading import Reading
-from .registers import HOMING_RUN_REGISTER, TRAVEL_MM, register_homing_speed_mm_sec
+from .registers import HOMING_RUN_REGISTER, POWER_UP_REGISTER, TRAVEL_MM, register_homing_speed_mm_sec
 from .watch import (
     BELIEVED_READINGS,
     HOMING_REACH_MM,
-    POWER_UP_REGISTER,
     STANDSTILL_GAP_S,
     HomingWatch,
     LegWatch,

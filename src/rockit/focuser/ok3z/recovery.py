@@ -170,7 +170,6 @@ class Recovery:
             taken_up_steps = self._judge(motion)
         except PositionLostError:
             # There is no checksum: one surprising reading is no fact.
-            self._connection.identify_again()
             standing = motion.come_to_rest(halting, way)
             taken_up_steps = self._judge(motion)
         motion.resume(origin_register, taken_up_steps)
@@ -183,7 +182,6 @@ class Recovery:
     def _judge(self, motion: Motion) -> int:
         return taken_up_if_as_left(
             self._memory.entry,
-            self._connection.firmware,
             motion.standing.register,
             self._settings.limits,
             self._memory.is_watched,

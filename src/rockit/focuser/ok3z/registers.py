@@ -29,6 +29,12 @@ MAX_HOMING_SPEED_REGISTER = 2**HOMING_SPEED_BITS - 1
 # The value in use for the homing run, proven on real focusers: 318 full steps/s, 0.25 mm/s. Send this one.
 HOMING_RUN_REGISTER = 21341
 
+# Two registers that differ by no more are one place (1.6 micrometres): a halt, a switch or a weak driver may leave the
+# motor some steps beside where it was told to be, and the register counts them.
+POSITION_TOLERANCE_STEPS = 8
+# The position register after a power cut (inferred, docs/protocol.md). A controller may have another one.
+POWER_UP_REGISTER = 0
+
 # Register units per mm/s or mm/s^2: full steps per mm, times the scale of the register.
 _FULL_STEPS_PER_MM = STEPS_PER_MM / POSITION_STEPS_PER_FULL_STEP
 _SPEED_UNITS = _FULL_STEPS_PER_MM * 2**18 / TICKS_PER_SECOND
@@ -37,6 +43,19 @@ _HOMING_SPEED_UNITS = _FULL_STEPS_PER_MM * 2**28 / TICKS_PER_SECOND
 
 # Below this part of a unit a shortfall is rounding of binary fractions, not somebody's wish.
 _ROUNDING = 1e-9
+
+
+def near_power_up(
+    register: int, known: tuple[int, ...], within_steps: int = POSITION_TOLERANCE_STEPS
+) -> bool:
+    """Whether a position register reads as it may after a power cut.
+
+    Args:
+        register: what it reads.
+        known: where it was found after power cuts, beside POWER_UP_REGISTER.
+        within_steps: how far beside these it may be.
+    """
+    return any(abs(register - power_up) <= within_steps for power_up in (POWER_UP_REGISTER, *known))
 
 
 def speed_register(speed_mm_sec: float) -> int:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from .errors import PositionLostError
 from .mechanics import Limits, taken_up_after
+from .registers import POWER_UP_REGISTER
 from .state_file import Entry
-from .watch import PATH_MARGIN_STEPS, POWER_UP_REGISTER
+from .watch import PATH_MARGIN_STEPS
 
 
 def require_known_position(entry: Entry, port: str) -> int:
@@ -21,12 +22,11 @@ def require_known_position(entry: Entry, port: str) -> int:
     return entry.origin_register
 
 
-def taken_up_if_as_left(entry: Entry, firmware: str, register: int, limits: Limits, watched: bool) -> int:
+def taken_up_if_as_left(entry: Entry, register: int, limits: Limits, watched: bool) -> int:
     """How the backlash lies, if the controller is as it was left.
 
     Args:
         entry: how it was left.
-        firmware: what it identifies as now.
         register: where the motor stands now.
         limits: for the backlash.
         watched: whether this process itself wrote the entry and watched the focuser until the link went. Otherwise
@@ -35,10 +35,6 @@ def taken_up_if_as_left(entry: Entry, firmware: str, register: int, limits: Limi
     Raises:
         PositionLostError: it is not, or that cannot be told.
     """
-    if entry.firmware != firmware:
-        raise PositionLostError(
-            f"the controller was firmware {entry.firmware!r}, and now {firmware!r} answers."
-        )
     if entry.way is None:
         _require_no_power_cut(register, margin_steps=0)
         _require_unchanged(entry.register, register)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .constants import FocuserStatus
 from .mechanics import Leg
@@ -134,3 +134,26 @@ class Snapshot:
     def motor_may_run(self) -> bool:
         """Whether a motion was commanded whose end is not yet proven."""
         return self.motion_unproven or self.state in _RUNNING_STATES
+
+    def doubted(self, reason: str) -> Snapshot:
+        """What is left of it when the service does not answer for the focuser any more: all but what it says of the
+        motor and of the position.
+
+        Args:
+            reason: why, in one sentence.
+        """
+        return replace(
+            self,
+            state=State.FAULT,
+            reason=reason,
+            current_steps=None,
+            target_steps=None,
+            leg=None,
+            speed_mm_sec=0.0,
+            time_left_s=None,
+            homing_travelled_mm=None,
+            shortfall_steps=0,
+            motion_unproven=self.motor_may_run,
+            confidence=Confidence(Trust.UNKNOWN, reason),
+            stopped=False,
+        )

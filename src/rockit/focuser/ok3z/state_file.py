@@ -20,11 +20,16 @@ from typing import Any
 from urllib.parse import quote
 
 MAX_FILE_BYTES = 64 * 1024
-FORMAT = 1
+FORMAT = 2
+# What the release before wrote, without what came later.
+_FORMAT_BEFORE = 1
+_SINCE_THEN: Mapping[str, object] = {"homings": 0, "ratios": None, "power_up_registers": []}
 # The controller's registers are of 32 bits.
 HIGHEST_REGISTER = 2**31
 LONGEST_TEXT = 1000
 LONGEST_WAY = 8
+MOST_POWER_UP_REGISTERS = 4
+LOWEST_RATIO, HIGHEST_RATIO = 0.05, 200.0
 # With what is added to it, a name has room in any file system.
 LONGEST_NAME = 150
 
@@ -51,12 +56,27 @@ class UnusableError(Exception):
 
 
 @dataclass(frozen=True)
+class Ratios:
+    """How much faster than computed the register of this controller runs (docs/protocol.md: the scaling is inferred).
+
+    Args:
+        homing: of homing runs, measured over computed: LOWEST_RATIO to HIGHEST_RATIO.
+        legs: of the legs of moves, likewise.
+        speed_register, acceleration_register: the settings that they were measured with.
+    """
+
+    homing: float
+    legs: float
+    speed_register: int
+    acceleration_register: int
+
+
+@dataclass(frozen=True)
 class Entry:
     """How a focuser was left. Registers are the controller's own steps, which count inward (docs/protocol.md).
 
     Args:
         port: the configured serial port.
-        firmware: what the controller identified itself as.
         origin_register: the register at 0 mm; None where the position is not known.
         register: where the motor was last proven to stand; None where that is not known.
         way: the registers where the motion under way begins, turns and ends, as far as they are known: none of a
@@ -64,16 +84,21 @@ class Entry:
         taken_up_steps: how far it has run inward since it last ran outward.
         target_steps: where the last move that succeeded ended, in steps out from 0 mm; None before the first.
         homed_at: when the homing was that the origin comes from, UTC.
+        homings: how many homing runs were ever begun; it only grows.
+        ratios: how fast the register was seen to run; None where that was not measured.
+        power_up_registers: where the register was found after power cuts, the newest last.
     """
 
     port: str
-    firmware: str
     origin_register: int | None
     register: int | None
     way: tuple[int, ...] | None
     taken_up_steps: int
     target_steps: int | None
     homed_at: datetime | None
+    homings: int = 0
+    ratios: Ratios | None = None
+    power_up_registers: tuple[int, ...] = ()
 
 
 # Where it is
@@ -121,13 +146,15 @@ def encode(entry: Entry, daemon: str, written_at: datetime) -> bytes:
         "daemon": daemon,
         "written_at": written_at.isoformat(),
         "port": entry.port,
-        "firmware": entry.firmware,
         "origin_register": entry.origin_register,
         "register": entry.register,
         "way": None if entry.way is None else list(entry.way),
         "taken_up_steps": entry.taken_up_steps,
         "target_steps": entry.target_steps,
         "homed_at": None if entry.homed_at is None else entry.homed_at.isoformat(),
+        "homings": entry.homings,
+        "ratios": None if entry.ratios is None else _written(entry.ratios),
+        "power_up_registers": list(entry.power_up_registers),
     }
     values["sha256"] = _digest(values)
     content = f"{json.dumps(values, indent=2)}\n".encode("ascii")
@@ -158,11 +185,13 @@ def _sound_values(content: bytes) -> dict[str, Any]:
     if not isinstance(values, dict) or type(values.get("format")) is not int:
         raise ValueError("no format")
     # Before the checksum: another format may have another one.
-    if values["format"] != FORMAT:
-        raise UnusableError(f"another version of focusd wrote it, and this one knows format {FORMAT} only")
+    if values["format"] not in (_FORMAT_BEFORE, FORMAT):
+        raise UnusableError(
+            f"another version of focusd wrote it, and this one knows the formats {_FORMAT_BEFORE} and {FORMAT} only"
+        )
     if values.pop("sha256", None) != _digest(values):
         raise ValueError("another checksum")
-    return values
+    return {**values, **_SINCE_THEN} if values["format"] == _FORMAT_BEFORE else values
 
 
 def _digest(values: Mapping[str, Any]) -> str:
@@ -174,14 +203,44 @@ def _entry(values: Mapping[str, Any]) -> Entry:
     homed_at = values["homed_at"]
     return Entry(
         port=_text(values["port"]),
-        firmware=_text(values["firmware"]),
         origin_register=_steps_or_none(values["origin_register"]),
         register=_steps_or_none(values["register"]),
         way=_way_or_none(values["way"]),
         taken_up_steps=_steps(values["taken_up_steps"], lowest=0),
         target_steps=_steps_or_none(values["target_steps"]),
         homed_at=None if homed_at is None else _moment(homed_at),
+        homings=_steps(values["homings"], lowest=0),
+        ratios=_ratios_or_none(values["ratios"]),
+        power_up_registers=_registers(values["power_up_registers"], MOST_POWER_UP_REGISTERS),
     )
+
+
+def _written(ratios: Ratios) -> dict[str, Any]:
+    settings = [ratios.speed_register, ratios.acceleration_register]
+    return {"homing": ratios.homing, "legs": ratios.legs, "settings": settings}
+
+
+def _ratios_or_none(value: object) -> Ratios | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) != {"homing", "legs", "settings"}:
+        raise ValueError("two ratios and their settings were expected")
+    settings = value["settings"]
+    if not isinstance(settings, list) or len(settings) != 2:
+        raise ValueError("the settings of two ratios were expected")
+    speed_register, acceleration_register = (_steps(one, lowest=1) for one in settings)
+    return Ratios(_ratio(value["homing"]), _ratio(value["legs"]), speed_register, acceleration_register)
+
+
+def _ratio(value: object) -> float:
+    # True and False are numbers, too.
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not LOWEST_RATIO <= value <= HIGHEST_RATIO
+    ):
+        raise ValueError("a ratio was expected")
+    return float(value)
 
 
 def _text(value: object) -> str:
@@ -204,8 +263,12 @@ def _steps_or_none(value: object) -> int | None:
 def _way_or_none(value: object) -> tuple[int, ...] | None:
     if value is None:
         return None
-    if not isinstance(value, list) or len(value) > LONGEST_WAY:
-        raise ValueError("a way of some registers was expected")
+    return _registers(value, LONGEST_WAY)
+
+
+def _registers(value: object, most: int) -> tuple[int, ...]:
+    if not isinstance(value, list) or len(value) > most:
+        raise ValueError("a list of some registers was expected")
     return tuple(map(_steps, value))
 
 

@@ -12,7 +12,7 @@ from collections import deque
 from .errors import HomingFailedError, MoveTimeoutError, NoProgressError, PositionLostError
 from .mechanics import mm_from_steps
 from .reading import Reading
-from .registers import TRAVEL_MM
+from .registers import POWER_UP_REGISTER, TRAVEL_MM
 
 # Readings of one kind of surprise, in a row, that make it a fact.
 BELIEVED_READINGS = 3
@@ -35,8 +35,6 @@ HOMING_REACH_MM = TRAVEL_MM + 0.5
 SPEED_READINGS = 4
 # A run watched for so long shows how fast the motor is.
 KNOWN_RUN_S = 0.4
-# The register after a power cut (inferred, docs/protocol.md).
-POWER_UP_REGISTER = 0
 
 
 class Surprise(enum.Enum):

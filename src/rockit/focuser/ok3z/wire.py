@@ -95,8 +95,8 @@ def deceleration(register: int) -> Command:
     return Command("deceleration", "P062", str(register))
 
 
-def read_firmware_version(reply: Reply) -> str:
-    """The firmware's version text; any text will do, nobody knows which there are."""
+def read_text(reply: Reply) -> str:
+    """What a focuser answers when it is asked who it is; any text will do, and none."""
     return (reply.argument or "").strip()
 
 
