@@ -84,6 +84,24 @@ class Options:
         0,
         255,
     )
+    reply_delay_s: float = _option(0.0, "every answer is this much later, s (divided by time_scale)", 0, 60)
+    reply_end: str = _option(
+        "lf", "answers end with a line feed, with CR and LF, or at the $", choices=("lf", "crlf", "none")
+    )
+    reply_spaces: int = _option(1, "spaces between the F of an answer and its argument", 1, 9)
+    trailing_spaces: int = _option(0, "spaces between the argument of an answer and the $", 0, 9)
+    register_digits: int = _option(1, "digits of the register in an answer, at least, with leading 0", 1, 12)
+    echo: bool = _option(False, "a question comes back in front of its answer")
+    register_refresh_s: float = _option(0.0, "the register in answers is renewed only this often, s", 0, 60)
+    register_grid: int = _option(
+        1, "targets, and the register in answers, are rounded to multiples of this many steps", 1, 64
+    )
+    register_flicker: int = _option(
+        0, "at rest the register in answers is up to this many steps wrong, at random", 0, 100
+    )
+    arrival_off_steps: int = _option(
+        0, "go-tos end this many steps beside their target (inward positive)", -100, 100
+    )
     start_latency_s: float = _option(
         0.0, "a motor at rest obeys, and says that it moves, this much later, s", 0, 60
     )
@@ -159,6 +177,11 @@ def is_argument(text: str) -> bool:
     return text.isascii() and text.isprintable() and "#" not in text and "$" not in text
 
 
+def _is_state_text(text: str) -> bool:
+    """Whether a text can stand in the answer to S001: any bytes but a line feed."""
+    return len(text) >= 2 and "\n" not in text and max(text) <= "\xff"
+
+
 def checked_value(one: Any, value: Any) -> Value:
     """The value in the type of a dataclass field's default; OptionError where it cannot be."""
     low, high = one.metadata.get("low", -math.inf), one.metadata.get("high", math.inf)
@@ -195,8 +218,12 @@ def _as_number(name: str, value: Any, whole: bool, low: float, high: float) -> i
 
 
 def _check_state_texts(still: str, moving: list[str]) -> None:
-    if not (is_argument(still) and still[1:2] == "S"):
-        raise OptionError(f"still_text={still!r} must have S as its second character.")
+    if not (_is_state_text(still) and still[1] == "S"):
+        raise OptionError(
+            f"still_text={still!r} must have S as its second character, none above U+00FF and no line feed."
+        )
     for text in moving:
-        if not (is_argument(text) and len(text) >= 2 and text[1] != "S"):
-            raise OptionError(f"moving_text={text!r} must have a second character, and not S.")
+        if not (_is_state_text(text) and text[1] != "S"):
+            raise OptionError(
+                f"moving_text={text!r} must have a second character, and not S; none above U+00FF, no line feed."
+            )
