@@ -11,7 +11,8 @@ import random
 import re
 from collections import Counter, deque
 from collections import Counter as CounterType
-from itertools import cycle
+from collections.abc import Iterator
+from itertools import count
 from typing import Callable
 
 from .frames import Frame
@@ -39,8 +40,8 @@ class Firmware:
     def __init__(self, options: Options, mechanism: Mechanism) -> None:
         self._options = options
         self._mechanism = mechanism
-        self._moving_texts = cycle(options.moving_texts)
-        self._versions = cycle(options.versions)
+        self._moving_turns = count()
+        self._version_turns = count()
         self.frames_seen: CounterType[str] = Counter()
         self.refused: deque[str] = deque(maxlen=200)
         self.stand_short_steps: deque[int] = deque()
@@ -128,11 +129,12 @@ class Firmware:
     # Queries
 
     def _identify(self) -> Frame:
-        return Frame("S052", next(self._versions))
+        return Frame("S052", _in_turn(self._options.versions, self._version_turns))
 
     def _state(self) -> Frame:
-        moving = self._mechanism.is_moving
-        return Frame("S004", next(self._moving_texts) if moving else self._options.still_text)
+        if not self._mechanism.is_moving:
+            return Frame("S004", self._options.still_text)
+        return Frame("S004", _in_turn(self._options.moving_texts, self._moving_turns))
 
     def _position(self) -> Frame:
         options = self._options
@@ -218,6 +220,10 @@ class Firmware:
 def _step_travel(mode: int) -> float:
     """How far a position step of a microstep mode goes, in those of mode 3."""
     return 2.0 ** (MICROSTEP_MODE - mode)
+
+
+def _in_turn(texts: list[str], turns: Iterator[int]) -> str:
+    return texts[next(turns) % len(texts)]
 
 
 def _on_grid(steps: int, grid: int) -> int:
