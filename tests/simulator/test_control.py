@@ -61,6 +61,7 @@ def line_from(client: socket.socket) -> dict[str, Any]:
         ("fault replaced text='a b'", "faults", ["replaced text=a b"]),
         ("fault reset to=P103 when=after delay_s=0.1", "faults", ["reset to=P103 when=after delay_s=0.1"]),
         ("clear", "faults", []),
+        ("option power_up_register=7 boot_s=1", "register", -40000),
     ],
 )
 def test_word_does_what_it_says(path: str, line: str, key: str, value: Any) -> None:
@@ -236,3 +237,32 @@ def test_file_in_the_way_is_left_alone(model: VirtualOK3Z, tmp_path: Path) -> No
         ControlServer(model, str(where))
 
     assert where.read_text() == "data"
+
+
+def test_options_can_be_changed_while_it_runs(path: str, model: VirtualOK3Z) -> None:
+    assert tell(path, "option power_up_register=7 switch_kind=edge") == {
+        "ok": True,
+        "power_up_register": 7,
+        "switch_kind": "edge",
+    }
+
+    tell(path, "power-cut")
+
+    assert model.register == 7
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("option", "This is written: option NAME=VALUE ..."),
+        ("option stop_mode=hard backlash_mm=1", "backlash_mm cannot be changed any more"),
+        ("option stop_mode=hard power_up_mode=9", "power_up_mode='9' is not a whole number from 0 to 7"),
+        ("option stop_mode=hard speling=1", "There is no option 'speling'"),
+    ],
+)
+def test_wrong_changes_of_options_change_nothing(path: str, model: VirtualOK3Z, line: str, said: str) -> None:
+    answer = tell(path, line)
+
+    assert not answer["ok"]
+    assert said in answer["error"]
+    assert model.options.stop_mode == "soft"

@@ -176,3 +176,24 @@ def test_grinding_at_the_outer_stop_counts_too(bench: Any) -> None:
     bench.rest()
 
     assert bench.model.ground_mm == pytest.approx(11 - 9.2, abs=1e-3)
+
+
+def test_switch_can_become_another_while_it_runs(bench: Any) -> None:
+    origin = bench.home()
+    bench.model.change(fall_back_steps=100, fall_back_counts=True)
+
+    assert home_again(bench, origin) == origin - 100
+
+
+def test_power_up_mode_that_is_changed_waits_for_the_power_cut(bench: Any) -> None:
+    origin = bench.home()
+    bench.model.change(power_up_mode=4, power_up_speed=41, power_up_acceleration=437)
+    bench.go_to_mm(origin, 1.0)
+    bench.rest()
+    assert bench.model.motor_mm == pytest.approx(1.0)
+
+    bench.model.power_cut()
+    bench.go_to_mm(0, 1.0)
+    bench.rest()
+
+    assert bench.model.motor_mm == pytest.approx(1.5)

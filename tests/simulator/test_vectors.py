@@ -29,7 +29,7 @@ def test_frame_is_read_and_written_back(vector: dict[str, Any]) -> None:
     frame = read_frame(data)
 
     assert frame is not None
-    assert format_frame(frame.code, frame.argument) == data
+    assert format_frame(frame) == data
 
 
 @pytest.mark.parametrize("vector", WIRE["encode"], ids=lambda vector: vector["bytes"].strip())

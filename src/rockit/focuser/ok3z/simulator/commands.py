@@ -98,6 +98,12 @@ def _rate(model: VirtualOK3Z, plain: list[str], named: dict[str, str]) -> Answer
     return {}
 
 
+def _option(model: VirtualOK3Z, plain: list[str], named: dict[str, str]) -> Answer:
+    _expect("option", plain, 0 if named else -1, named, tuple(named))
+    model.change(**named)
+    return {name: getattr(model.options, name) for name in named}
+
+
 def _clear(model: VirtualOK3Z, plain: list[str], named: dict[str, str]) -> Answer:
     _expect("clear", plain, 0, named, ())
     model.clear_faults()
@@ -168,6 +174,12 @@ COMMANDS: dict[str, Command] = {
     ),
     "rate": Command(
         "rate NAME X", "change the chance of a random fault, such as reply_loss, to X, 0 to 1", _rate
+    ),
+    "option": Command(
+        "option NAME=VALUE ...",
+        "change options from now on, all but those of mechanics, line speed and chance; power_up ones count at the "
+        "next power cut",
+        _option,
     ),
     "clear": Command("clear", "forget faults that wait; motor and limit switch work again", _clear),
     "motor": Command(

@@ -263,6 +263,11 @@ class VirtualOK3Z:
 
     # Mishaps, all of them allowed at any moment
 
+    def change(self, **options: Any) -> None:
+        """Change options from now on, all but those of line speed, way, seed and chance. Raises OptionError."""
+        with self._changing():
+            self.options.change(options)
+
     def fault(self, kind: str, **details: Any) -> None:
         """Spoil the next frames on the line: see `faults.Fault` for kinds and details. Raises OptionError."""
         with self._changing() as device:

@@ -11,9 +11,9 @@ import math
 from collections import deque
 from typing import NamedTuple
 
-from .faults import Fault, Faults, spoil
+from .faults import Fault, Faults, replaced, spoil
 from .firmware import Firmware
-from .frames import Frame, LineSplitter, ended, read_frame
+from .frames import Frame, LineSplitter, ended, format_frame, read_frame
 from .mechanism import Mechanism
 from .options import Options
 from .serial_line import SerialLine
@@ -57,7 +57,7 @@ class Device:
         """Live up to now."""
         while self._next_on_the_line(now_s):
             pass
-        self.mechanism.advance(self._device_time(now_s))
+        self.firmware.advance(self._device_time(now_s))
 
     def _next_on_the_line(self, now_s: float) -> bool:
         """Do the next thing that is due; whether there was one."""
@@ -88,7 +88,7 @@ class Device:
 
     def _hear(self, line: bytes, now_s: float) -> None:
         """A line from the host arrives: its faults first, then the firmware."""
-        self.mechanism.advance(self._device_time(now_s))
+        self.firmware.advance(self._device_time(now_s))
         if line in (b"\n", b"\r\n"):
             return
         frame = read_frame(ended(line))
@@ -107,21 +107,28 @@ class Device:
         self._arm(resets, "before", now_s)
         heard = read_frame(ended(spoil(line, faults, self.faults.random)))
         if heard is not None and "command_lost" not in kinds and not self._is_deaf(now_s):
-            self._obey(heard, now_s)
+            self._obey(heard, line, now_s)
         self._arm(resets, "after", now_s)
 
-    def _obey(self, frame: Frame, now_s: float) -> None:
+    def _obey(self, frame: Frame, line: bytes, now_s: float) -> None:
         reply = self.firmware.obey(frame)
         if reply is None:
             return
         faults = self.faults.for_reply(frame.code)
-        spoilt = spoil(reply, faults, self.faults.random)
+        spoilt = spoil(self._written(replaced(reply, faults)), faults, self.faults.random)
+        if self._options.echo:
+            spoilt = line + spoilt
         self._record(now_s, "<", spoilt, [fault.kind for fault in faults])
         if any(fault.kind == "lost" for fault in faults):
             return
         late = [fault for fault in faults if fault.kind == "late"]
         delay_s = sum(fault.seconds for fault in late)
+        delay_s += self._options.reply_delay_s / self._options.time_scale
         self.line.reply(spoilt, now_s, delay_s, overtaken=any(fault.order == "out" for fault in late))
+
+    def _written(self, reply: Frame) -> bytes:
+        options = self._options
+        return format_frame(reply, options.reply_spaces, options.trailing_spaces, options.reply_end)
 
     def _record(self, time_s: float, direction: str, data: bytes, notes: list[str]) -> None:
         self.trace.append(TraceEntry(time_s, direction, data, " ".join(notes)))
@@ -160,7 +167,7 @@ class Device:
     def _reset(self, now_s: float) -> None:
         """The power is away for a moment; a controller without power has nothing to lose."""
         if not self._is_deaf(now_s):
-            self.mechanism.advance(self._device_time(now_s))
+            self.firmware.advance(self._device_time(now_s))
             self._lose_power(now_s, 0.0)
 
     def _is_deaf(self, now_s: float) -> bool:

@@ -8,11 +8,12 @@ so that a run can be repeated.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from .frames import format_frame
+from .frames import Frame
 from .options import OptionError, Options, checked_value, is_argument
 
 REPLY_FAULTS: dict[str, str] = {
@@ -168,24 +169,26 @@ class Faults:
 
 def spoil(line: bytes, faults: list[Fault], dice: random.Random) -> bytes:
     """The bytes of a line after those of the faults that change bytes."""
-    for fault in sorted(faults, key=lambda fault: _SPOILING_ORDER.index(fault.kind)):
+    for fault in sorted(faults, key=lambda fault: list(KINDS).index(fault.kind)):
         line = _spoil_once(line, fault, dice)
     return line
 
 
-# A reply is replaced while it is whole; what ruins it comes after.
-_SPOILING_ORDER = ("replaced", *(kind for kind in KINDS if kind != "replaced"))
+def replaced(reply: Frame, faults: list[Fault]) -> Frame:
+    """The reply with the argument that a fault puts there; what changes its bytes comes after."""
+    for fault in faults:
+        if fault.kind == "replaced":
+            reply = Frame(reply.code, fault.text)
+    return reply
 
 
 def _spoil_once(line: bytes, fault: Fault, dice: random.Random) -> bytes:
-    if fault.kind == "replaced":
-        return format_frame(line[1:5].decode("ascii"), fault.text)
     if fault.kind == "cut":
         return line[: fault.keep or dice.randrange(1, max(2, len(line)))]
     if fault.kind in ("garbled", "command_garbled"):
         return _garble(line, fault, dice)
     if fault.kind == "merged":
-        return line.replace(b"$\n", b"")
+        return re.sub(rb"\$[\r\n]*\Z", b"", line)
     if fault.kind == "doubled":
         return line + line
     if fault.kind == "noise":

@@ -6,13 +6,16 @@ Commands are never answered. What the device would refuse is refused here withou
 
 from __future__ import annotations
 
+import math
+import random
 import re
 from collections import Counter, deque
 from collections import Counter as CounterType
-from itertools import cycle
+from collections.abc import Iterator
+from itertools import count
 from typing import Callable
 
-from .frames import Frame, format_frame
+from .frames import Frame
 from .mechanism import Mechanism
 from .options import Options
 from .ramp import Limits
@@ -37,14 +40,17 @@ class Firmware:
     def __init__(self, options: Options, mechanism: Mechanism) -> None:
         self._options = options
         self._mechanism = mechanism
-        self._moving_texts = cycle(options.moving_texts)
-        self._versions = cycle(options.versions)
+        self._moving_turns = count()
+        self._version_turns = count()
         self.frames_seen: CounterType[str] = Counter()
         self.refused: deque[str] = deque(maxlen=200)
         self.stand_short_steps: deque[int] = deque()
         self._run_rate = options.leg_rate
         self._wipe()
-        self._queries: dict[str, Callable[[], bytes]] = {
+        self._dice = random.Random(options.seed)
+        self._refreshed_s = 0.0
+        self._known_register = mechanism.register
+        self._queries: dict[str, Callable[[], Frame]] = {
             "S051": self._identify,
             "S001": self._state,
             "P081": self._position,
@@ -63,9 +69,23 @@ class Firmware:
     def power_up(self) -> None:
         """Begin anew after the power was away."""
         self._mechanism.restart_register(self._options.power_up_register)
+        self._known_register = self._mechanism.register
         self._wipe()
 
-    def obey(self, frame: Frame) -> bytes | None:
+    def advance(self, now_s: float) -> None:
+        """Let the mechanics live until now, and look at the register as often as the firmware does."""
+        period_s = self._options.register_refresh_s
+        if period_s > 0:
+            refresh_s = math.floor(now_s / period_s) * period_s
+            if refresh_s <= self._refreshed_s:
+                self._mechanism.advance(now_s)
+                return
+            self._mechanism.advance(refresh_s)
+            self._refreshed_s = refresh_s
+            self._known_register = self._mechanism.register
+        self._mechanism.advance(now_s)
+
+    def obey(self, frame: Frame) -> Frame | None:
         """Do what a frame says, now; give the reply, which commands have none of."""
         self.frames_seen[frame.code] += 1
         if frame.argument is None and frame.code in self._queries:
@@ -108,21 +128,28 @@ class Firmware:
 
     # Queries
 
-    def _identify(self) -> bytes:
-        return format_frame("S052", next(self._versions))
+    def _identify(self) -> Frame:
+        return Frame("S052", _in_turn(self._options.versions, self._version_turns))
 
-    def _state(self) -> bytes:
-        moving = self._mechanism.is_moving
-        return format_frame("S004", next(self._moving_texts) if moving else self._options.still_text)
+    def _state(self) -> Frame:
+        if not self._mechanism.is_moving:
+            return Frame("S004", self._options.still_text)
+        return Frame("S004", _in_turn(self._options.moving_texts, self._moving_turns))
 
-    def _position(self) -> bytes:
-        return format_frame("P081", str(self._mechanism.register))
+    def _position(self) -> Frame:
+        options = self._options
+        register = self._known_register if options.register_refresh_s else self._mechanism.register
+        register = _on_grid(register, options.register_grid)
+        if options.register_flicker and self._mechanism.is_at_rest:
+            register += self._dice.randint(-options.register_flicker, options.register_flicker)
+        sign = "-" if register < 0 else ""
+        return Frame("P081", sign + str(abs(register)).zfill(options.register_digits))
 
-    def _answer_unknown(self, frame: Frame) -> bytes | None:
+    def _answer_unknown(self, frame: Frame) -> Frame | None:
         if self._options.unknown == "echo":
-            return format_frame(frame.code, frame.argument)
+            return frame
         if self._options.unknown == "question":
-            return format_frame(frame.code, "?")
+            return Frame(frame.code, "?")
         return None
 
     # Commands: each says whether it was accepted.
@@ -131,6 +158,7 @@ class Firmware:
         target = _integer(argument, -(2**31), 2**31 - 1)
         if target is None:
             return False
+        target = _on_grid(target, self._options.register_grid) + self._options.arrival_off_steps
         if self.stand_short_steps:
             short = self.stand_short_steps.popleft()
             target += short if target < self._mechanism.register else -short
@@ -192,6 +220,15 @@ class Firmware:
 def _step_travel(mode: int) -> float:
     """How far a position step of a microstep mode goes, in those of mode 3."""
     return 2.0 ** (MICROSTEP_MODE - mode)
+
+
+def _in_turn(texts: list[str], turns: Iterator[int]) -> str:
+    return texts[next(turns) % len(texts)]
+
+
+def _on_grid(steps: int, grid: int) -> int:
+    """The multiple of `grid` that is next to a number of steps."""
+    return math.floor(steps / grid + 0.5) * grid
 
 
 def _integer(text: str, low: int, high: int) -> int | None:

@@ -22,10 +22,13 @@ class Frame(NamedTuple):
     argument: str | None
 
 
-def format_frame(code: str, argument: str | None) -> bytes:
-    """The bytes of one frame; the argument must be printable ASCII without # and $."""
-    tail = "" if argument is None else f" {argument}"
-    return f"#{code} F{tail}$\n".encode("ascii")
+_LINE_ENDS = {"lf": "\n", "crlf": "\r\n", "none": ""}
+
+
+def format_frame(frame: Frame, spaces: int = 1, trailing: int = 0, end: str = "lf") -> bytes:
+    """The bytes of one frame, with some spaces around the argument, and one of the line ends lf, crlf, none."""
+    tail = "" if frame.argument is None else " " * spaces + frame.argument
+    return f"#{frame.code} F{tail}{' ' * trailing}${_LINE_ENDS[end]}".encode("latin-1")
 
 
 def read_frame(line: bytes) -> Frame | None:

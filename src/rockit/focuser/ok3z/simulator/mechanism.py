@@ -75,7 +75,7 @@ class Mechanism:
         self.motor = self.carriage + self.backlash
         self.motor_fault = "works"
         self.switch = LimitSwitch(options)
-        self._fall_back_counts = options.fall_back_counts
+        self._options = options
         self.step_travel = 1.0
         self.extremes = Extremes.at(self.carriage, self.motor)
         self._time_s = 0.0
@@ -215,7 +215,7 @@ class Mechanism:
 
     def _fall_back(self, steps: int) -> None:
         self._turn_motor(self.motor + steps)
-        if self._fall_back_counts:
+        if self._options.fall_back_counts:
             self.register_position -= round(steps / self.step_travel)
 
     @property

@@ -23,19 +23,26 @@ def _option(
     low: float = -math.inf,
     high: float = math.inf,
     choices: tuple[str, ...] | None = None,
+    fixed: bool = False,
 ) -> Any:
-    return field(default=default, metadata={"text": text, "low": low, "high": high, "choices": choices})
+    metadata = {"text": text, "low": low, "high": high, "choices": choices, "fixed": fixed}
+    return field(default=default, metadata=metadata)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Options:
-    """How one virtual controller and its mechanics are made. Rates are chances, 0 to 1, a frame."""
+    """How one virtual controller and its mechanics are made. Rates are chances, 0 to 1, a frame.
 
-    start_mm: float = _option(3.0, "where the carriage stands at first, mm from fully in", 0, 20)
-    register: int = _option(-40000, "position register at first, steps", -(2**31), 2**31)
+    All parts of one controller share one of these, and look at it anew each time, but for what is `fixed`.
+    """
+
+    start_mm: float = _option(3.0, "where the carriage stands at first, mm from fully in", 0, 20, fixed=True)
+    register: int = _option(-40000, "position register at first, steps", -(2**31), 2**31, fixed=True)
     power_up_register: int = _option(0, "position register after a power cut, steps", -(2**31), 2**31)
-    backlash_mm: float = _option(0.2, "play between motor and carriage, mm", 0, 2)
-    travel_mm: float = _option(9.0, "way from the limit switch to the outer hard stop, mm", 0.1, 20)
+    backlash_mm: float = _option(0.2, "play between motor and carriage, mm", 0, 2, fixed=True)
+    travel_mm: float = _option(
+        9.0, "way from the limit switch to the outer hard stop, mm", 0.1, 20, fixed=True
+    )
     switch_kind: str = _option(
         "level",
         "the limit switch ends a run while it is closed (level), or only as it closes (edge)",
@@ -57,9 +64,11 @@ class Options:
     fall_back_random: bool = _option(
         False, "the drive falls back by 1 to fall_back_steps, at random, and not by the same each time"
     )
-    time_scale: float = _option(1.0, "the device runs this many times faster than the clock", 0.001, 1000)
-    baud: int = _option(38400, "speed of the line, bits/s, 10 bits a byte", 50, 4000000)
-    baud_pacing: bool = _option(True, "bytes take their time on the line (divided by time_scale)")
+    time_scale: float = _option(
+        1.0, "the device runs this many times faster than the clock", 0.001, 1000, fixed=True
+    )
+    baud: int = _option(38400, "speed of the line, bits/s, 10 bits a byte", 50, 4000000, fixed=True)
+    baud_pacing: bool = _option(True, "bytes take their time on the line (divided by time_scale)", fixed=True)
     check_baud: bool = _option(True, "a port with other line settings than 8N1 at `baud` is heard as noise")
     power_up_mode: int = _option(
         3, "microstep mode after power-up; a position step in mode m is 2^(3-m) of those in mode 3", 0, 7
@@ -83,6 +92,25 @@ class Options:
         "the adapter holds a short packet back for this long after its last byte, ms (divided by time_scale)",
         0,
         255,
+        fixed=True,
+    )
+    reply_delay_s: float = _option(0.0, "every answer is this much later, s (divided by time_scale)", 0, 60)
+    reply_end: str = _option(
+        "lf", "answers end with a line feed, with CR and LF, or at the $", choices=("lf", "crlf", "none")
+    )
+    reply_spaces: int = _option(1, "spaces between the F of an answer and its argument", 1, 9)
+    trailing_spaces: int = _option(0, "spaces between the argument of an answer and the $", 0, 9)
+    register_digits: int = _option(1, "digits of the register in an answer, at least, with leading 0", 1, 12)
+    echo: bool = _option(False, "a question comes back in front of its answer")
+    register_refresh_s: float = _option(0.0, "the register in answers is renewed only this often, s", 0, 60)
+    register_grid: int = _option(
+        1, "targets, and the register in answers, are rounded to multiples of this many steps", 1, 64
+    )
+    register_flicker: int = _option(
+        0, "at rest the register in answers is up to this many steps wrong, at random", 0, 100
+    )
+    arrival_off_steps: int = _option(
+        0, "go-tos end this many steps beside their target (inward positive)", -100, 100
     )
     start_latency_s: float = _option(
         0.0, "a motor at rest obeys, and says that it moves, this much later, s", 0, 60
@@ -103,25 +131,28 @@ class Options:
         "an unknown frame is ignored, echoed, or answered with ?",
         choices=("ignore", "echo", "question"),
     )
-    lost_steps: float = _option(0.0, "part of the steps that the motor loses", 0, 1)
-    seed: int = _option(1, "seed of everything random")
-    reply_loss: float = _option(0.0, "rate of lost replies", 0, 1)
-    reply_late: float = _option(0.0, "rate of late replies", 0, 1)
-    late_s: float = _option(0.5, "how late a late reply is, s of the host's clock", 0, 3600)
-    reply_cut: float = _option(0.0, "rate of replies that end too early", 0, 1)
-    reply_garble: float = _option(0.0, "rate of replies with wrong bytes", 0, 1)
+    lost_steps: float = _option(0.0, "part of the steps that the motor loses", 0, 1, fixed=True)
+    seed: int = _option(1, "seed of everything random", fixed=True)
+    reply_loss: float = _option(0.0, "rate of lost replies", 0, 1, fixed=True)
+    reply_late: float = _option(0.0, "rate of late replies", 0, 1, fixed=True)
+    late_s: float = _option(0.5, "how late a late reply is, s of the host's clock", 0, 3600, fixed=True)
+    reply_cut: float = _option(0.0, "rate of replies that end too early", 0, 1, fixed=True)
+    reply_garble: float = _option(0.0, "rate of replies with wrong bytes", 0, 1, fixed=True)
     garble: str = _option(
         "any",
         "wrong bytes are any, so that a digit may become another, or clean: always no ASCII",
         choices=("any", "clean"),
+        fixed=True,
     )
-    reply_merge: float = _option(0.0, "rate of replies that lose their end mark and run into the next", 0, 1)
-    command_loss: float = _option(0.0, "rate of lost frames from the host", 0, 1)
-    command_garble: float = _option(0.0, "rate of frames from the host with wrong bytes", 0, 1)
+    reply_merge: float = _option(
+        0.0, "rate of replies that lose their end mark and run into the next", 0, 1, fixed=True
+    )
+    command_loss: float = _option(0.0, "rate of lost frames from the host", 0, 1, fixed=True)
+    command_garble: float = _option(0.0, "rate of frames from the host with wrong bytes", 0, 1, fixed=True)
 
     def __post_init__(self) -> None:
         for one in fields(self):
-            object.__setattr__(self, one.name, checked_value(one, getattr(self, one.name)))
+            setattr(self, one.name, checked_value(one, getattr(self, one.name)))
         if self.start_mm > self.travel_mm:
             raise OptionError(
                 f"start_mm={self.start_mm:g} is beyond the outer hard stop: "
@@ -148,6 +179,16 @@ class Options:
                 raise OptionError(f"There is no option {name!r}; the options are: {', '.join(known)}.")
         return cls(**given)
 
+    def change(self, given: Mapping[str, Any]) -> None:
+        """Change options while the controller runs: all of them, or none and OptionError."""
+        for one in fields(self):
+            if one.name in given and one.metadata["fixed"]:
+                raise OptionError(
+                    f"{one.name} cannot be changed any more: give it when the controller is made."
+                )
+        changed = self.from_mapping({**vars(self), **given})
+        vars(self).update(vars(changed))
+
     @classmethod
     def describe(cls) -> dict[str, str]:
         """What every option means, by name, in the order of the documentation."""
@@ -157,6 +198,11 @@ class Options:
 def is_argument(text: str) -> bool:
     """Whether a text can be the argument of a frame."""
     return text.isascii() and text.isprintable() and "#" not in text and "$" not in text
+
+
+def _is_state_text(text: str) -> bool:
+    """Whether a text can stand in the answer to S001: any bytes but a line feed."""
+    return len(text) >= 2 and "\n" not in text and max(text) <= "\xff"
 
 
 def checked_value(one: Any, value: Any) -> Value:
@@ -195,8 +241,12 @@ def _as_number(name: str, value: Any, whole: bool, low: float, high: float) -> i
 
 
 def _check_state_texts(still: str, moving: list[str]) -> None:
-    if not (is_argument(still) and still[1:2] == "S"):
-        raise OptionError(f"still_text={still!r} must have S as its second character.")
+    if not (_is_state_text(still) and still[1] == "S"):
+        raise OptionError(
+            f"still_text={still!r} must have S as its second character, none above U+00FF and no line feed."
+        )
     for text in moving:
-        if not (is_argument(text) and len(text) >= 2 and text[1] != "S"):
-            raise OptionError(f"moving_text={text!r} must have a second character, and not S.")
+        if not (_is_state_text(text) and text[1] != "S"):
+            raise OptionError(
+                f"moving_text={text!r} must have a second character, and not S; none above U+00FF, no line feed."
+            )
