@@ -76,6 +76,7 @@ class Rig:
     """A focuser on a bench: the driver's commands on one side, the true carriage on the other.
 
     The line takes no time unless `baud_pacing` is given: then a command has ten times as many checkpoints.
+    The driver is told of a `time_scale`, unless `told` is False.
     `at_exchange` is called with the number of each checkpoint before it passes; what it raises interrupts
     the command, as a stop does.
     """
@@ -88,6 +89,7 @@ class Rig:
         move_timeout_s: float = 180.0,
         speed_mm_sec: float = 0.5,
         acceleration_mm_sec_sec: float = 5.0,
+        told: bool = True,
         **options: object,
     ) -> None:
         self.clock = VirtualClock()
@@ -102,7 +104,8 @@ class Rig:
         self.keeper = PaperKeeper()
         self.announced: list[tuple[int, str]] = []
         self.published: list[tuple[int, bool, float | None]] = []
-        drive = Drive.from_mm(speed_mm_sec, acceleration_mm_sec_sec)
+        time_scale = self.model.options.time_scale if told else 1.0
+        drive = Drive.from_mm(speed_mm_sec, acceleration_mm_sec_sec, time_scale)
         self.settings = Settings("the rig", 5.0, move_timeout_s, self.limits, drive)
         self.surroundings = Surroundings(
             open_port=lambda: open_link(url, 38400, self.late_clock),
@@ -217,8 +220,8 @@ class Rig:
         """Bring the focuser up without trouble."""
         assert self.carry_out(self.commands.initialize) is None
 
-    def move(self, position_mm: object, offset: bool = False) -> FocuserError | None:
-        return self.carry_out(lambda: self.commands.move(position_mm, offset))
+    def move(self, position_mm: object, offset: bool = False, exact: bool = False) -> FocuserError | None:
+        return self.carry_out(lambda: self.commands.move(position_mm, offset, exact))
 
     def resume(self, restore: bool | None = None) -> None:
         """Bring the focuser up without homing, if that can be."""
@@ -259,9 +262,9 @@ class Rig:
         return [frame for frame in frames if not frame.endswith(" F$")]
 
     @property
-    def homing_runs(self) -> int:
-        """How often the controller was told to home."""
-        return sum(frame.startswith("#P103") for frame in self.sent())
+    def homings(self) -> int:
+        """How often the focuser was homed, or was about to be: two runs each, if all is well."""
+        return self.commands._memory.entry.homings
 
     @property
     def confidence(self) -> Confidence:

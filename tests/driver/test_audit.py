@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rockit.focuser.ok3z.errors import LinkLostError, StoppedError
@@ -58,9 +60,13 @@ def test_an_audit_that_is_stopped_before_it_runs_leaves_all_as_it_was(rig, numbe
         assert confidence.trust is Trust.RESUMED
     rig.interrupt_at(number)
     assert isinstance(rig.carry_out(rig.commands.audit), StoppedError)
+    if len(rig.sent()) > sent + 1:
+        # Its settings were sent, and a motor that is released may slip.
+        assert rig.commands.snapshot.state is State.UNHOMED
+        return
     assert rig.sent()[sent:] == ["#P021 F $"]
     assert rig.confidence == confidence
-    assert rig.keeper.kept == kept
+    assert rig.keeper.kept == replace(kept, homings=rig.homings)
     assert rig.commands.snapshot.audit is None
     rig.assert_stands_at(2.0)
 
@@ -163,7 +169,7 @@ def test_an_audit_needs_a_position(make_rig):
 def test_an_audit_after_a_power_cut_that_no_register_shows_sends_the_settings_first(make_rig):
     rig = make_rig(register=5000)
     rig.home()
-    assert rig.move(rig.model.register / 5088) is None
+    assert rig.move(rig.model.register / 5088, exact=True) is None
     assert rig.model.register == 0
     rig.model.power_cut(0.0)
     assert rig.model.state()["microstep_mode"] is None

@@ -368,7 +368,7 @@ def test_a_mistake_in_the_program_is_survived(homed, monkeypatch):
         raise ZeroDivisionError("planted")
 
     with monkeypatch.context() as patch:
-        patch.setattr("rockit.focuser.ok3z.commands.plan_move", broken)
+        patch.setattr("rockit.focuser.ok3z.motion.plan_move", broken)
         with pytest.raises(InternalError):
             homed.focuser.set_focus(1.0)
     snapshot = homed.focuser.snapshot

@@ -63,7 +63,10 @@ def test_the_bring_up_keeps_the_order_of_the_device(make_rig):
     rig = make_rig()
     rig.home()
     settings = ["#P132 F 41$", "#P052 F 437$", "#P062 F 437$", "#P031 F $", "#E002 F 3$"]
-    assert rig.sent() == [*settings, *settings, "#P103 F V 21341$", "#P021 F $"]
+    # In, out by the backlash and 0.25 mm, and in again, each with the settings before it.
+    in_, out = "#P103 F V 21341$", f"#P092 F {rig.model.register - 3816}$"
+    twice = [*settings, *settings]
+    assert rig.sent() == [*twice, in_, *twice, out, *twice, in_, "#P021 F $"]
     assert rig.model.refused == []
 
 

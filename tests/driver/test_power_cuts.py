@@ -100,7 +100,7 @@ def test_a_power_cut_in_a_move_that_began_at_the_power_up_register_is_no_motor_t
     """Unconfigured, slow and at 0 again: that the motor was seen running tells it from a command that was lost."""
     rig = make_rig(register=10000)
     rig.home()
-    assert rig.move(rig.model.register / 5088) is None
+    assert rig.move(rig.model.register / 5088, exact=True) is None
     assert rig.model.register == 0
     rig.do_at(exchange, rig.model.power_cut)
     rig.move(5.5)

@@ -26,7 +26,7 @@ def test_a_restart_at_rest_is_resumed_only_if_asked(rig, target_mm):
     assert "focus init --resume" in rig.confidence.reason
     rig.resume()
     rig.assert_stands_at(target_mm)
-    assert rig.homing_runs == 1
+    assert rig.homings == 1
     assert rig.confidence.trust is Trust.RESUMED
     assert rig.confidence.homed_at == homed_at
     assert rig.confidence.reason
@@ -35,7 +35,7 @@ def test_a_restart_at_rest_is_resumed_only_if_asked(rig, target_mm):
         rig.assert_stands_at(position_mm)
     rig.restart()
     rig.home()
-    assert rig.homing_runs == 2
+    assert rig.homings == 2
     assert rig.confidence.trust is Trust.HOMED
 
 
@@ -91,7 +91,7 @@ def test_a_motor_that_runs_elsewhere_is_halted_and_homed(rig):
     rig.kill_at(40, 1.0)
     rig.clock.sleep(30.0)
     rig.by_hand = True
-    rig.model.hand(7.0, drive=True)
+    rig.model.hand(20.0, drive=True)
     before = len(rig.sent())
     rig.resume()
     assert rig.sent()[before] == "#P021 F $"
@@ -140,7 +140,7 @@ def test_a_power_cut_between_two_processes_makes_it_home(make_rig, moving, power
     rig.model.power_cut(0.0)
     rig.restart()
     rig.resume()
-    assert rig.homing_runs >= 2
+    assert rig.homings >= 2
     assert rig.confidence.trust is Trust.HOMED
     rig.assert_stands_at(0.0)
     assert any(WHY_HOMED in message for level, message in rig.announced if level == logging.WARNING)
@@ -192,7 +192,7 @@ def test_a_shutdown_can_be_resumed_too(rig):
     assert "2.000 mm" in rig.confidence.reason
     rig.resume()
     rig.assert_stands_at(2.0)
-    assert rig.homing_runs == 1
+    assert rig.homings == 1
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -322,7 +322,7 @@ def test_restore_returns_to_the_last_target_that_was_reached(rig):
     rig.restart()
     assert rig.carry_out(lambda: rig.commands.initialize(restore=True)) is None
     rig.assert_stands_at(2.0)
-    assert rig.homing_runs == 2
+    assert rig.homings == 2
     assert rig.confidence.trust is Trust.HOMED
 
 
@@ -361,7 +361,7 @@ def test_resume_and_restore_together_finish_the_move_that_was_cut(rig):
     rig.clock.sleep(30.0)
     rig.resume(restore=True)
     rig.assert_stands_at(2.0)
-    assert rig.homing_runs == 1
+    assert rig.homings == 1
 
 
 def test_less_backlash_in_the_configuration_is_no_negative_shortfall(rig, make_rig):

@@ -11,11 +11,12 @@ from typing import Callable, Union
 import pytest
 
 from rockit.focuser.ok3z.errors import HomingFailedError, MoveTimeoutError, NoProgressError, PositionLostError
-from rockit.focuser.ok3z.mechanics import Drive, steps_from_mm
-from rockit.focuser.ok3z.motor import HOMING_SPEED_MM_SEC, LONGEST_PAUSE_S, SHORTEST_PAUSE_S
+from rockit.focuser.ok3z.mechanics import HOMING_SPEED_MM_SEC, Drive, steps_from_mm
+from rockit.focuser.ok3z.motor import LONGEST_PAUSE_S, SHORTEST_PAUSE_S
+from rockit.focuser.ok3z.rates import RateWatch
 from rockit.focuser.ok3z.reading import Reading
 from rockit.focuser.ok3z.registers import move_duration_s
-from rockit.focuser.ok3z.watch import HOMING_REACH_MM, HomingWatch, LegWatch, Pace, Tracker, Verdict
+from rockit.focuser.ok3z.watch import HOMING_REACH_MM, HomingWatch, LegWatch, Tracker, Verdict
 
 DRIVE = Drive.from_mm(0.5, 5)
 SPEED = steps_from_mm(DRIVE.speed_mm_sec)
@@ -73,19 +74,26 @@ class Run:
             return length - int(acceleration * (self.duration_s - elapsed_s) ** 2 / 2)
         return int(top_speed * (elapsed_s - ramp_s / 2))
 
-    def tracker(self, pace: Pace | None = None) -> Tracker:
+    def tracker(self, ratio: float | None = 1.0) -> Tracker:
         start = Reading(self.start, True, T0_S)
         if self.homing:
-            return Tracker(
-                start, self.start + 2 * steps_from_mm(HOMING_REACH_MM), HOMING_SPEED, pace or Pace()
-            )
-        return Tracker(start, self.end, SPEED, pace or Pace())
+            end = self.start + 2 * steps_from_mm(HOMING_REACH_MM)
+            return Tracker(start, end, HOMING_SPEED, ratio, falls_back=True)
+        return Tracker(start, self.end, SPEED, ratio)
 
-    def watch(self, pace: Pace | None = None) -> Watch:
+    def rate(self, ratio: float | None = 1.0) -> RateWatch:
+        start = Reading(self.start, True, T0_S)
+        end, speed = (None, HOMING_SPEED) if self.homing else (self.end, SPEED)
+        return RateWatch(start, end, speed, DRIVE.ramp_steps(speed / 5088), ratio)
+
+    def watch(self, ratio: float | None = None) -> Watch:
+        """Who judges it; the device is known to be as fast as it is, unless a ratio is given."""
+        ratio = self.scale if ratio is None else ratio
+        tracker, rate = self.tracker(ratio), self.rate(ratio)
         if self.homing:
-            return HomingWatch(self.tracker(pace), T0_S + 80)
+            return HomingWatch(tracker, rate, T0_S + 80)
         duration_s = replace(self, scale=1.0).duration_s
-        return LegWatch(self.tracker(pace), self.end, T0_S + 2 * duration_s + 2, duration_s)
+        return LegWatch(tracker, rate, self.end, T0_S + 2 * duration_s + 10, duration_s)
 
     def follow(
         self, spoil: Spoil | None = None, watch: Watch | None = None

@@ -98,15 +98,15 @@ def test_a_jump_along_the_path_is_believed_when_three_readings_agree_and_marked(
     assert not tracker.take(Reading(20000, True, t0_s + 0.04))
     assert tracker.last.register == 0
     assert tracker.take(Reading(20000, True, t0_s + 0.05))
-    assert (tracker.last.register, tracker.jumped, tracker.came_unseen) == (20000, True, True)
+    assert (tracker.last.register, tracker.leapt, tracker.came_unseen) == (20000, (0, 20000), True)
     assert tracker.take(Reading(20000, True, t0_s + 0.06))
-    assert tracker.jumped
+    assert tracker.came_unseen
     assert tracker.take(Reading(20050, False, t0_s + 0.08))
     assert not tracker.came_unseen
 
 
-@pytest.mark.parametrize("run", ["inward", "outward", "homing"], indirect=True)
-@pytest.mark.parametrize("back", [5, 40, 90])
+@pytest.mark.parametrize("run", ["inward", "outward"], indirect=True)
+@pytest.mark.parametrize("back", [20, 40, 90])
 def test_a_register_that_falls_back_a_little_and_stays_did_not_come_there_by_itself(
     run: Any, back: int, from_then_on: Any
 ) -> None:

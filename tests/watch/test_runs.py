@@ -8,10 +8,7 @@ from typing import Any
 import pytest
 
 from rockit.focuser.ok3z.reading import Reading
-from rockit.focuser.ok3z.watch import (
-    Pace,
-    Verdict,
-)
+from rockit.focuser.ok3z.watch import Verdict
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3, 5, 10, 20, 50, 100, 1000])
@@ -56,45 +53,21 @@ def test_after_a_repeated_command_the_time_counts_anew(make_run: Any, t0_s: floa
 
 
 @pytest.mark.parametrize("scale", [1, 10, 50])
-def test_a_device_whose_pace_is_known_is_followed_without_doubts(scale: int, make_run: Any) -> None:
-    pace = Pace()
+def test_a_device_whose_ratio_is_known_is_followed_without_doubts(scale: int, make_run: Any) -> None:
     run = make_run(0, 30000, scale=scale)
-    list(run.follow(watch=run.watch(pace)))
-    again = [verdict for _, verdict in run.follow(watch=run.watch(pace))]
+    verdicts = [verdict for _, verdict in run.follow()]
     end = [Verdict.ARRIVED] if scale == 1 else [Verdict.LOOK_AGAIN, Verdict.ARRIVED]
-    assert again == [Verdict.GOING] * (len(again) - len(end)) + end
+    assert verdicts == [Verdict.GOING] * (len(verdicts) - len(end)) + end
 
 
-def test_the_pace_of_a_real_focuser_is_one(make_run: Any) -> None:
-    for run in (make_run(0, 30000), make_run(30000, 0), make_run(0, 30000, homing=True)):
-        pace = Pace()
-        list(run.follow(watch=run.watch(pace)))
-        assert pace.factor == 1.0
-
-
-def test_a_pace_that_was_seen_once_is_not_forgotten() -> None:
-    pace = Pace()
-    for factor, expected in ((0.5, 1.0), (20.0, 20.0), (5.0, 20.0)):
-        pace.learn(factor)
-        assert pace.factor == expected
-
-
-def test_slow_answers_do_not_make_a_fast_device_one_that_is_as_commanded(make_run: Any, t0_s: float) -> None:
-    """The register may be that of the moment when it was asked for, and the answer have taken its time."""
-    run, pace, at_s = make_run(0, 30000, scale=2.2), Pace(), t0_s
-    pace.learn(run.scale)
-    watch = run.watch(pace)
-    for pause_s, answer_s in ((0.1, 0.0), (0.001, 0.198), (0.001, 0.198), (0.001, 0.198)):
-        asked_s = at_s + pause_s
-        at_s = asked_s + answer_s
-        assert watch.take(replace(run.read(asked_s), at_s=at_s, asked_s=asked_s)) is Verdict.GOING
-    assert not pace.is_as_commanded
-
-
-def test_a_run_that_was_watched_for_a_while_shows_that_the_motor_is_as_commanded(make_run: Any) -> None:
-    pace = Pace()
-    list(make_run(0, 30000).follow(watch=make_run(0, 30000).watch(pace)))
-    assert pace.is_as_commanded
+@pytest.mark.parametrize("scale", [1, 2, 5, 20])
+def test_a_device_of_which_nothing_is_known_is_followed_all_the_same(scale: int, run: Any) -> None:
+    run = replace(run, scale=scale)
+    watch = run.watch()
+    watch.tracker = run.tracker(None)
+    *_, (_, verdict) = run.follow(watch=watch)
+    assert verdict is Verdict.ARRIVED
+    assert watch.tracker.leapt is None
 
 
 def test_the_speed_is_measured_over_the_last_readings(make_run: Any) -> None:

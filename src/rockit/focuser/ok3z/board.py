@@ -75,7 +75,7 @@ class Board:
         """
         standing = motion.standing
         if not motion.homed:
-            self._memory.stands_somewhere()
+            self._memory.stands_somewhere(motion)
             self.publish(
                 Snapshot(state=State.UNHOMED, reason=reason, read_at_s=standing.at_s, stopped=stopped)
             )

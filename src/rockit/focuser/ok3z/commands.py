@@ -24,9 +24,9 @@ from .errors import (
     StoppedError,
     joined,
 )
-from .mechanics import Plan, mm_from_steps, plan_move, requested_steps
+from .mechanics import Plan, mm_from_steps, requested_steps
 from .memory import Memory
-from .motion import Motion
+from .motion import Homing, Motion
 from .motions import Record
 from .motor import Progress
 from .recovery import Recovery
@@ -50,7 +50,9 @@ class Commands:
         self._announce = surroundings.announce
         self._memory = Memory(settings.port_name, surroundings.keeper, surroundings.utc_now)
         self._board = Board(self._memory, surroundings.utc_now)
-        self._connection = Connection(settings, surroundings, self._progress, self._board.leg_begins)
+        self._connection = Connection(
+            settings, surroundings, self._memory, self._progress, self._board.leg_begins
+        )
         self._recovery = Recovery(settings, surroundings, self._connection, self._memory, self._board)
 
     @property
@@ -75,10 +77,13 @@ class Commands:
         # A process that died in a move may have left the motor running.
         self._board.publish(Snapshot(motion_unproven=self._memory.entry.way is not None))
 
-    def initialize(self, resume: bool = False, restore: bool | None = None) -> None:
+    def initialize(
+        self, resume: bool = False, restore: bool | None = None, new_controller: bool = False
+    ) -> None:
         """Open the port, identify, configure and home.
 
         Args:
+            new_controller: what was measured of the controller before is forgotten.
             resume: carry on without homing if the controller is proven to be as it was left.
             restore: return to the last target that was reached; None: as configured.
 
@@ -89,6 +94,8 @@ class Commands:
         if self._proves_alive():
             raise AlreadyConnectedError("the focuser is already connected, homed and answering.")
         self._connection.close()
+        if new_controller:
+            self._memory.another_controller()
         self._surroundings.checkpoint()
         self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=self.snapshot.motor_may_run))
         motion = self._connection.open(self._settings.serial_timeout_s, self._surroundings.checkpoint)
@@ -112,15 +119,14 @@ class Commands:
                 # Whatever moved it may move it still.
                 self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=True))
             if isinstance(error, DOUBTS):
-                self._memory.lost()
+                self._forget_position()
             return False
         return True
 
     def _bring_up(self, motion: Motion, why_not_resumed: str) -> None:
         self._board.publish(Snapshot(state=State.HOMING))
         self._memory.homing()
-        motion.bring_up()
-        self._memory.homed(motion, why_not_resumed)
+        self._memory.homed(motion, motion.home(), why_not_resumed)
         self._board.stand(motion, reason="")
         self._announce(logging.INFO, "homed: the focuser stands at 0 mm")
 
@@ -158,8 +164,11 @@ class Commands:
             self._halt_late(self._motion)
         self._disconnect()
 
-    def move(self, position: object, offset: bool) -> None:
+    def move(self, position: object, offset: bool, exact: bool = False) -> None:
         """Move to a position in mm, or by an offset in mm from the target.
+
+        Args:
+            exact: the position is that of a step, and no neighbour will do.
 
         Raises:
             NotConnectedError, BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved.
@@ -167,12 +176,21 @@ class Commands:
         """
         motion = self._ready_motion()
         offset_from_steps = self.snapshot.target_steps if offset else None
-        self._go(motion, requested_steps(position, offset_from_steps, self._settings.limits))
+        target_steps = requested_steps(position, offset_from_steps, self._settings.limits)
+        self._go(motion, target_steps if exact else self._beside_power_up(motion, target_steps))
+
+    def _beside_power_up(self, motion: Motion, target_steps: int) -> int:
+        """The target, or its neighbour outward where a power cut would not show in the register. 0 mm stays."""
+        there = motion.is_power_up_at(target_steps)
+        return (
+            target_steps + 1
+            if there and 0 < target_steps < self._settings.limits.range_steps
+            else target_steps
+        )
 
     def _go(self, motion: Motion, target_steps: int) -> None:
         """Move to a position within the limits from where the motor was last seen standing."""
-        start_steps = motion.steps_out(motion.standing)
-        plan = plan_move(start_steps, motion.taken_up_steps, target_steps, self._settings.limits)
+        plan = motion.plan(target_steps)
         if plan.legs:
             self._board.publish(
                 replace(self.snapshot, state=State.MOVING, reason="", target_steps=target_steps)
@@ -192,23 +210,24 @@ class Commands:
         """
         motion = self._ready_motion()
         motion.look()
-        back_to_steps = motion.steps_out(motion.standing)
+        back_to_steps = motion.place_steps
         origin_register, since = motion.origin_register, self._memory.confidence.homed_at
         self._board.publish(Snapshot(state=State.HOMING))
         self._memory.homing()
-        watched = self._home_again(motion)
-        self._memory.homed(motion)
+        homing = self._home_again(motion)
+        self._memory.homed(motion, homing)
         # The register counts what was commanded. It grows inward: what had to be gone beyond is what was lost.
-        lost_steps = motion.origin_register - origin_register if watched else None
+        end_register = homing.first_end_register
+        lost_steps = None if end_register is None else end_register - origin_register
         self._board.audit = Audit(self._memory.confidence.homed_at, since, lost_steps)
         self._board.stand(motion, reason="")
         self._announce(logging.INFO, _audit_sentence(lost_steps))
         self._go(motion, min(max(back_to_steps, 0), self._settings.limits.range_steps))
 
-    def _home_again(self, motion: Motion) -> bool:
+    def _home_again(self, motion: Motion) -> Homing:
         try:
             # What the disk took may have been time enough for a power cut.
-            motion.make_ready()
+            motion.look()
             return motion.home()
         except FocuserError as error:
             if motion.homed and not isinstance(error, DOUBTS):
@@ -285,7 +304,9 @@ class Commands:
     def _forget_position(self) -> None:
         if self._motion is not None:
             self._motion.forget_position()
-        self._memory.lost()
+            self._memory.lost(self._motion.last_register)
+        else:
+            self._memory.lost()
 
     def _halt_after(self, error: FocuserError) -> FocuserError | None:
         if self._motion is None:

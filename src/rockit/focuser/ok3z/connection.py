@@ -9,6 +9,7 @@ from .controller import Controller
 from .errors import FocuserError
 from .link import Checkpoint
 from .mechanics import Leg
+from .memory import Memory
 from .motion import Motion
 from .motor import Motor, Progress
 from .reading import Reading
@@ -22,6 +23,7 @@ class Connection:
 
     Args:
         settings, surroundings: as for the commands.
+        memory: what is known of this controller.
         notice: is told every reading while the motor runs; must not wait.
         leg_begins: is told each leg of a move as it begins; must not wait.
     """
@@ -30,11 +32,13 @@ class Connection:
         self,
         settings: Settings,
         surroundings: Surroundings,
+        memory: Memory,
         notice: Callable[[Progress], None],
         leg_begins: Callable[[Leg], None],
     ) -> None:
         self._settings = settings
         self._surroundings = surroundings
+        self._memory = memory
         self._notice = notice
         self._leg_begins = leg_begins
         self._controller: Controller | None = None
@@ -104,8 +108,9 @@ class Connection:
             surroundings.pause,
             surroundings.give_up_halting_s,
             self._notice,
+            lambda: self._memory.entry.power_up_registers,
         )
-        return Motion(
+        motion = Motion(
             motor,
             settings.drive,
             settings.limits,
@@ -113,3 +118,8 @@ class Connection:
             surroundings.clock,
             self._leg_begins,
         )
+        entry = self._memory.entry
+        motion.is_near_switch = entry.near_switch
+        if entry.ratios is not None:
+            motion.ratios = entry.ratios
+        return motion

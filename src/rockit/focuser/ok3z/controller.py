@@ -6,6 +6,7 @@ It knows what can be asked and told, not what a move is; that is `motion`.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from typing import Callable, TypeVar
 
 from . import wire
@@ -19,6 +20,11 @@ _log = logging.getLogger(__name__)
 
 # A reply takes about 10 ms at 38400 baud, up to 30 ms through a USB adapter.
 REPLY_DEADLINE_S = 0.25
+# A controller that takes longer for its answers is waited for so many times as long.
+ANSWER_MARGIN = 3
+ANSWERS_REMEMBERED = 16
+# After so many questions without an answer the next waits longer.
+PATIENT_AFTER = 5
 # So long without a valid answer to a question, and the link counts as dead. With the pause between two
 # looks at rest (focuser.REST_PERIOD_S) a dead link shows within 3 s.
 SILENCE_S = 1.75
@@ -28,17 +34,42 @@ FIRST_IDENTIFY_DEADLINE_S = 0.5
 _Value = TypeVar("_Value")
 
 
+class Answers:
+    """How long a controller takes to answer, in seconds."""
+
+    def __init__(self) -> None:
+        self._recent: deque[float] = deque(maxlen=ANSWERS_REMEMBERED)
+
+    def note(self, seconds: float) -> None:
+        """One answer took so long."""
+        self._recent.append(seconds)
+
+    @property
+    def usual_s(self) -> float:
+        """The median of the last answers, for lost replies make some late; 0 before there was one."""
+        return sorted(self._recent)[len(self._recent) // 2] if self._recent else 0.0
+
+    @property
+    def deadline_s(self) -> float:
+        """How long an answer is waited for."""
+        return min(max(REPLY_DEADLINE_S, ANSWER_MARGIN * self.usual_s), SILENCE_S)
+
+
 class Controller:
     """An OK3Z behind an open link. Belongs to one thread.
 
     Args:
         checkpoint: called before every exchange and while one waits; raises to interrupt.
+        answers: what is known of its answers.
     """
 
-    def __init__(self, link: Link, clock: Clock, checkpoint: Checkpoint) -> None:
+    def __init__(
+        self, link: Link, clock: Clock, checkpoint: Checkpoint, answers: Answers | None = None
+    ) -> None:
         self._link = link
         self._clock = clock
         self._checkpoint = checkpoint
+        self._answers = answers or Answers()
 
     def close(self) -> None:
         """Give the port back."""
@@ -46,7 +77,12 @@ class Controller:
 
     def heeding(self, checkpoint: Checkpoint) -> Controller:
         """This controller, interrupted by another checkpoint."""
-        return Controller(self._link, self._clock, checkpoint)
+        return Controller(self._link, self._clock, checkpoint, self._answers)
+
+    @property
+    def answer_s(self) -> float:
+        """How long an answer takes, as the last ones did, in seconds."""
+        return self._answers.usual_s
 
     def deaf(self) -> Controller:
         """This controller, not to be interrupted: for halting."""
@@ -68,7 +104,7 @@ class Controller:
         deadline_s = min(FIRST_IDENTIFY_DEADLINE_S, patience_s / 2)
         while True:
             try:
-                reply = self._link.exchange(wire.IDENTIFY, deadline_s, self._checkpoint)
+                reply = self._exchange(wire.IDENTIFY, deadline_s, self._checkpoint)
             except ReplyTimeoutError:
                 left_s = expires_s - self._clock.monotonic()
                 if left_s <= 0:
@@ -126,9 +162,10 @@ class Controller:
             ReplyTimeoutError, MalformedReplyError: no valid answer this time.
             LinkLostError: the port hung up.
         """
-        state = self._link.exchange(wire.MOTION_STATE, REPLY_DEADLINE_S, self._checkpoint)
+        deadline_s = self._answers.deadline_s
+        state = self._exchange(wire.MOTION_STATE, deadline_s, self._checkpoint)
         asked_s = self._clock.monotonic()
-        register = self._link.exchange(wire.POSITION_REGISTER, REPLY_DEADLINE_S, self._checkpoint)
+        register = self._exchange(wire.POSITION_REGISTER, deadline_s, self._checkpoint)
         stands_still = wire.read_stands_still(state)
         return Reading(wire.read_register(register), stands_still, self._clock.monotonic(), asked_s)
 
@@ -143,18 +180,27 @@ class Controller:
                 raise ReplyTimeoutError(f"no valid {query.name} came in all that time.")
 
         # Not the first: a process that was held up meanwhile finds its answer in the port.
-        checkpoint = self._checkpoint
+        checkpoint, deadline_s, tries = self._checkpoint, self._answers.deadline_s, 0
         while True:
             try:
-                return read(self._link.exchange(query, REPLY_DEADLINE_S, checkpoint))
+                return read(self._exchange(query, deadline_s, checkpoint))
             except (ReplyTimeoutError, MalformedReplyError) as error:
                 _log.debug("asking again: %s", error)
-                checkpoint = in_time
+                checkpoint, tries = in_time, tries + 1
+                if tries == PATIENT_AFTER:
+                    # It may have become slower than it was.
+                    deadline_s *= ANSWER_MARGIN
                 if self._clock.monotonic() >= expires_s:
                     raise LinkLostError(
                         f"the controller gave no valid {query.name} for {SILENCE_S:g} s. "
                         "Look at its power, the cable and the adapter."
                     ) from error
+
+    def _exchange(self, query: wire.Query, deadline_s: float, checkpoint: Checkpoint) -> wire.Reply:
+        asked_s = self._clock.monotonic()
+        reply = self._link.exchange(query, deadline_s, checkpoint)
+        self._answers.note(self._clock.monotonic() - asked_s)
+        return reply
 
     def go_to(self, register: int) -> None:
         """Start a run to an absolute register position, in microsteps."""

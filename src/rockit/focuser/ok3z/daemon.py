@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from typing import TYPE_CHECKING, Callable, TextIO
 
 from .errors import ConfigError
@@ -266,7 +266,9 @@ def new_focuser(
         serial_timeout_s=config.serial_timeout_s,
         move_timeout_s=config.move_timeout_s,
         limits=Limits.from_mm(config.focus_range_mm, config.travel_mm, config.anti_backlash_mm),
-        drive=Drive.from_mm(config.speed_mm_sec, config.acceleration_mm_sec_sec),
+        drive=Drive.from_mm(
+            config.speed_mm_sec, config.acceleration_mm_sec_sec, _time_scale(config.serial_port)
+        ),
         restore_on_init=config.restore_on_init,
     )
     return Focuser(
@@ -277,6 +279,19 @@ def new_focuser(
         clock,
         sign_of_life,
     )
+
+
+def _time_scale(serial_port: str) -> float:
+    """How many times faster than a real one the controller at a port lives: a virtual one says it in its URL."""
+    from urllib.parse import parse_qsl, urlsplit
+
+    parts = urlsplit(serial_port)
+    if parts.scheme != "sim":
+        return 1.0
+    # What is no number is refused where the port is opened.
+    with suppress(ValueError):
+        return float(dict(parse_qsl(parts.query)).get("time_scale", 1.0))
+    return 1.0
 
 
 if __name__ == "__main__":

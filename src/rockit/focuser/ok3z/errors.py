@@ -189,6 +189,12 @@ class HomingFailedError(DeviceError):
     retry_helps = True
 
 
+class NoSwitchError(HomingFailedError):
+    """The homing run went past the whole travel and met no limit switch. Look at the switch."""
+
+    code = "no_switch"
+
+
 class HaltFailedError(DeviceError):
     """The motor was told to stop, and was not seen standing still. Cut its power if it is in danger."""
 
@@ -201,6 +207,13 @@ class PositionLostError(DeviceError):
     Home again."""
 
     code = "position_lost"
+
+
+class SettingsLostError(PositionLostError):
+    """The controller runs at another rate than its settings make, or its register began anew behind them: it lost its
+    settings, and what its register counts is not known. Home again."""
+
+    code = "settings_lost"
 
 
 class InternalError(FocuserError):

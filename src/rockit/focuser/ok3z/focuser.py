@@ -157,20 +157,27 @@ class Focuser:
         """How old a snapshot's reading is, in seconds; None without a link."""
         return None if snapshot.read_at_s is None else max(0.0, self._clock.monotonic() - snapshot.read_at_s)
 
-    def initialize(self, resume: bool = False, restore: bool | None = None) -> None:
+    def initialize(
+        self, resume: bool = False, restore: bool | None = None, new_controller: bool = False
+    ) -> None:
         """Open the port, identify, configure and home. Blocks until the focuser stands at 0 mm, or where it was left
         or shall return to.
 
         Args:
             resume: carry on without homing if the controller is proven to be as it was left.
             restore: return to the last target that was reached; None: as configured.
+            new_controller: what was measured of the controller before is forgotten.
 
         Raises:
             AlreadyConnectedError: it is connected, and has just answered.
             BusyError: another command runs.
             StoppedError, LinkError, DeviceError: it was not homed.
         """
-        self._call("initialize", lambda: self._commands.initialize(resume, restore), self._homing_patience_s)
+        self._call(
+            "initialize",
+            lambda: self._commands.initialize(resume, restore, new_controller),
+            self._homing_patience_s,
+        )
 
     def audit(self) -> None:
         """Home again, note the steps lost since the last homing, and return. Blocks until it is back.
@@ -190,19 +197,23 @@ class Focuser:
         """
         self._call("shutdown", self._commands.shutdown, self._move_patience_s)
 
-    def set_focus(self, position: object, offset: bool = False) -> None:
+    def set_focus(self, position: object, offset: bool = False, exact: bool = False) -> None:
         """Move, and block until the focuser stands at the target.
 
         Args:
             position: mm from fully in, 0 ... focus_range_mm; or mm relative to the target.
             offset: whether it is relative.
+            exact: the position is that of a step, and no neighbour will do.
 
         Raises:
             NotConnectedError, BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved.
             StoppedError, DeviceError, LinkError: it did not arrive.
         """
         self._call(
-            "set_focus", lambda: self._commands.move(position, offset), self._move_patience_s, needs_link=True
+            "set_focus",
+            lambda: self._commands.move(position, offset, exact),
+            self._move_patience_s,
+            needs_link=True,
         )
 
     def stop(self, by: str) -> None:

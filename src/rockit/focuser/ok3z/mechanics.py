@@ -8,17 +8,21 @@ The controller's *register* grows inward and starts anywhere, so `steps_out = or
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import InvalidArgumentError, OutsideLimitsError
 from .registers import (
+    HOMING_RUN_REGISTER,
     STEPS_PER_MM,
     acceleration_register,
     move_duration_s,
     register_acceleration_mm_sec_sec,
+    register_homing_speed_mm_sec,
     register_speed_mm_sec,
     speed_register,
 )
+
+HOMING_SPEED_MM_SEC = register_homing_speed_mm_sec(HOMING_RUN_REGISTER)
 
 # What adding up decimal fractions in binary may be off by, in mm.
 SUM_ROUNDING_MM = 1e-9
@@ -53,22 +57,40 @@ class Limits:
 
 @dataclass(frozen=True)
 class Drive:
-    """How the motor runs: the motion registers, and the speed (mm/s) and acceleration (mm/s^2) that they
+    """How the motor runs: the motion registers, and the speeds (mm/s) and acceleration (mm/s^2) that they
     really stand for, after truncation to whole units."""
 
     speed_register: int
     acceleration_register: int
     speed_mm_sec: float
     acceleration_mm_sec_sec: float
+    homing_mm_sec: float
+    """Of a homing run. The maximum speed may hold it back; whether a controller does that is not known."""
 
     @classmethod
-    def from_mm(cls, speed_mm_sec: float, acceleration_mm_sec_sec: float) -> Drive:
-        """The drive nearest below what is configured. ValueError where the registers cannot hold it."""
+    def from_mm(cls, speed_mm_sec: float, acceleration_mm_sec_sec: float, time_scale: float = 1.0) -> Drive:
+        """The drive nearest below what is configured. ValueError where the registers cannot hold it.
+
+        Args:
+            time_scale: how many times faster than a real one the controller lives; 1 but for a virtual one.
+        """
         speed = speed_register(speed_mm_sec)
         acceleration = acceleration_register(acceleration_mm_sec_sec)
         return cls(
-            speed, acceleration, register_speed_mm_sec(speed), register_acceleration_mm_sec_sec(acceleration)
+            speed,
+            acceleration,
+            register_speed_mm_sec(speed) * time_scale,
+            register_acceleration_mm_sec_sec(acceleration) * time_scale**2,
+            min(HOMING_SPEED_MM_SEC, register_speed_mm_sec(speed)) * time_scale,
         )
+
+    def at_ratio(self, ratio: float | None) -> Drive:
+        """This drive as it was seen to run: so many times as fast as computed; None where that is not known."""
+        return self if ratio is None else replace(self, speed_mm_sec=self.speed_mm_sec * ratio)
+
+    def ramp_steps(self, speed_mm_sec: float) -> float:
+        """How many steps the motor needs to come to a speed from rest."""
+        return speed_mm_sec**2 / 2 / self.acceleration_mm_sec_sec * STEPS_PER_MM
 
     def duration_s(self, run_steps: int) -> float:
         """How long a run of so many steps takes from rest to rest, in seconds."""
@@ -161,7 +183,9 @@ def _outside_limits(position_mm: float, limits: Limits) -> OutsideLimitsError:
     )
 
 
-def plan_move(start_steps: int, taken_up_steps: int, target_steps: int, limits: Limits) -> Plan:
+def plan_move(
+    start_steps: int, taken_up_steps: int, target_steps: int, limits: Limits, first_leg_steps: int = 0
+) -> Plan:
     """The legs from where the focuser stands to a target within the limits.
 
     The last approach must run inward by the full backlash. Inward travel since the last outward run
@@ -171,6 +195,7 @@ def plan_move(start_steps: int, taken_up_steps: int, target_steps: int, limits: 
         start_steps: where the focuser stands, in steps out.
         taken_up_steps: how far it has run inward since it last ran outward.
         target_steps: where it shall stand, in steps out, within the limits.
+        first_leg_steps: how long the first leg shall be at least, if anything moves; more legs make room for that.
     """
     inward_steps = start_steps - target_steps
     taken_up_direct_steps = taken_up_steps + inward_steps if inward_steps >= 0 else 0
@@ -178,10 +203,27 @@ def plan_move(start_steps: int, taken_up_steps: int, target_steps: int, limits: 
     taken_up_turning_steps = turn_steps - target_steps if turn_steps > start_steps else 0
 
     if taken_up_direct_steps >= min(limits.backlash_steps, taken_up_turning_steps):
-        direct = (Leg(target_steps),) if inward_steps else ()
-        return Plan(target_steps, direct, max(0, limits.backlash_steps - taken_up_direct_steps))
-    legs = (Leg(turn_steps, overshoot=True), Leg(target_steps))
-    return Plan(target_steps, legs, limits.backlash_steps - taken_up_turning_steps)
+        legs: tuple[Leg, ...] = (Leg(target_steps),) if inward_steps else ()
+        untaken_steps = max(0, limits.backlash_steps - taken_up_direct_steps)
+    else:
+        legs = (Leg(turn_steps, overshoot=True), Leg(target_steps))
+        untaken_steps = limits.backlash_steps - taken_up_turning_steps
+    if legs and abs(legs[0].target_steps - start_steps) < first_leg_steps:
+        return _plan_by_way_of(start_steps, target_steps, limits, first_leg_steps)
+    return Plan(target_steps, legs, untaken_steps)
+
+
+def _plan_by_way_of(start_steps: int, target_steps: int, limits: Limits, first_leg_steps: int) -> Plan:
+    """A plan whose first leg goes further than it must: outward, or inward where there is no room for that."""
+    if start_steps + first_leg_steps <= limits.travel_steps:
+        away_steps = max(
+            start_steps + first_leg_steps, min(target_steps + limits.backlash_steps, limits.travel_steps)
+        )
+        legs = (Leg(away_steps, overshoot=True), Leg(target_steps))
+        return Plan(target_steps, legs, max(0, limits.backlash_steps - (away_steps - target_steps)))
+    away_steps = max(0, start_steps - first_leg_steps)
+    rest = plan_move(away_steps, 0, target_steps, limits)
+    return Plan(target_steps, (Leg(away_steps, overshoot=True), *rest.legs), rest.shortfall_steps)
 
 
 def taken_up_after(taken_up_steps: int, from_steps: int, to_steps: int, limits: Limits) -> int:

@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Callable, Protocol
 
 from .mechanics import mm_from_steps
-from .motion import Motion
+from .motion import Homing, Motion
+from .registers import near_power_up, same_place
 from .snapshot import Confidence, Trust
-from .state_file import Entry
+from .state_file import MOST_POWER_UP_REGISTERS, Entry
 
 UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -87,7 +88,7 @@ class Memory:
 
     def set_out(self, registers: list[int]) -> None:
         """The motor is about to run past these registers, from a known position. Kept before it starts."""
-        self._keep(replace(self.entry, way=tuple(registers)), durable=True)
+        self._keep(replace(self.entry, way=tuple(registers), near_switch=False), durable=True)
 
     def stands(self, motion: Motion, reached_steps: int | None = None, durable: bool = False) -> None:
         """The motor is proven to stand, at a known position.
@@ -104,6 +105,7 @@ class Memory:
             way=None,
             taken_up_steps=motion.taken_up_steps,
             target_steps=target_steps,
+            near_switch=motion.is_near_switch,
         )
         self._keep(entry, durable)
 
@@ -127,15 +129,19 @@ class Memory:
         entry, self._trust, self._reason = self._before_homing
         self._keep(replace(entry, homings=self.entry.homings), durable=False)
 
-    def homed(self, motion: Motion, reason: str = "") -> None:
+    def homed(self, motion: Motion, homing: Homing, reason: str = "") -> None:
         """The motor was homed and stands at 0 mm.
 
         Args:
+            homing: what the homing found.
             reason: why it was homed, where it might have been resumed.
         """
         self._trust, self._reason = Trust.HOMED, reason
         self.is_watched = True
-        self.entry = replace(self.entry, homed_at=self._utc_now())
+        before, *_ = self._before_homing
+        if before.way is None:
+            self._note_beginning(homing.begun_register, before.register)
+        self.entry = replace(self.entry, homed_at=self._utc_now(), ratios=motion.ratios)
         # It took half a minute: whoever hears that it is done may rely on it.
         self.stands(motion, durable=True)
 
@@ -148,15 +154,32 @@ class Memory:
         """The focuser is not watched any more: others may have it."""
         self.is_watched = False
 
-    def lost(self) -> None:
-        """The position is not known any more."""
+    def lost(self, register: int | None = None) -> None:
+        """The position is not known any more.
+
+        Args:
+            register: where the motor stands, if that is known: a power cut may have set it.
+        """
         self._trust, self._reason = Trust.UNKNOWN, ""
+        if register is not None:
+            self._note_beginning(register, self.entry.register)
         self._keep(replace(self.entry, origin_register=None, register=None, homed_at=None), durable=False)
 
-    def stands_somewhere(self) -> None:
+    def stands_somewhere(self, motion: Motion) -> None:
         """The motor is proven to stand, at a position that is not known now."""
         if self.entry.origin_register is None:
-            self._keep(replace(self.entry, way=None), durable=False)
+            self._keep(replace(self.entry, way=None, near_switch=motion.is_near_switch), durable=False)
+
+    def another_controller(self) -> None:
+        """What was measured of the controller before this one says nothing of it."""
+        self._keep(replace(self.entry, ratios=None, power_up_registers=()), durable=False)
+
+    def _note_beginning(self, register: int, left_at_register: int | None) -> None:
+        """A register that nothing explains may be the one at which the controller begins after a power cut."""
+        explained = left_at_register is not None and same_place(register, left_at_register)
+        known = self.entry.power_up_registers
+        if not explained and not near_power_up(register, known, within_steps=0):
+            self.entry = replace(self.entry, power_up_registers=(*known, register)[-MOST_POWER_UP_REGISTERS:])
 
     def _keep(self, entry: Entry, durable: bool) -> None:
         if entry != self.entry or durable:

@@ -5,27 +5,95 @@ It knows where the focuser stands and how its backlash lies; how the motor is ru
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from dataclasses import dataclass, replace
 from typing import Callable
 
 from .clock import Clock
-from .errors import HomingFailedError, NoProgressError, PositionLostError
-from .mechanics import Drive, Leg, Limits, Plan, mm_from_steps, steps_from_mm, taken_up_after
-from .motor import COMMAND_TRIES, End, Motor
+from .errors import (
+    DeviceError,
+    HomingFailedError,
+    NoProgressError,
+    NoSwitchError,
+    PositionLostError,
+    SettingsLostError,
+)
+from .mechanics import Drive, Leg, Limits, Plan, mm_from_steps, plan_move, steps_from_mm, taken_up_after
+from .motor import COMMAND_TRIES, End, Motor, homing_duration_s
+from .rates import Ratios, agree
 from .reading import Reading
-from .watch import PATH_MARGIN_STEPS
+from .registers import POSITION_TOLERANCE_STEPS, same_place
+from .watch import HOMING_REACH_MM, PATH_MARGIN_STEPS, SWITCH_REPEAT_STEPS
 
 _log = logging.getLogger(__name__)
 
 # Beyond the backlash, so that the carriage surely leaves the limit switch.
 BACK_OFF_MARGIN_MM = 0.25
-# How often a homing run is repeated whose end was not seen.
+# How often homing comes to the limit switch once more, until two ends in a row agree.
 HOMING_TRIES = 4
+# How much further than that it may run in again, after a run that met no switch.
+PAST_SWITCH_MM = 0.5
+# So near the limit switch a switch may be closed: homing leaves it first.
+NEAR_SWITCH_MM = 0.1
 
 
 def move_deadline_s(duration_s: float, move_timeout_s: float) -> float:
-    """How long a move may take: twice what it should and two seconds, at most `move_timeout_s`."""
-    return min(2 * duration_s + 2, move_timeout_s)
+    """How long a move may take: twice what it should and ten seconds, which a slow line survives, at most
+    `move_timeout_s`."""
+    return min(2 * duration_s + 10, move_timeout_s)
+
+
+def back_off_mm(backlash_mm: float) -> float:
+    """How far outward homing leaves the limit switch, to come to it once more."""
+    return backlash_mm + BACK_OFF_MARGIN_MM
+
+
+def second_approach_s(drive: Drive, length_mm: float) -> float:
+    """How long it takes to leave the limit switch by so much and come to it once more, in seconds."""
+    return drive.duration_s(steps_from_mm(length_mm)) + homing_duration_s(drive, length_mm)
+
+
+@dataclass(frozen=True)
+class Approach:
+    """One run to the limit switch.
+
+    Args:
+        register: where the motor stands.
+        end: how it ended.
+        ratio: how fast the register changed, over what the settings make; None where that was not seen.
+        leg_ratio: the same for the leg that led away from the switch before.
+        error: what ended it, if not the switch.
+    """
+
+    register: int
+    end: End
+    ratio: float | None = None
+    leg_ratio: float | None = None
+    error: DeviceError | None = None
+
+    def agrees_with(self, other: Approach) -> bool:
+        """Whether two approaches prove each other: both were seen, at one place and one rate."""
+        seen = self.end is End.SEEN and other.end is End.SEEN
+        return seen and self.is_near(other.register) and agree(self.ratio, other.ratio)
+
+    def is_near(self, register: int) -> bool:
+        """Whether a limit switch may end one run here and another there."""
+        return abs(self.register - register) <= SWITCH_REPEAT_STEPS
+
+
+@dataclass(frozen=True)
+class Homing:
+    """What a homing found.
+
+    Args:
+        begun_register: what the register was before it.
+        first_end_register: where its first approach ended, if that can be compared with what the register was before
+            it; None where it cannot.
+    """
+
+    begun_register: int
+    first_end_register: int | None
 
 
 class Motion:
@@ -56,6 +124,9 @@ class Motion:
         self._leg_begins = leg_begins
         self._origin_register: int | None = None
         self._taken_up_steps = 0
+        self.is_near_switch = False
+        """Whether the carriage was last known to stand at the limit switch, or within NEAR_SWITCH_MM of it; also where
+        the position is not known any more."""
 
     # What is known
 
@@ -75,6 +146,11 @@ class Motion:
         return self._motor.standing
 
     @property
+    def last_register(self) -> int | None:
+        """Where the motor was last seen standing; None before that."""
+        return self._motor.last_register
+
+    @property
     def taken_up_steps(self) -> int:
         """How far the focuser has run inward since it last ran outward (bounded by the backlash)."""
         return self._taken_up_steps
@@ -82,6 +158,20 @@ class Motion:
     def steps_out(self, reading: Reading) -> int:
         """A reading's position in steps out. Raises PositionLostError where the origin is not known."""
         return self._origin() - reading.register
+
+    @property
+    def place_steps(self) -> int:
+        """Where the focuser stands as it was sent there, in steps out; a controller may show some steps beside it."""
+        return self._origin() - self._motor.place_register
+
+    @property
+    def ratios(self) -> Ratios:
+        """How fast the motor was seen to run. See `Motor.ratios`."""
+        return self._motor.ratios
+
+    @ratios.setter
+    def ratios(self, ratios: Ratios) -> None:
+        self._motor.ratios = ratios
 
     def forget_position(self) -> None:
         """The register is not to be trusted any more."""
@@ -94,82 +184,124 @@ class Motion:
 
     # Bringing up
 
-    def bring_up(self) -> None:
-        """Configure the motor and home it.
+    def home(self) -> Homing:
+        """Run inward to the limit switch, leave it, and come to it once more: where the motor stands then is 0 mm.
 
         Raises:
             HomingFailedError: the origin could not be proven.
+            SettingsLostError: the controller lost its settings again and again, or runs at another rate than it did.
             DeviceError, LinkLostError: see `Motor`.
         """
+        before = self._motor.place_register if self.homed else None
         # A daemon that died may have left the motor running, and a running motor is not to be released.
         self._motor.await_standstill()
-        self._motor.configure()
-        self.home()
-
-    def home(self) -> bool:
-        """Run inward to the limit switch: where the motor stands then is 0 mm.
-
-        Returns:
-            Whether the register was watched all the way, so that it compares with what it was before.
-        """
-        before = None if self._origin_register is None else self.standing.register
-        self._motor.await_standstill()
+        begun_register = self.standing.register
+        undisturbed = before is None or same_place(before, begun_register)
         # Not before: what is stopped until here has moved nothing, and costs no position.
         self.forget_position()
-        undisturbed = before is None or before == self.standing.register
-        end = self._motor.run_to_switch(COMMAND_TRIES)
-        if end is not End.SEEN:
-            self._prove_the_end(end)
-        at_switch = self.standing
-        # The order of the bring-up (docs/protocol.md): stop, and only then is the register the origin.
-        self._motor.halt()
-        if abs(self.standing.register - at_switch.register) > PATH_MARGIN_STEPS:
-            raise HomingFailedError(
-                f"the register stood at {at_switch.register} at the limit switch and then at "
-                f"{self.standing.register}. Was the controller's power cut? Home again (focus init)."
-            )
-        self._origin_register = self.standing.register
-        self._taken_up_steps = self._limits.backlash_steps
-        return undisturbed and end is not End.UNSEEN
-
-    def _prove_the_end(self, end: End) -> None:
-        """Prove an end of the homing run that nobody saw: come to the switch again.
-
-        Args:
-            end: how it ended. Where the motor never left its place, it may stand at the switch, or have no power.
-        """
-        end_register = None if end is End.NO_RUN else self.standing.register
+        approaches = [self._approach([])]
         for _ in range(HOMING_TRIES):
-            # What nobody saw may have been a power cut, and that loses the settings.
-            self._motor.configure()
-            leaving = end is End.NO_RUN
-            if leaving:
-                # Only from where it does not run inward any more: outward there is room then.
-                self._back_off()
-            end = self._motor.run_to_switch(COMMAND_TRIES)
-            if end is End.NO_RUN and leaving:
-                raise HomingFailedError(
-                    "the motor ran outward but not inward again. Look at the inner limit switch."
-                )
-            here = self.standing.register
-            agrees = end_register is not None and abs(here - end_register) <= PATH_MARGIN_STEPS
-            if end is End.SEEN or (leaving and agrees):
-                return
-            if end is not End.NO_RUN:
-                end_register = here
-        raise HomingFailedError(
-            f"{HOMING_TRIES + 1} homing runs ended each somewhere else, and none was seen ending. Look at the cable."
+            approaches.append(self._approach(approaches))
+            if any(map(approaches[-1].agrees_with, approaches[:-1])):
+                self._begin_at(approaches)
+                first = approaches[0]
+                known = undisturbed and first.end is not End.UNSEEN and first.is_near(self.standing.register)
+                return Homing(begun_register, first.register if known else None)
+        raise approaches[-1].error or HomingFailedError(
+            f"{HOMING_TRIES + 1} homing runs ended, and no two were seen ending at one place. "
+            "Look at the limit switch and the cable."
         )
 
-    def _back_off(self) -> None:
-        """Leave the limit switch, which also proves that the motor moves at all."""
-        back_off_steps = self._limits.backlash_steps + steps_from_mm(BACK_OFF_MARGIN_MM)
-        deadline_s = self._deadline_s(self._drive.duration_s(back_off_steps))
-        _log.info("backing off %.3f mm to come back to the limit switch", mm_from_steps(back_off_steps))
-        if not self._motor.run_to_register(self.standing.register - back_off_steps, deadline_s, after_s=0.0):
+    def _begin_at(self, approaches: list[Approach]) -> None:
+        """The last approach agrees with one before it: here is 0 mm."""
+        end_register = approaches[-1].register
+        # The order of the bring-up (docs/protocol.md): stop, and only then is the register the origin.
+        self._motor.halt()
+        if abs(self.standing.register - end_register) > PATH_MARGIN_STEPS:
+            raise HomingFailedError(
+                f"the register stood at {end_register} at the limit switch and then at "
+                f"{self.standing.register}. Was the controller's power cut? Home again (focus init)."
+            )
+        self._learn(approaches)
+        self._origin_register = self.standing.register
+        self._taken_up_steps = self._limits.backlash_steps
+
+    def _learn(self, approaches: list[Approach]) -> None:
+        """Note how fast the motor runs, where that was not known: as in the last approach, and those that agree."""
+        *before, last = approaches
+        ratios = [last.ratio, *(one.ratio for one in before if last.agrees_with(one))]
+        known = self.ratios
+        homing = known.homing or next(filter(None, ratios), None)
+        self.ratios = replace(known, homing=homing, legs=known.legs or last.leg_ratio)
+
+    def _approach(self, before: list[Approach]) -> Approach:
+        """Run to the limit switch once; leave it first where the carriage is near it, for there is room outward then.
+
+        Args:
+            before: the approaches before this one.
+        """
+        missed = bool(before) and isinstance(before[-1].error, NoSwitchError)
+        leaving = self.is_near_switch
+        leg_ratio = None
+        try:
+            self._motor.configure()
+            if leaving:
+                leg_ratio = self._back_off()
+                # The last approach decides where 0 mm is: its scale must be the right one.
+                self._motor.configure()
+            end = self._run_in(not before, self._back_off_mm + PAST_SWITCH_MM if missed else HOMING_REACH_MM)
+        except (SettingsLostError, NoSwitchError) as error:
+            if missed and isinstance(error, NoSwitchError):
+                raise
+            return self._give_up(error)
+        if end is End.NO_RUN and leaving:
+            raise HomingFailedError(
+                "the motor ran outward but not inward again. Look at the inner limit switch."
+            )
+        ratio = self._motor.measured_ratio if end is End.SEEN else None
+        this = Approach(self.standing.register, end, ratio, leg_ratio)
+        # One that nobody saw may have ended anywhere, if not where another did.
+        self.is_near_switch = end is not End.UNSEEN or any(this.is_near(one.register) for one in before)
+        return this
+
+    def _run_in(self, first: bool, reach_mm: float) -> End:
+        again_s = second_approach_s(self._motor.leg_drive, self._back_off_mm)
+        if first:
+            return self._motor.run_to_switch(reach_mm, after_s=again_s)
+        return self._motor.run_to_switch(reach_mm, longest_mm=self._back_off_mm)
+
+    def _give_up(self, error: SettingsLostError | NoSwitchError) -> Approach:
+        """An approach that came to no switch: halt, and see where the motor stands. The next sends the settings."""
+        _log.warning("coming to the limit switch once more: %s", error)
+        with contextlib.suppress(PositionLostError):
+            self._motor.halt()
+        if isinstance(error, NoSwitchError):
+            # Past the whole travel the motor stands at the inner stop.
+            self.is_near_switch = True
+        return Approach(self.standing.register, End.UNSEEN, error=error)
+
+    @property
+    def _back_off_mm(self) -> float:
+        return back_off_mm(mm_from_steps(self._limits.backlash_steps))
+
+    def _back_off(self) -> float | None:
+        """Leave the limit switch, which also proves that the motor moves at all. Gives the ratio that was measured."""
+        target_register = self.standing.register - steps_from_mm(self._back_off_mm)
+        if self._motor.is_power_up(target_register, POSITION_TOLERANCE_STEPS):
+            # There a power cut would not show.
+            target_register -= 2 * POSITION_TOLERANCE_STEPS + 1
+        deadline_s = self._deadline_s(
+            self._motor.leg_drive.duration_s(self.standing.register - target_register)
+        )
+        _log.info("leaving the limit switch by %.3f mm, to come to it once more", self._back_off_mm)
+        after_s = homing_duration_s(self._drive, self._back_off_mm)
+        moved = self._motor.run_to_register(target_register, deadline_s, after_s)
+        self.is_near_switch = False
+        if not moved:
             raise HomingFailedError(
                 "the motor moves neither inward nor outward. Look at its power and its cable."
             )
+        return self._motor.measured_ratio
 
     # Resuming
 
@@ -194,15 +326,37 @@ class Motion:
 
         It kept its settings, or its register would not be there.
         """
-        self._motor.trust_settings()
         self._origin_register = origin_register
         self._taken_up_steps = taken_up_steps
+        self._note_place()
 
     # Moving
 
+    def plan(self, target_steps: int) -> Plan:
+        """The legs to a position within the limits from where the focuser stands.
+
+        From where a power cut does not show in the register, the first leg is long enough to prove by its rate that
+        there was none, if there is room for it.
+        """
+        proof_steps = self._motor.proof_steps if self._motor.is_at_power_up else 0
+        plan = plan_move(self.place_steps, self._taken_up_steps, target_steps, self._limits, proof_steps)
+        return replace(plan, legs=tuple(map(self._turning_elsewhere, plan.legs)))
+
+    def _turning_elsewhere(self, leg: Leg) -> Leg:
+        """A leg that turns around where a power cut would show in the register."""
+        if not leg.overshoot or not self.is_power_up_at(leg.target_steps, POSITION_TOLERANCE_STEPS):
+            return leg
+        aside_steps = 2 * POSITION_TOLERANCE_STEPS + 1
+        outward = leg.target_steps + aside_steps <= self._limits.travel_steps
+        return replace(leg, target_steps=leg.target_steps + (aside_steps if outward else -aside_steps))
+
+    def is_power_up_at(self, position_steps: int, within_steps: int = 0) -> bool:
+        """Whether the register is one of a power cut at a position in steps out, or so near it."""
+        return self._motor.is_power_up(self._origin() - position_steps, within_steps)
+
     def registers_of(self, plan: Plan) -> list[int]:
         """Where the motor turns around or stands in a plan: its start and the end of each leg."""
-        return [self.standing.register, *(self._origin() - leg.target_steps for leg in plan.legs)]
+        return [self._motor.place_register, *(self._origin() - leg.target_steps for leg in plan.legs)]
 
     def move(self, plan: Plan) -> None:
         """Run the legs of a plan, each to a verified arrival.
@@ -211,13 +365,16 @@ class Motion:
             NoProgressError, MoveTimeoutError: the motor did not arrive; its position is still known.
             PositionLostError: it is not.
         """
-        self.make_ready()
-        runs = [self._drive.duration_s(steps) for steps in run_lengths(self.steps_out(self.standing), plan)]
+        self._motor.look()
+        drive = self._motor.leg_drive
+        runs = [drive.duration_s(steps) for steps in run_lengths(self.place_steps, plan)]
         deadline_s = self._deadline_s(sum(runs))
         for number, leg in enumerate(plan.legs, start=1):
             self._leg_begins(leg)
+            self.is_near_switch = False
             start, register = self.standing.register, self._origin() - leg.target_steps
-            if not self._motor.run_to_register(register, deadline_s, after_s=sum(runs[number:])):
+            after_s = sum(runs[number:])
+            if not self._motor.run_to_register(register, deadline_s, after_s, self._origin()):
                 raise NoProgressError(
                     f"the motor does not advance: it was sent to register {register} {COMMAND_TRIES} times and "
                     f"stands at {start}. Look at its power and its cable."
@@ -237,12 +394,6 @@ class Motion:
         """Look whether the focuser stands where it was left. See `Motor.look`."""
         return self._motor.look()
 
-    def make_ready(self) -> None:
-        """Before a run: see that the motor has its settings, and stands where it was left. Nothing starts from a stale
-        position: power cuts and hands do not announce themselves."""
-        self._motor.configure_if_doubtful()
-        self._motor.look()
-
     def _deadline_s(self, duration_s: float) -> float:
         return self._clock.monotonic() + move_deadline_s(duration_s, self._move_timeout_s)
 
@@ -252,6 +403,10 @@ class Motion:
         self._taken_up_steps = taken_up_after(
             self._taken_up_steps, -start_register, -self.standing.register, self._limits
         )
+        self._note_place()
+
+    def _note_place(self) -> None:
+        self.is_near_switch = self.place_steps <= steps_from_mm(NEAR_SWITCH_MM)
 
 
 def run_lengths(start_steps: int, plan: Plan) -> list[int]:

@@ -14,18 +14,19 @@ from typing import Callable
 
 from .clock import Clock
 from .controller import Controller
-from .errors import MoveTimeoutError, PositionLostError, UnexpectedMotionError
+from .errors import MoveTimeoutError, PositionLostError, SettingsLostError, UnexpectedMotionError
 from .halting import Halting
 from .mechanics import Drive, mm_from_steps, steps_from_mm
+from .rates import RateWatch, Ratios, needed_steps
 from .reading import Reading
-from .registers import HOMING_RUN_REGISTER, POWER_UP_REGISTER, TRAVEL_MM, register_homing_speed_mm_sec
+from .registers import POSITION_TOLERANCE_STEPS, STEPS_PER_MM, TRAVEL_MM, near_power_up, same_place
 from .watch import (
     BELIEVED_READINGS,
     HOMING_REACH_MM,
+    SPEED_MARGIN,
     STANDSTILL_GAP_S,
     HomingWatch,
     LegWatch,
-    Pace,
     StandstillWatch,
     Tracker,
     Verdict,
@@ -34,13 +35,15 @@ from .watch import (
 
 _log = logging.getLogger(__name__)
 
-HOMING_SPEED_MM_SEC = register_homing_speed_mm_sec(HOMING_RUN_REGISTER)
 # How often a motion command is sent whose effect does not show: it may be lost on the wire.
 COMMAND_TRIES = 3
 # From the moment of a halt until the motor obeys it, generously.
 HALT_TAKES_EFFECT_S = 0.2
-# What a halt itself may move a motor at rest by (0.8 micrometres): the register counts it.
-HALT_TWITCH_STEPS = 4
+# A run whose rate shall be proven must be seen at one speed for so long, and for so many answers more.
+PROOF_S = 0.3
+PROOF_ANSWERS = 5
+# A drive that needs a longer run than this for it is not asked for the proof.
+LONGEST_PROOF_MM = 1.0
 # Between two readings of a running motor, in seconds. An exchange itself takes about 10 ms.
 LONGEST_PAUSE_S = 0.06
 SHORTEST_PAUSE_S = 0.005
@@ -87,15 +90,15 @@ def homing_duration_s(drive: Drive, left_mm: float = TRAVEL_MM) -> float:
         drive: its speed may hold the run back; whether a controller does that is not known (docs/protocol.md).
         left_mm: how far it has to go; the whole travel where it is left out.
     """
-    return left_mm / min(HOMING_SPEED_MM_SEC, drive.speed_mm_sec)
+    return left_mm / drive.homing_mm_sec
 
 
 def homing_deadline_s(drive: Drive) -> float:
     """How long a homing run may take, in seconds. move_timeout does not shorten it: homing has its own speed.
 
-    A motor that hangs is noticed long before: its register does not change.
+    A motor that hangs is noticed long before: its register does not change. The run may be half as fast as computed.
     """
-    return 2 * homing_duration_s(drive) + 2
+    return 2 * homing_duration_s(drive) + 10
 
 
 class Motor:
@@ -108,6 +111,7 @@ class Motor:
         pause: waits so many seconds, or less where somebody wants the thread's attention.
         give_up_halting_s: for a halt that began at a moment of the clock, the moment to give it up.
         notice: is told every reading while the motor runs; must not wait.
+        power_ups: where the controller was seen to begin after a power cut.
     """
 
     def __init__(
@@ -118,6 +122,7 @@ class Motor:
         pause: Callable[[float], None],
         give_up_halting_s: Callable[[float], float],
         notice: Callable[[Progress], None],
+        power_ups: Callable[[], tuple[int, ...]] = tuple,
     ) -> None:
         self._controller = controller
         self._drive = drive
@@ -125,11 +130,38 @@ class Motor:
         self._pause = pause
         self._give_up_halting_s = give_up_halting_s
         self._notice = notice
-        self._pace = Pace()
+        self._power_ups = power_ups
         self._standing: Reading | None = None
+        self._left_at_register = 0
         self._tracker: Tracker | None = None
-        self._configured = False
-        self._settings_kept = False
+        self._rate: RateWatch | None = None
+        self._must_prove = False
+        self._speeds_are_sent = False
+        self._ratios = Ratios(None, None, drive.speed_register, drive.acceleration_register)
+
+    @property
+    def ratios(self) -> Ratios:
+        """How fast the motor was seen to run, over what its registers stand for."""
+        return self._ratios
+
+    @ratios.setter
+    def ratios(self, ratios: Ratios) -> None:
+        """What was seen with other settings says nothing."""
+        if (ratios.speed_register, ratios.acceleration_register) == (
+            self._drive.speed_register,
+            self._drive.acceleration_register,
+        ):
+            self._ratios = ratios
+
+    @property
+    def measured_ratio(self) -> float | None:
+        """The ratio of the run that ended last; None where too little of it was seen."""
+        return None if self._rate is None else self._rate.measured(self.standing.register)
+
+    @property
+    def leg_drive(self) -> Drive:
+        """How legs run, as far as that was seen."""
+        return self._drive.at_ratio(self._ratios.legs)
 
     @property
     def standing(self) -> Reading:
@@ -138,35 +170,79 @@ class Motor:
             raise PositionLostError("the focuser was not seen standing still: home it (focus init).")
         return self._standing
 
+    @property
+    def last_register(self) -> int | None:
+        """Where the motor was last seen standing; None before that."""
+        return None if self._standing is None else self._standing.register
+
+    @property
+    def place_register(self) -> int:
+        """The register where the motor stands, as it was sent there: a controller may show some steps beside it."""
+        return self._left_at_register
+
+    # Settings
+
     def configure(self) -> None:
-        """Send the settings. The motor must stand: it is released for a moment."""
+        """Send the settings whole. The motor must stand, and where it may slip: it is released for a moment.
+
+        Raises:
+            SettingsLostError: the register did not keep its value meanwhile.
+        """
+        before = self.standing
         self._controller.configure(self._drive.speed_register, self._drive.acceleration_register)
-        self._configured = True
+        self._speeds_are_sent = True
+        try:
+            self.look()
+        except PositionLostError as error:
+            raise SettingsLostError(
+                f"while the settings were sent, the register left {before.register}. "
+                "Was the controller's power cut? Home the focuser (focus init)."
+            ) from error
 
-    def trust_settings(self) -> None:
-        """The motor kept the settings of an earlier link or process; only those that the configuration chooses may
-        have changed since."""
-        self._settings_kept = True
+    def make_ready(self) -> None:
+        """Before a go-to, the first or a repeated one: see that the motor has its settings.
 
-    def configure_if_doubtful(self) -> None:
-        """Send the settings again where they may be lost: the motor has been too slow, or its register stands at
-        the value of a power cut, which nobody would notice there."""
-        if self.standing.register == POWER_UP_REGISTER or not (self._configured or self._settings_kept):
+        A register that was kept proves them, but where a power cut would not change it. Elsewhere the motor is not
+        released, for it could slip.
+        """
+        if self.is_at_power_up:
             self.configure()
-        elif not self._configured:
-            # Without releasing the motor, which could slip.
+        elif not self._speeds_are_sent:
             self._controller.configure_speeds(self._drive.speed_register, self._drive.acceleration_register)
-            self._configured = True
+            self._speeds_are_sent = True
+
+    @property
+    def is_at_power_up(self) -> bool:
+        """Whether the motor stands where a power cut would not show in the register."""
+        return self.is_power_up(self.standing.register, POSITION_TOLERANCE_STEPS)
+
+    def is_power_up(self, register: int, within_steps: int = 0) -> bool:
+        """Whether a register is one at which this controller begins after a power cut, or no further from it."""
+        return near_power_up(register, self._power_ups(), within_steps)
+
+    @property
+    def proof_steps(self) -> int:
+        """How long a leg must be to prove by its rate that the settings are there; 0 where that cannot be asked."""
+        if self._ratios.legs is None:
+            return 0
+        seen_for_s = PROOF_S + PROOF_ANSWERS * self._controller.answer_s
+        ramp_steps = self._drive.ramp_steps(self._drive.speed_mm_sec)
+        speed_steps_s = self._drive.speed_mm_sec * STEPS_PER_MM
+        steps = needed_steps(speed_steps_s, ramp_steps, self._ratios.legs, seen_for_s)
+        return steps if steps <= steps_from_mm(LONGEST_PROOF_MM) else 0
 
     # Runs
 
-    def run_to_register(self, target_register: int, deadline_s: float, after_s: float) -> bool:
+    def run_to_register(
+        self, target_register: int, deadline_s: float, after_s: float, switch_register: int | None = None
+    ) -> bool:
         """Run to a position and prove the arrival.
 
         Args:
             target_register: where to, in microsteps.
             deadline_s: the moment, on the clock, when it must have ended.
             after_s: what else the command does afterwards, for the time left.
+            switch_register: where the limit switch is, if that is known.
 
         Returns:
             False where the motor never left its place; its target may have been elsewhere.
@@ -176,44 +252,73 @@ class Motor:
             PositionLostError: the register cannot be trusted any more.
             LinkLostError: the link died.
         """
-        start = self._start_here()
+        self.make_ready()
+        start, drive = self._start_here(), self.leg_drive
         speed_steps_s = steps_from_mm(self._drive.speed_mm_sec)
-        self._tracker = Tracker(start, target_register, speed_steps_s, self._pace)
-        run_s = self._drive.duration_s(target_register - start.register)
-        watch = LegWatch(self._tracker, target_register, deadline_s, run_s)
+        tracker = Tracker(start, target_register, speed_steps_s, self._ratios.legs, self._power_ups())
+        ramp_steps = self._drive.ramp_steps(self._drive.speed_mm_sec)
+        rate = RateWatch(start, target_register, speed_steps_s, ramp_steps, self._ratios.legs)
+        self._tracker, self._rate = tracker, rate
+        self._must_prove = switch_register is not None and self.is_at_power_up and self.proof_steps > 0
+        run_s = drive.duration_s(target_register - start.register)
+        watch = LegWatch(tracker, rate, target_register, deadline_s, run_s, switch_register)
 
         def progress(reading: Reading) -> Progress:
-            left_s = self._drive.duration_s(target_register - reading.register) + after_s
+            left_s = drive.duration_s(target_register - reading.register) + after_s
             return Progress(reading, left_s, self._speed_mm_sec())
 
-        return self._follow(watch, lambda: self._controller.go_to(target_register), progress, COMMAND_TRIES)
+        def command() -> None:
+            self._controller.go_to(target_register)
 
-    def run_to_switch(self, tries: int) -> End:
+        if not self._follow(watch, command, progress):
+            # A controller that rounds its register need not show a run of some steps.
+            return same_place(self.standing.register, target_register)
+        self._left_at_register = target_register
+        self._require_proof(rate)
+        return True
+
+    def _require_proof(self, rate: RateWatch) -> None:
+        """After a run from where a power cut does not show in the register: its rate must show that there was none."""
+        if self._must_prove and not rate.is_proven:
+            raise SettingsLostError(
+                "the motor ran from a register at which a power cut does not show, and not long enough at one speed to "
+                "prove that there was none. Home the focuser (focus init)."
+            )
+
+    def run_to_switch(
+        self, reach_mm: float = HOMING_REACH_MM, longest_mm: float = TRAVEL_MM, after_s: float = 0.0
+    ) -> End:
         """Run inward until the motor stands, wherever that is.
 
         Args:
-            tries: how often the command is sent if the motor does not leave its place.
+            reach_mm: how far it may go; further it is not let run.
+            longest_mm: how far it goes at most if all is well, for the time left.
+            after_s: what else the command does afterwards, for the time left.
 
         Raises:
-            HomingFailedError: it ran further than the whole travel.
+            NoSwitchError: it ran further than `reach_mm`.
             NoProgressError, MoveTimeoutError, PositionLostError, LinkLostError: as for a run to a register.
         """
         start = self._start_here()
-        reach_steps = 2 * steps_from_mm(HOMING_REACH_MM)
-        speed_steps_s = steps_from_mm(HOMING_SPEED_MM_SEC)
-        self._tracker = Tracker(start, start.register + reach_steps, speed_steps_s, self._pace)
-        watch = HomingWatch(self._tracker, start.at_s + homing_deadline_s(self._drive))
+        ratio, speed_mm_sec = self._ratios.homing, self._drive.homing_mm_sec
+        path_end = start.register + 2 * steps_from_mm(HOMING_REACH_MM)
+        tracker = Tracker(
+            start, path_end, steps_from_mm(speed_mm_sec), ratio, self._power_ups(), falls_back=True
+        )
+        ramp_steps = self._drive.ramp_steps(speed_mm_sec)
+        self._tracker = tracker
+        self._rate = RateWatch(start, None, speed_mm_sec * STEPS_PER_MM, ramp_steps, ratio)
+        self._must_prove = False
+        watch = HomingWatch(tracker, self._rate, start.at_s + homing_deadline_s(self._drive), reach_mm)
 
         def progress(reading: Reading) -> Progress:
             travelled_mm = mm_from_steps(reading.register - start.register)
-            left_s = homing_duration_s(self._drive, max(0.0, TRAVEL_MM - travelled_mm))
-            return Progress(reading, left_s, self._speed_mm_sec(), travelled_mm)
+            left_s = max(0.0, longest_mm - travelled_mm) / (speed_mm_sec * (ratio or 1.0))
+            return Progress(reading, left_s + after_s, self._speed_mm_sec(), travelled_mm)
 
-        if not self._follow(watch, self._controller.run_to_limit_switch, progress, tries):
+        if not self._follow(watch, self._controller.run_to_limit_switch, progress):
             return End.NO_RUN
-        # A register that a power cut set to its first value may lie on the way.
-        doubtful = watch.tracker.came_unseen or self.standing.register == POWER_UP_REGISTER
-        return End.UNSEEN if doubtful else End.SEEN
+        return End.UNSEEN if tracker.came_unseen or tracker.leapt else End.SEEN
 
     def _start_here(self) -> Reading:
         """The standstill from which a run starts now."""
@@ -224,10 +329,10 @@ class Motor:
         watch: LegWatch | HomingWatch,
         command: Callable[[], None],
         progress: Callable[[Reading], Progress],
-        tries: int,
     ) -> bool:
-        """Send a motion command and follow it to its end. False: sent `tries` times, it moved nothing."""
+        """Send a motion command and follow it to its end. False: sent COMMAND_TRIES times, it moved nothing."""
         command()
+        tries = COMMAND_TRIES
         while True:
             verdict = self._judge(watch)
             seen = progress(watch.tracker.shown)
@@ -240,6 +345,8 @@ class Motor:
                 if not tries:
                     self._tracker = None
                     return False
+                if isinstance(watch, LegWatch):
+                    self.make_ready()
                 command()
                 watch.restarted(self._clock.monotonic())
             elif verdict is Verdict.LOOK_AGAIN:
@@ -249,9 +356,12 @@ class Motor:
 
     def _until_next_look_s(self, watch: LegWatch | HomingWatch) -> float:
         """So long that the next reading falls right behind the end of a leg, where that is near."""
+        if None in (self._ratios.homing, self._ratios.legs):
+            # How fast it runs is being measured.
+            return SHORTEST_PAUSE_S
         if not isinstance(watch, LegWatch):
             return LONGEST_PAUSE_S
-        run_out_s = self._drive.run_out_s(watch.left_steps) / self._pace.factor
+        run_out_s = self.leg_drive.run_out_s(watch.left_steps)
         left_s = watch.tracker.last.earliest_s + run_out_s + BEHIND_THE_END_S - self._clock.monotonic()
         longest_s = LONGEST_PAUSE_S if left_s > LONGEST_PAUSE_S + READING_S else left_s
         return max(BEHIND_THE_END_S, longest_s)
@@ -260,7 +370,8 @@ class Motor:
         try:
             return watch.take(self._controller.read())
         except MoveTimeoutError:
-            self._configured = self._settings_kept = False
+            # Its speed may have been lost on the wire; that its register was kept proves the rest.
+            self._speeds_are_sent = False
             raise
 
     def _speed_mm_sec(self) -> float:
@@ -268,6 +379,7 @@ class Motor:
 
     def _stand_at(self, reading: Reading) -> None:
         self._standing = reading
+        self._left_at_register = reading.register
         self._tracker = None
 
     # Halting
@@ -302,9 +414,7 @@ class Motor:
             if standstill.take(reading) and believed:
                 break
         if self._tracker is None or before is None:
-            moved = (
-                left_at_register is not None and abs(reading.register - left_at_register) > HALT_TWITCH_STEPS
-            )
+            moved = left_at_register is not None and not same_place(reading.register, left_at_register)
             lost = moved_unasked(left_at_register, reading.register) if moved else None
         elif lost is None and self._tracker.leapt:
             lost = leapt(*self._tracker.leapt)
@@ -313,29 +423,32 @@ class Motor:
                 f"the register went from {before.register} to {reading.register} unseen while the motor was "
                 "halted. Was the controller's power cut? Home the focuser (focus init)."
             )
+        ran = before is not None and not same_place(reading.register, self._left_at_register)
         self._stand_at(reading)
         if lost:
             raise lost
+        if ran and self._rate:
+            self._require_proof(self._rate)
 
     def _shown_while_halting(self, reading: Reading, left_at_register: int | None) -> Reading | None:
         """The reading that tells where the motor is; None where the register is elsewhere than it was left."""
         if self._tracker is not None:
             return self._tracker.shown
-        known = left_at_register is None or abs(reading.register - left_at_register) <= HALT_TWITCH_STEPS
+        known = left_at_register is None or same_place(reading.register, left_at_register)
         return reading if known else None
 
     def _ramp_s(self) -> float:
-        return self._drive.speed_mm_sec / self._drive.acceleration_mm_sec_sec
+        drive = self.leg_drive
+        return drive.speed_mm_sec / drive.acceleration_mm_sec_sec
 
     def _came_from_nowhere(self, before: Reading, reading: Reading, told_s: float) -> bool:
         """Whether a motor that obeyed the halt was not seen coming, and cannot have come so far since `before`."""
-        if reading.register == POWER_UP_REGISTER != before.register:
+        if self.is_power_up(reading.register) and reading.register != before.register:
             return True
         if self._tracker is None or not self._tracker.came_unseen:
             return False
         reach_s = told_s - before.earliest_s + HALT_TAKES_EFFECT_S + self._ramp_s()
-        reach_steps = steps_from_mm(self._drive.speed_mm_sec * self._pace.factor * reach_s)
-        return abs(reading.register - before.register) > reach_steps
+        return abs(reading.register - before.register) > self._tracker.reach_steps(reach_s) / SPEED_MARGIN
 
     # At rest
 
@@ -365,18 +478,18 @@ class Motor:
             UnexpectedMotionError: the register is as it was, but the motor is said to run.
             LinkLostError: nothing valid was answered.
         """
-        expected = self.standing
+        expected = self._left_at_register
         for _ in range(BELIEVED_READINGS):
             reading = self._controller.read()
-            if reading.stands_still and reading.register == expected.register:
+            if reading.stands_still and same_place(reading.register, expected):
                 self._standing = reading
                 return reading
-        if reading.register == expected.register:
+        if same_place(reading.register, expected):
             raise UnexpectedMotionError(
                 "the controller says that the motor runs, though nothing was commanded and the register stands at "
-                f"{expected.register}. Look at the focuser."
+                f"{expected}. Look at the focuser."
             )
-        raise moved_unasked(expected.register, reading.register)
+        raise moved_unasked(expected, reading.register)
 
 
 def moved_unasked(left_at_register: int | None, register: int) -> PositionLostError:

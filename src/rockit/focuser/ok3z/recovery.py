@@ -103,7 +103,8 @@ class Recovery:
 
     def let_go(self) -> None:
         """The motor of a focuser that nobody wants connected was seen standing: the port is for others again."""
-        self._memory.stands_somewhere()
+        if self._connection.motion is not None:
+            self._memory.stands_somewhere(self._connection.motion)
         self._connection.close()
         self._board.publish(Snapshot(reason=HALTED))
 

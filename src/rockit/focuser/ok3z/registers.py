@@ -30,7 +30,7 @@ MAX_HOMING_SPEED_REGISTER = 2**HOMING_SPEED_BITS - 1
 HOMING_RUN_REGISTER = 21341
 
 # Two registers that differ by no more are one place (1.6 micrometres): a halt, a switch or a weak driver may leave the
-# motor some steps beside where it was told to be, and the register counts them.
+# motor some steps beside where it was told to be, and some controllers round the register, or let it flicker at rest.
 POSITION_TOLERANCE_STEPS = 8
 # The position register after a power cut (inferred, docs/protocol.md). A controller may have another one.
 POWER_UP_REGISTER = 0
@@ -119,6 +119,11 @@ def move_duration_s(distance_mm: float, speed_mm_sec: float, acceleration_mm_sec
         # Too short to reach full speed: half the way up the ramp, half the way down.
         return 2 * math.sqrt(distance_mm / acceleration_mm_sec_sec)
     return distance_mm / speed_mm_sec + speed_mm_sec / acceleration_mm_sec_sec
+
+
+def same_place(one: int, other: int) -> bool:
+    """Whether two registers are of one place, as far as a controller tells that."""
+    return abs(one - other) <= POSITION_TOLERANCE_STEPS
 
 
 def _truncated(units: float) -> int:

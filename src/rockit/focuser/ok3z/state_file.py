@@ -19,11 +19,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from .rates import Ratios
+
 MAX_FILE_BYTES = 64 * 1024
 FORMAT = 2
 # What the release before wrote, without what came later.
 _FORMAT_BEFORE = 1
-_SINCE_THEN: Mapping[str, object] = {"homings": 0, "ratios": None, "power_up_registers": []}
+_SINCE_THEN: Mapping[str, object] = {
+    "homings": 0,
+    "ratios": None,
+    "power_up_registers": [],
+    "near_switch": False,
+}
 # The controller's registers are of 32 bits.
 HIGHEST_REGISTER = 2**31
 LONGEST_TEXT = 1000
@@ -56,22 +63,6 @@ class UnusableError(Exception):
 
 
 @dataclass(frozen=True)
-class Ratios:
-    """How much faster than computed the register of this controller runs (docs/protocol.md: the scaling is inferred).
-
-    Args:
-        homing: of homing runs, measured over computed: LOWEST_RATIO to HIGHEST_RATIO.
-        legs: of the legs of moves, likewise.
-        speed_register, acceleration_register: the settings that they were measured with.
-    """
-
-    homing: float
-    legs: float
-    speed_register: int
-    acceleration_register: int
-
-
-@dataclass(frozen=True)
 class Entry:
     """How a focuser was left. Registers are the controller's own steps, which count inward (docs/protocol.md).
 
@@ -87,6 +78,8 @@ class Entry:
         homings: how many homing runs were ever begun; it only grows.
         ratios: how fast the register was seen to run; None where that was not measured.
         power_up_registers: where the register was found after power cuts, the newest last.
+        near_switch: whether the carriage was last known to stand at the limit switch or next to it, if only the
+            register was lost since.
     """
 
     port: str
@@ -99,6 +92,7 @@ class Entry:
     homings: int = 0
     ratios: Ratios | None = None
     power_up_registers: tuple[int, ...] = ()
+    near_switch: bool = False
 
 
 # Where it is
@@ -155,6 +149,7 @@ def encode(entry: Entry, daemon: str, written_at: datetime) -> bytes:
         "homings": entry.homings,
         "ratios": None if entry.ratios is None else _written(entry.ratios),
         "power_up_registers": list(entry.power_up_registers),
+        "near_switch": entry.near_switch,
     }
     values["sha256"] = _digest(values)
     content = f"{json.dumps(values, indent=2)}\n".encode("ascii")
@@ -212,6 +207,7 @@ def _entry(values: Mapping[str, Any]) -> Entry:
         homings=_steps(values["homings"], lowest=0),
         ratios=_ratios_or_none(values["ratios"]),
         power_up_registers=_registers(values["power_up_registers"], MOST_POWER_UP_REGISTERS),
+        near_switch=_flag(values["near_switch"]),
     )
 
 
@@ -232,7 +228,9 @@ def _ratios_or_none(value: object) -> Ratios | None:
     return Ratios(_ratio(value["homing"]), _ratio(value["legs"]), speed_register, acceleration_register)
 
 
-def _ratio(value: object) -> float:
+def _ratio(value: object) -> float | None:
+    if value is None:
+        return None
     # True and False are numbers, too.
     if (
         isinstance(value, bool)
@@ -241,6 +239,12 @@ def _ratio(value: object) -> float:
     ):
         raise ValueError("a ratio was expected")
     return float(value)
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false was expected")  # noqa: TRY004 (of the file's content)
+    return value
 
 
 def _text(value: object) -> str:

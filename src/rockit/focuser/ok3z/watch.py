@@ -9,10 +9,11 @@ from __future__ import annotations
 import enum
 from collections import deque
 
-from .errors import HomingFailedError, MoveTimeoutError, NoProgressError, PositionLostError
+from .errors import MoveTimeoutError, NoProgressError, NoSwitchError, PositionLostError
 from .mechanics import mm_from_steps
+from .rates import RateWatch
 from .reading import Reading
-from .registers import POWER_UP_REGISTER, TRAVEL_MM
+from .registers import POSITION_TOLERANCE_STEPS, TRAVEL_MM, near_power_up, same_place
 
 # Readings of one kind of surprise, in a row, that make it a fact.
 BELIEVED_READINGS = 3
@@ -25,16 +26,25 @@ STALL_S = 2.0
 # A jump is a change beyond what the motor can do: half as much again, and the register's noise of timing.
 SPEED_MARGIN = 1.5
 JUMP_MARGIN_STEPS = 100
-# A change over a longer gap between two readings than this was not watched. They come every 0.1 s.
+# A motor of which it is not known how fast it runs may be so many times as fast as computed, before it surprises.
+UNKNOWN_RATIO = 2.0
+MOMENT_S = 0.001
+# A change over a longer gap between two readings than this, and four answers, was not watched. They come every 0.1 s
+# where an answer takes 10 ms.
 UNSEEN_S = 0.2
+ANSWERS_A_LOOK = 4
+# Over such a gap nobody watched at all: the process was held up, or the line was silent. It is no time of the motion.
+HELD_UP_S = 1.0
 # How far past the ends of its path the register may be without being called astray (6 micrometres).
 PATH_MARGIN_STEPS = 32
 # How far a homing run may go: the whole travel, and what backlash and a worn stop may add.
 HOMING_REACH_MM = TRAVEL_MM + 0.5
 # The measured speed is taken over so many readings.
 SPEED_READINGS = 4
-# A run watched for so long shows how fast the motor is.
-KNOWN_RUN_S = 0.4
+# So far a limit switch may let the drive fall back when it ends a run (80 micrometres).
+FALL_BACK_STEPS = 400
+# Where the limit switch ends a run differs by so much from run to run (20 micrometres).
+SWITCH_REPEAT_STEPS = 100
 
 
 class Surprise(enum.Enum):
@@ -45,48 +55,44 @@ class Surprise(enum.Enum):
     ASTRAY = "left its path"
 
 
-class Pace:
-    """How much faster than commanded the motor has been seen to run on. 1 on a real focuser; more on a
-    virtual one whose time is scaled. Learnt once, it tells a jump from mere speed."""
-
-    def __init__(self) -> None:
-        self.factor = 1.0
-        self.is_as_commanded = False
-        """Whether the motor was watched running long enough to say that it is no faster than commanded."""
-
-    def learn(self, factor: float) -> None:
-        self.factor = max(self.factor, factor)
-
-
 class Tracker:
     """Follows the register along a path and believes a surprise only when further readings agree.
 
     Args:
         start: a reading from standstill.
         end_register: where the path ends; the sign of the difference is the direction.
-        speed_steps_s: how fast the register can change at the commanded speed, in steps/s.
-        pace: how much faster it has been seen to change.
+        speed_steps_s: how fast the register should change, in steps/s.
+        ratio: how fast it was seen to change, over that; None where that is not known.
+        power_ups: where the controller was seen to begin after a power cut.
+        falls_back: whether the motor may fall back a little when it comes to stand, as a limit switch lets it.
     """
 
-    def __init__(self, start: Reading, end_register: int, speed_steps_s: float, pace: Pace) -> None:
+    def __init__(
+        self,
+        start: Reading,
+        end_register: int,
+        speed_steps_s: float,
+        ratio: float | None = None,
+        power_ups: tuple[int, ...] = (),
+        falls_back: bool = False,
+    ) -> None:
         self.last = start
         """The last reading that is believed."""
         self.shown = start
         """The last of them that surely tells where the motor is: the register of a power cut may lie within reach."""
-        self.jumped = False
-        """Whether the register came to where it is by a jump, and has not moved on since."""
         self.leapt: tuple[int, int] | None = None
-        """From where to where the register went faster than a motor can that is known to be as fast as commanded."""
-        self.has_jumped = False
-        """Whether it ever jumped on this path, whatever it did afterwards."""
+        """From where to where the register went faster than the motor can, if it did on this path."""
+        self._jumped = False
         self._unseen = False
-        self._speed_steps_s = speed_steps_s
-        self._pace = pace
+        self._rate_is_known = ratio is not None
+        self._fastest_steps_s = speed_steps_s * SPEED_MARGIN * (UNKNOWN_RATIO if ratio is None else ratio)
+        self._power_ups = power_ups
+        self._falls_back = falls_back
+        self._quickest_answer_s = START_GRACE_S
         self._start_register = start.register
-        self._furthest = start
+        self._furthest = self._before_furthest = start
         self._end_register = end_register
         self._direction = 1 if end_register >= start.register else -1
-        self._running_from: Reading | None = None
         self._recent = deque([start], maxlen=SPEED_READINGS)
         self._doubts: list[Reading] = []
         self._doubt: Surprise | None = None
@@ -101,7 +107,20 @@ class Tracker:
     def came_unseen(self) -> bool:
         """Whether nobody saw the register come to where it is: it jumped, or no reply came meanwhile. A
         controller that lost its power looks so."""
-        return self.jumped or self._unseen
+        return self._jumped or self._unseen
+
+    @property
+    def inward(self) -> bool:
+        """Whether the path leads inward, where the register grows."""
+        return self._direction > 0
+
+    def ends_at_power_up(self, register: int) -> bool:
+        """Whether a register is one at which a controller begins after a power cut."""
+        return near_power_up(register, self._power_ups, within_steps=0)
+
+    def reach_steps(self, elapsed_s: float) -> float:
+        """How far the motor can have gone in so many seconds, generously."""
+        return self._fastest_steps_s * elapsed_s
 
     def take(self, reading: Reading) -> bool:
         """Take a reading; False where it surprises, and the next one should come at once.
@@ -135,17 +154,19 @@ class Tracker:
         if max(beyond, behind) > PATH_MARGIN_STEPS:
             return Surprise.ASTRAY
         # A small step ahead may have been a misreading, and a small step back is then the truth.
-        if -ahead > self._reach_steps(UNSEEN_S):
+        if -ahead > self.reach_steps(UNSEEN_S) + JUMP_MARGIN_STEPS:
             return Surprise.BACK
-        if ahead > self._reach_steps(reading.at_s - self._furthest.earliest_s):
+        # Nor may it be the truth that jumps, because the furthest was misread as too near.
+        if self._leaps(self._furthest, reading) and self._leaps(self._before_furthest, reading):
             return Surprise.AHEAD
         return None
 
-    def _reach_steps(self, elapsed_s: float) -> float:
-        return self._speed_steps_s * self._pace.factor * SPEED_MARGIN * elapsed_s + JUMP_MARGIN_STEPS
+    def _leaps(self, earlier: Reading, reading: Reading) -> bool:
+        ahead = self._direction * (reading.register - earlier.register)
+        return ahead > self.reach_steps(reading.at_s - earlier.earliest_s) + JUMP_MARGIN_STEPS
 
     def _take_jump(self, reading: Reading) -> bool:
-        """A jump is a fact when further readings agree; and no jump but speed where the register runs on."""
+        """A jump is a fact when further readings agree, whether the register stands then or runs on."""
         before = self._doubts[-2] if len(self._doubts) > 1 else None
         if before and self._direction * (reading.register - before.register) < 0:
             # One of the two was misread, and that it was this one cannot be told.
@@ -154,46 +175,45 @@ class Tracker:
             return False
         # The last may itself be misread: what it confirms is the one before it.
         first, confirmed = self._doubts[0], self._doubts[-2]
-        run_on_steps = abs(confirmed.register - first.register)
-        elapsed_s = confirmed.at_s - first.at_s
-        if run_on_steps and elapsed_s > 0:
-            self._pace.learn(run_on_steps / elapsed_s / self._speed_steps_s)
-        self.has_jumped = True
-        if self._pace.is_as_commanded:
+        runs_on = not same_place(confirmed.register, first.register)
+        if self._rate_is_known:
             self.leapt = self.leapt or (self.last.register, first.register)
+        elif runs_on:
+            # Not a leap, but a motor that is faster than was thought. How fast, the homing that goes on will tell.
+            rate_steps_s = abs(confirmed.register - first.register) / max(
+                confirmed.at_s - first.at_s, MOMENT_S
+            )
+            self._fastest_steps_s = max(self._fastest_steps_s, rate_steps_s * SPEED_MARGIN)
         self._believe(confirmed)
-        self.jumped = run_on_steps == 0
+        self._jumped = not runs_on
         return self.take(reading)
 
     def _believe(self, reading: Reading) -> None:
-        self._confirm_pace(reading)
+        self._quickest_answer_s = min(self._quickest_answer_s, reading.at_s - reading.earliest_s)
         step = self._direction * (reading.register - self.last.register)
         if step:
-            self.jumped = False
+            self._jumped = False
             # A register does not go back by itself: that step was not what it seems.
-            self._unseen = step < 0 or reading.at_s - self.last.at_s > UNSEEN_S
+            unseen = step < 0 and not self._may_fall_back(reading, -step)
+            self._unseen = unseen or reading.at_s - self.last.at_s > self._unseen_s
         self.last = reading
-        if reading.register != POWER_UP_REGISTER:
+        if not self.ends_at_power_up(reading.register):
             self.shown = reading
         if self._direction * (reading.register - self._furthest.register) >= 0:
-            self._furthest = reading
+            self._before_furthest, self._furthest = self._furthest, reading
         self._recent.append(reading)
         self._doubts = []
         self._doubt = None
 
-    def _confirm_pace(self, reading: Reading) -> None:
-        """A run that was watched for a while, advancing at every look, shows that the motor is no faster than
-        commanded. A scaled simulator is over too soon to show anything."""
-        advanced = self._direction * (reading.register - self.last.register) > 0
-        if reading.stands_still or not advanced or reading.at_s - self.last.at_s > UNSEEN_S:
-            self._running_from = None
-            return
-        first = self._running_from = self._running_from or reading
-        # The shortest that it can have taken: a slow answer must not make a fast motor a slow one.
-        elapsed_s = reading.earliest_s - first.at_s
-        run_steps = abs(reading.register - first.register)
-        if elapsed_s >= KNOWN_RUN_S and run_steps <= self._speed_steps_s * SPEED_MARGIN * elapsed_s:
-            self._pace.is_as_commanded = True
+    def _may_fall_back(self, reading: Reading, steps: int) -> bool:
+        longest_steps = (
+            FALL_BACK_STEPS if self._falls_back and reading.stands_still else POSITION_TOLERANCE_STEPS
+        )
+        return steps <= longest_steps
+
+    @property
+    def _unseen_s(self) -> float:
+        return UNSEEN_S + ANSWERS_A_LOOK * self._quickest_answer_s
 
 
 def leapt(from_register: int, to_register: int) -> PositionLostError:
@@ -205,20 +225,23 @@ def leapt(from_register: int, to_register: int) -> PositionLostError:
 
 
 class StandstillWatch:
-    """Tells when the motor stands: the state says so, twice, at one register, STANDSTILL_GAP_S apart."""
+    """Tells when the motor stands: the state says so all the time, at one place, and two readings STANDSTILL_GAP_S
+    apart are of one register. (Where one was misread, or the register flickers, others agree.)"""
 
     def __init__(self) -> None:
-        self._first: Reading | None = None
+        self._begun_at: int | None = None
+        self._first_read_s: dict[int, float] = {}
 
     def take(self, reading: Reading) -> bool:
         """Take a reading; True when standstill is proven."""
+        if self._begun_at is None or not same_place(self._begun_at, reading.register):
+            self._begun_at = reading.register
+            self._first_read_s = {}
         if not reading.stands_still:
-            self._first = None
-        elif self._first is None or self._first.register != reading.register:
-            self._first = reading
-        else:
-            return reading.at_s - self._first.at_s >= STANDSTILL_GAP_S
-        return False
+            self._begun_at = None
+            return False
+        first_s = self._first_read_s.setdefault(reading.register, reading.at_s)
+        return reading.at_s - first_s >= STANDSTILL_GAP_S
 
 
 class Verdict(enum.Enum):
@@ -233,14 +256,16 @@ class Verdict(enum.Enum):
 
 
 class _ProgressWatch:
-    """What a leg and a homing run have in common: the register must change, and in time."""
+    """What a leg and a homing run have in common: the register must change, at its rate, and in time."""
 
-    def __init__(self, tracker: Tracker, deadline_s: float) -> None:
+    def __init__(self, tracker: Tracker, rate: RateWatch, deadline_s: float) -> None:
         self.tracker = tracker
+        self.rate = rate
         self._deadline_s = deadline_s
         self._start = tracker.last
         self._unchanged_since_s = tracker.last.at_s
         self._unchanged_register = tracker.last.register
+        self._looked_at_s = tracker.last.at_s
         self._was_seen_running = False
 
     def restarted(self, now_s: float) -> None:
@@ -249,31 +274,37 @@ class _ProgressWatch:
 
     def _has_moved(self) -> bool:
         # A register that is back where it began may be that of a power cut, if the motor was seen running.
-        return self._was_seen_running or self.tracker.last.register != self._start.register
+        return self._was_seen_running or not same_place(self.tracker.last.register, self._start.register)
 
     def _take(self, reading: Reading) -> bool:
-        if reading.at_s > self._deadline_s:
-            if self.tracker.has_jumped:
-                raise PositionLostError(
-                    f"the motion did not end in time, and its register had jumped on the way to {reading.register}. "
-                    "Was the controller's power cut? Home the focuser (focus init)."
-                )
-            raise MoveTimeoutError(
-                f"the motion did not end in time: the register is {reading.register}. "
-                "Look whether the focuser runs freely, and at speed_mm_sec and move_timeout."
-            )
+        self._pass_over(reading.earliest_s - self._looked_at_s)
+        self._looked_at_s = reading.at_s
         believed = self.tracker.take(reading)
+        if believed and self.tracker.last is reading:
+            self.rate.take(reading)
         if believed and not reading.stands_still and reading.register != self._start.register:
             self._was_seen_running = True
-        if self.tracker.last.register != self._unchanged_register:
+        if not same_place(self.tracker.last.register, self._unchanged_register):
             self._unchanged_register = self.tracker.last.register
             self._unchanged_since_s = reading.at_s
         return believed
 
+    def _pass_over(self, unwatched_s: float) -> None:
+        """Time in which nobody could look is taken from neither the deadline nor the grace."""
+        if unwatched_s > HELD_UP_S:
+            self._deadline_s += unwatched_s
+            self._unchanged_since_s += unwatched_s
+
     def _unchanged_s(self, reading: Reading) -> float:
         return reading.at_s - self._unchanged_since_s
 
-    def _refuse_stall(self, reading: Reading) -> None:
+    def _refuse_delay(self, reading: Reading) -> None:
+        """What has not ended by now does not end, or hangs."""
+        if reading.at_s > self._deadline_s:
+            raise MoveTimeoutError(
+                f"the motion did not end in time: the register is {reading.register}. "
+                "Look whether the focuser runs freely, and at speed_mm_sec and move_timeout."
+            )
         if not reading.stands_still and self._unchanged_s(reading) > STALL_S:
             raise NoProgressError(
                 f"the controller says that the motor runs, but the register has stood at {reading.register} "
@@ -286,17 +317,29 @@ class LegWatch(_ProgressWatch):
 
     Args:
         tracker: follows the register; its path ends at `target_register`.
+        rate: measures the run.
         target_register: where the leg ends.
         deadline_s: the moment, on the clock of the readings, when the whole move must have ended.
         duration_s: how long the run takes, in seconds.
+        switch_register: where the limit switch is, which may end a run inward; None where that is not known.
     """
 
-    def __init__(self, tracker: Tracker, target_register: int, deadline_s: float, duration_s: float) -> None:
-        super().__init__(tracker, deadline_s)
+    def __init__(
+        self,
+        tracker: Tracker,
+        rate: RateWatch,
+        target_register: int,
+        deadline_s: float,
+        duration_s: float,
+        switch_register: int | None = None,
+    ) -> None:
+        super().__init__(tracker, rate, deadline_s)
         self._target_register = target_register
         self._duration_s = duration_s
         self._due_s = tracker.last.at_s + duration_s
+        self._switch_register = switch_register
         self._arrivals = 0
+        self._standing_near = StandstillWatch()
 
     @property
     def left_steps(self) -> int:
@@ -312,21 +355,36 @@ class LegWatch(_ProgressWatch):
 
         Raises:
             PositionLostError: the register cannot be trusted any more: a motor does not stop short by itself.
-            NoProgressError: the controller says that the motor runs, and it does not.
+            SettingsLostError: it changes at another rate than its settings make.
+            NoProgressError: the controller says that the motor runs, and it does not; or the limit switch ended it.
             MoveTimeoutError: the deadline has passed.
         """
         believed = self._take(reading)
         if self.tracker.leapt:
             raise leapt(*self.tracker.leapt)
-        self._refuse_stall(reading)
-        if reading.stands_still and reading.register == self._target_register:
-            return self._arrive(reading)
-        self._arrivals = 0
-        if not believed:
+        verdict = self._at_target(reading)
+        if verdict is Verdict.ARRIVED:
+            return verdict
+        self._refuse_delay(reading)
+        if verdict is Verdict.LOOK_AGAIN or not believed:
             return Verdict.LOOK_AGAIN
         if reading.stands_still and self._unchanged_s(reading) > START_GRACE_S:
             return self._stand_short(reading)
         return Verdict.GOING
+
+    def _at_target(self, reading: Reading) -> Verdict:
+        if not (reading.stands_still and same_place(reading.register, self._target_register)):
+            self._arrivals = 0
+            self._standing_near = StandstillWatch()
+            return Verdict.GOING
+        if reading.register == self._target_register:
+            return self._arrive(reading)
+        # Some controllers round their registers, or stop a step beside the target. One that has yet to begin a run of
+        # some steps looks so, too.
+        if not self._has_moved():
+            return Verdict.GOING
+        near = self._standing_near.take(reading) and reading.earliest_s >= self._due_s
+        return Verdict.ARRIVED if near and self.tracker.last is reading else Verdict.LOOK_AGAIN
 
     def _arrive(self, reading: Reading) -> Verdict:
         self._arrivals += 1
@@ -336,7 +394,7 @@ class LegWatch(_ProgressWatch):
             return Verdict.ARRIVED
         if self._arrivals < 2 or self.tracker.last.register != self._target_register:
             return Verdict.LOOK_AGAIN
-        if self.tracker.came_unseen and self._target_register == POWER_UP_REGISTER:
+        if self.tracker.came_unseen and self.tracker.ends_at_power_up(self._target_register):
             raise PositionLostError(
                 f"the register reads {self._target_register}, which is the target, but nobody saw it come there. "
                 "Was the controller's power cut? Home the focuser (focus init)."
@@ -347,18 +405,32 @@ class LegWatch(_ProgressWatch):
         if not self._has_moved():
             return Verdict.NOT_STARTED
         missing_mm = abs(mm_from_steps(self._target_register - reading.register))
+        if self._is_at_switch(reading.register):
+            raise NoProgressError(
+                f"the limit switch stopped the motor {missing_mm:.3f} mm short of its target. The position is known."
+            )
         raise PositionLostError(
             f"the motor stands {missing_mm:.3f} mm short of its target (register {reading.register}, "
             f"expected {self._target_register}). Was the controller's power cut, is the motor overloaded, or was "
             "it stopped by hand? Home the focuser (focus init)."
         )
 
+    def _is_at_switch(self, register: int) -> bool:
+        """Whether the limit switch may have ended a run inward here, a little before it did in the homing."""
+        if self._switch_register is None or not self.tracker.inward or self.tracker.came_unseen:
+            return False
+        near = abs(self._switch_register - register) <= SWITCH_REPEAT_STEPS
+        return near and not self.tracker.ends_at_power_up(register)
+
 
 class HomingWatch(_ProgressWatch):
     """Judges the readings of a homing run, whose end shows only in that the register stops growing."""
 
-    def __init__(self, tracker: Tracker, deadline_s: float) -> None:
-        super().__init__(tracker, deadline_s)
+    def __init__(
+        self, tracker: Tracker, rate: RateWatch, deadline_s: float, reach_mm: float = HOMING_REACH_MM
+    ) -> None:
+        super().__init__(tracker, rate, deadline_s)
+        self._reach_mm = reach_mm
         self._standstill = StandstillWatch()
 
     def take(self, reading: Reading) -> Verdict:
@@ -366,22 +438,22 @@ class HomingWatch(_ProgressWatch):
 
         Raises:
             PositionLostError: the register ran outward.
-            HomingFailedError: the run went on past the whole travel.
+            SettingsLostError: it changes at another rate than its settings make.
+            NoSwitchError: the run went on past `reach_mm`.
             NoProgressError, MoveTimeoutError: as for a leg.
         """
         believed = self._take(reading)
-        self._refuse_stall(reading)
-        standing = self._standstill.take(reading)
+        if self._standstill.take(reading) and believed and self._has_moved():
+            return Verdict.ARRIVED
+        self._refuse_delay(reading)
         if not believed:
             return Verdict.LOOK_AGAIN
         run_mm = mm_from_steps(reading.register - self._start.register)
-        if run_mm > HOMING_REACH_MM:
-            raise HomingFailedError(
+        if run_mm > self._reach_mm:
+            raise NoSwitchError(
                 f"the homing run went {run_mm:.2f} mm and met no limit switch; the whole travel is {TRAVEL_MM:g} mm. "
                 "Look at the inner limit switch."
             )
-        if standing and self._has_moved():
-            return Verdict.ARRIVED
         if reading.stands_still and not self._has_moved() and self._unchanged_s(reading) > START_GRACE_S:
             return Verdict.NOT_STARTED
         return Verdict.GOING

@@ -148,7 +148,7 @@ class Operations:
         """
         session.move_ended()
         target_mm = mm_from_steps(target_steps)
-        move = _Move(session, made_on(self._control, lambda: self._focuser.set_focus(target_mm)))
+        move = _Move(session, made_on(self._control, lambda: self._focuser.set_focus(target_mm, exact=True)))
         self._moves.add(move)
         move.ended.add_done_callback(partial(self._ended, move))
         await self._under_way(move, target_steps)
