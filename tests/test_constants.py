@@ -20,7 +20,12 @@ COMMANDS = [
     ("TerminatedByUser", -100, "error: terminated by user"),
     ("CommunicationFailed", -101, "error: unable to communicate with focus daemon"),
 ]
-STATUSES = [("Disabled", 0, "OFFLINE"), ("Idle", 1, "IDLE"), ("Moving", 2, "MOVING")]
+STATUSES = [
+    ("Disabled", 0, "OFFLINE"),
+    ("Offline", 0, "OFFLINE"),
+    ("Idle", 1, "IDLE"),
+    ("Moving", 2, "MOVING"),
+]
 
 
 def numbers_of(cls: type) -> dict[str, int]:

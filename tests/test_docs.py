@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from rockit.focuser.ok3z import cli, daemon, wire
-from rockit.focuser.ok3z.constants import CommandStatus
+from rockit.focuser.ok3z.constants import CommandStatus, FocuserStatus
 from rockit.focuser.ok3z.mechanics import Leg
 from rockit.focuser.ok3z.pyro_service import PyroFocuser, report
 from rockit.focuser.ok3z.snapshot import Audit, Confidence, Snapshot, State, Trust
@@ -150,12 +150,12 @@ def test_every_refusal_is_explained_in_the_readme() -> None:
 # Tables
 
 
+def members(cls: type) -> dict[str, int]:
+    return {name: value for name, value in vars(cls).items() if name[0] != "_" and isinstance(value, int)}
+
+
 def published_numbers() -> dict[int, str]:
-    return {
-        value: name
-        for name, value in vars(CommandStatus).items()
-        if name[0] != "_" and isinstance(value, int)
-    }
+    return {number: name for name, number in members(CommandStatus).items()}
 
 
 def test_command_statuses() -> None:
@@ -165,6 +165,17 @@ def test_command_statuses() -> None:
     }
     assert described == {
         number: (name, CommandStatus.message(number)) for number, name in published_numbers().items()
+    }
+
+
+def test_focuser_statuses() -> None:
+    described = {
+        name: (int(row[""]), *code(row["Label"]))
+        for row in rows("docs/pyro.md", "`FocuserStatus`")
+        for name in code(row["`FocuserStatus`"])
+    }
+    assert described == {
+        name: (number, FocuserStatus.label(number)) for name, number in members(FocuserStatus).items()
     }
 
 
