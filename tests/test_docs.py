@@ -236,6 +236,15 @@ def test_configuration_keys() -> None:
     assert json.loads(blocks(page("docs/configuration.md"), "json")[0]) == example
 
 
+def test_the_packaged_configuration_has_no_key_that_an_older_focus_refuses() -> None:
+    schema = json.loads((PACKAGE / "config_schema.json").read_text())
+    assert set(json.loads(page("ngts_m06.json"))) == set(schema["required"])
+    (paragraph,) = re.findall(
+        r"^\*\*Update the clients first\.\*\*.*?\n\n", page("docs/deployment.md"), re.S | re.M
+    )
+    assert {"travel_mm", "restore_on_init", "alpaca", "ngts_m06.json"} <= set(code(paragraph))
+
+
 @pytest.mark.parametrize("name", ["README.md", "docs/commands.md"])
 def test_commands(name: str) -> None:
     described = [code(row["Command"])[0].split()[1] for row in rows(name, "Command")]
