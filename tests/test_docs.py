@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import configparser
+import dataclasses
 import importlib
+import inspect
 import json
 import re
 import subprocess
@@ -17,6 +19,7 @@ from typing import Any
 
 import pytest
 
+import rockit.focuser.ok3z as ok3z
 from rockit.focuser.ok3z import cli, daemon, wire
 from rockit.focuser.ok3z.constants import CommandStatus, FocuserStatus
 from rockit.focuser.ok3z.mechanics import Leg
@@ -309,6 +312,36 @@ def test_every_module_has_a_place_on_the_map() -> None:
         for path in PACKAGE.glob(pattern)
     ]
     assert [name for name in modules if "__init__" not in name and f"`{name}`" not in text] == []
+
+
+def test_the_python_page_names_what_a_program_can_use() -> None:
+    described = {}
+    for row in rows("docs/python.md", "Method"):
+        name, _, arguments = code(row["Method"])[0].rstrip(")").partition("(")
+        described[name] = [word.partition("=")[0] for word in arguments.split(", ") if word]
+        parameters = inspect.signature(getattr(ok3z.RemoteFocuser, name)).parameters
+        assert ["self", *described[name], "timeout_s"] == list(parameters)
+        assert row["Waits at most"] == f"{parameters['timeout_s'].default:g} s"
+    assert set(described) == {name for name in vars(ok3z.RemoteFocuser) if name[0] != "_"}
+    fields = {field.name for field in dataclasses.fields(ok3z.Status)} | {"idle", "label"}
+    (paragraph,) = re.findall(
+        r"^A `Status` has .*?\n\n", page("docs/python.md"), flags=re.DOTALL | re.MULTILINE
+    )
+    assert set(code(paragraph)) - {"Status", "FocuserStatus"} == fields
+
+
+def test_the_python_page_names_every_exception_and_says_what_they_are() -> None:
+    described = [code(row["Exception"])[0] for row in rows("docs/python.md", "Exception")]
+    errors = {
+        name
+        for name in ok3z.__all__
+        if isinstance(getattr(ok3z, name), type) and issubclass(getattr(ok3z, name), ok3z.FocuserError)
+    }
+    assert set(described) == errors - {"FocuserError", "CallError"}
+    first = described.index("DaemonUnreachableError")
+    assert [issubclass(getattr(ok3z, name), ok3z.CallError) for name in described] == [
+        number >= first for number in range(len(described))
+    ]
 
 
 def test_the_layers_are_those_of_the_contract() -> None:
