@@ -213,6 +213,11 @@ class Server:
         else:
             self._server.cut_connections()
 
+    def cut_connections(self) -> None:
+        """Hang up on everybody, with calls that run unanswered."""
+        assert self._server is not None
+        self._server.cut_connections()
+
     def end(self) -> None:
         """Go away, as a daemon that died."""
         if self._server is None or self._thread is None:

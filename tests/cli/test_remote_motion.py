@@ -43,7 +43,6 @@ def test_a_move_whose_time_is_over_goes_on_and_the_error_says_so(
     assert not calls(script, "stop")
 
 
-@pytest.mark.parametrize("server", ["mortal"], indirect=True)
 def test_a_daemon_that_dies_in_a_move_leaves_the_move_in_doubt(
     focuser: RemoteFocuser, script: Any, server: Any
 ) -> None:
@@ -59,7 +58,7 @@ def test_a_daemon_that_dies_in_a_move_leaves_the_move_in_doubt(
     mover = threading.Thread(target=move)
     mover.start()
     script.wait_for_call("set_focus")
-    server.end()
+    server.cut_connections()
     mover.join(20)
 
     (error,) = raised
