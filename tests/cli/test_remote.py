@@ -157,7 +157,13 @@ def test_an_error_carries_the_sentence_of_the_daemon(
 @pytest.mark.parametrize(("status", "error", "sentence"), REFUSALS)
 @pytest.mark.parametrize(
     "failure",
-    [{}, {"status": 55, "reason": "Another's."}, {"reason": "Whose?"}, RuntimeError("a mistake in it")],
+    [
+        {},
+        {"command": "set_focus", "status": 55, "reason": "Another's."},
+        {"command": "stop", "status": 1, "reason": "Another's."},
+        {"reason": "Whose?"},
+        RuntimeError("a mistake in it"),
+    ],
 )
 def test_without_one_it_says_what_the_number_means(
     focuser: RemoteFocuser, script: Any, status: int, error: type[FocuserError], sentence: str, failure: Any

@@ -24,6 +24,9 @@ OFFLINE = {
 }
 
 
+NOT_SEEN = {"command": "stop", "status": 1, "reason": "It was not seen standing."}
+
+
 def calls(script: Any, *methods: str) -> list[tuple[Any, ...]]:
     return [call for call in script.calls if call[0] in methods]
 
@@ -79,7 +82,7 @@ def test_a_stop_that_reaches_nobody_says_that_the_focuser_may_be_moving(
 def test_a_stop_that_failed_says_why_and_that_the_focuser_may_be_moving(
     focuser: RemoteFocuser, script: Any
 ) -> None:
-    script.answers.update(stop=1, last_failure={"status": 1, "reason": "It was not seen standing."})
+    script.answers.update(stop=1, last_failure=NOT_SEEN)
 
     with pytest.raises(face.CommandFailedError, match=r"^It was not seen standing\. .*may still be moving"):
         focuser.stop()
@@ -108,7 +111,10 @@ def test_without_waiting_a_move_is_begun(focuser: RemoteFocuser, script: Any) ->
 
 
 def test_a_move_that_is_refused_is_refused_without_waiting_too(focuser: RemoteFocuser, script: Any) -> None:
-    script.answers.update(begin_move=6, last_failure={"status": 6, "reason": "9 mm is not in 0 to 6 mm."})
+    script.answers.update(
+        begin_move=6,
+        last_failure={"command": "begin_move", "status": 6, "reason": "9 mm is not in 0 to 6 mm."},
+    )
 
     with pytest.raises(OutsideLimitsError, match="9 mm is not in 0 to 6 mm"):
         focuser.move_to(9.0, wait=False)
@@ -177,6 +183,21 @@ def test_so_is_an_earlier_one(old_focuser: RemoteFocuser, script: Any) -> None:
 
     assert old_focuser.wait_until_idle(timeout_s=20).idle
     assert script.reads == 3
+
+
+@pytest.mark.parametrize("refusal", [2, 3, RuntimeError("a mistake")])
+@pytest.mark.parametrize("counted_before", [0, 2])
+def test_who_may_not_wait_for_changes_looks_instead(
+    focuser: RemoteFocuser, script: Any, refusal: Any, counted_before: int
+) -> None:
+    """A machine that may not control, or one too many."""
+    answers = iter([{**MOVING, "change": 1}] * counted_before + [refusal])
+    script.answers["wait_for_change"] = lambda: next(answers)
+    reports = iter([MOVING, MOVING, dict(script.report)])
+    script.report = lambda: next(reports)
+
+    assert focuser.wait_until_idle(timeout_s=20).idle
+    assert script.count("wait_for_change") == counted_before + 1
 
 
 @pytest.mark.parametrize("stands", [True, False])
@@ -274,7 +295,7 @@ def test_a_stop_that_fails_is_said_loudly_and_takes_nothing_from_ctrl_c(
     focuser: RemoteFocuser, script: Any, caplog: pytest.LogCaptureFixture, answer: Any, why: str
 ) -> None:
     held = script.hold("set_focus")
-    script.answers.update(stop=answer, last_failure={"status": 1, "reason": "It was not seen standing."})
+    script.answers.update(stop=answer, last_failure=NOT_SEEN)
 
     with pytest.raises(KeyboardInterrupt):
         focuser.move_to(2.5)

@@ -20,6 +20,7 @@ from typing import Callable
 from .client import (
     AnswerLostError,
     CallError,
+    DaemonFaultError,
     FocuserClient,
     Report,
     StatusFeed,
@@ -147,11 +148,11 @@ class RemoteFocuser:
         """
         status = self._carried_out(lambda: self._client.initialize(resume, restore, timeout_s))
         if status != CommandStatus.NotDisconnected:
-            self._demand(status)
+            self._demand("initialize", status)
 
     def audit(self, *, timeout_s: float = MOTION_TIMEOUT_S) -> None:
         """Home again and return to where it stood; `status().lost_steps` then says how many steps were lost."""
-        self._demand(self._carried_out(lambda: self._client.audit(timeout_s)))
+        self._demand("audit", self._carried_out(lambda: self._client.audit(timeout_s)))
 
     def move_to(self, position_mm: float, *, wait: bool = True, timeout_s: float = MOTION_TIMEOUT_S) -> None:
         """Move to a position.
@@ -191,14 +192,14 @@ class RemoteFocuser:
         """Stop any motion, homing included; return when standstill is proven. Whatever it raises, the focuser may
         still be moving: call it again, and if that fails too, cut the motor's power."""
         with _adding(MOVES_ON, CallError):
-            self._demand(self._client.stop(timeout_s))
+            self._demand("stop", self._client.stop(timeout_s))
 
     def disconnect(self, *, timeout_s: float = SHUTDOWN_TIMEOUT_S) -> None:
         """Have the daemon close its serial port: afterwards nobody can move the focuser before `initialize`. Where it
         is closed already, that is all."""
         status = self._client.shutdown(timeout_s)
         if status != CommandStatus.NotConnected:
-            self._demand(status)
+            self._demand("shutdown", status)
 
     def _move(self, number_mm: float, offset: bool, wait_for_arrival: bool, timeout_s: float) -> None:
         finite_mm = _finite(number_mm)
@@ -207,7 +208,7 @@ class RemoteFocuser:
         else:
             with _adding(MOVES_ON, AnswerLostError):
                 status = self._begun(finite_mm, offset, timeout_s)
-        self._demand(status)
+        self._demand("set_focus" if wait_for_arrival else "begin_move", status)
 
     def _carried_out(self, motion: Callable[[], int]) -> int:
         """The status that a motion ends with. An interruption stops it, and goes on."""
@@ -225,7 +226,7 @@ class RemoteFocuser:
         why = "It does not end."
         for _ in range(STOP_ATTEMPTS):
             try:
-                self._demand(self._client.stop())
+                self._demand("stop", self._client.stop())
             except FocuserError as error:
                 why = str(error)
             else:
@@ -252,12 +253,12 @@ class RemoteFocuser:
                 return CommandStatus.Succeeded
         raise TimedOutError(f"The focuser did not begin to move within {timeout_s:g} s.")
 
-    def _demand(self, status: int) -> None:
+    def _demand(self, method: str, status: int) -> None:
         """Raise what the status of a command stands for."""
         if status != CommandStatus.Succeeded:
-            raise _ERROR_OF.get(status, CommandFailedError)(self._reason(status) or _sentence(status))
+            raise _ERROR_OF.get(status, CommandFailedError)(self._reason(method, status) or _sentence(status))
 
-    def _reason(self, status: int) -> str:
+    def _reason(self, method: str, status: int) -> str:
         """The daemon's own sentence for a command that it has just answered with `status`; empty if it has none."""
         try:
             failure = self._client.last_failure()
@@ -267,7 +268,8 @@ class RemoteFocuser:
         except CallError:
             return ""
         # Another program of this machine may have failed since.
-        return text_in(failure, "reason") if failure.get("status") == status else ""
+        is_of_this = failure.get("command") == method and failure.get("status") == status
+        return text_in(failure, "reason") if is_of_this else ""
 
     def _reason_in_status(self) -> str:
         try:
@@ -279,19 +281,25 @@ class RemoteFocuser:
 def _reports(feed: StatusFeed, timeout_s: float) -> Iterator[Report]:
     """One report at once, and then each that says something new, until the time is over."""
     ends_s = _deadline_s(timeout_s)
-    try:
-        report = feed.wait_for_change(-1, 0.0)
-    except TooOldError:
-        report = feed.read()
+    report = _changed(feed, -1, 0.0)
     yield report
     while (left_s := ends_s - time.monotonic()) > 0:
         change = report.get("change")
         if isinstance(change, int):
-            report = feed.wait_for_change(change, min(left_s, LONGEST_WAIT_S))
+            report = _changed(feed, change, min(left_s, LONGEST_WAIT_S))
         else:
             time.sleep(min(left_s, POLL_INTERVAL_S))
             report = feed.read()
         yield report
+
+
+def _changed(feed: StatusFeed, since: int, patience_s: float) -> Report:
+    try:
+        return feed.wait_for_change(since, patience_s)
+    except (TooOldError, DaemonFaultError):
+        # An earlier daemon, or one that lets this machine look and not wait, or too many wait already: a plain report,
+        # without a count.
+        return feed.read()
 
 
 def _deadline_s(timeout_s: float) -> float:
