@@ -29,7 +29,7 @@ lint: venv
 	$(BIN)/ruff format --check . packaging/rpm/check-imports
 
 types: venv
-	$(BIN)/mypy src common/src
+	$(BIN)/mypy src common/src docs/examples
 	$(BIN)/mypy packaging/rpm packaging/repository packaging/pages
 
 contracts: venv

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
+import textwrap
+
 import pytest
 from rich.text import Text
 
@@ -20,7 +25,12 @@ COMMANDS = [
     ("TerminatedByUser", -100, "error: terminated by user"),
     ("CommunicationFailed", -101, "error: unable to communicate with focus daemon"),
 ]
-STATUSES = [("Disabled", 0, "OFFLINE"), ("Idle", 1, "IDLE"), ("Moving", 2, "MOVING")]
+STATUSES = [
+    ("Disabled", 0, "OFFLINE"),
+    ("Offline", 0, "OFFLINE"),
+    ("Idle", 1, "IDLE"),
+    ("Moving", 2, "MOVING"),
+]
 
 
 def numbers_of(cls: type) -> dict[str, int]:
@@ -71,5 +81,27 @@ def test_a_status_of_tomorrow_has_a_label() -> None:
 
 
 def test_the_face_of_the_package_shows_what_the_contract_names() -> None:
-    assert set(face.__all__) == {"CommandStatus", "Config", "FocuserStatus"}
+    assert {"CommandStatus", "Config", "FocuserStatus"} <= set(face.__all__)
     assert face.Config is Config
+
+
+def test_every_name_of_the_face_is_there_and_has_its_type() -> None:
+    """What is loaded later is written twice: for the type checker, and for Python."""
+    (imported,) = re.findall(
+        r"^if TYPE_CHECKING:\n(.*?)\n\n", inspect.getsource(face), re.DOTALL | re.MULTILINE
+    )
+    later = {
+        (node.module, alias.name)
+        for node in ast.walk(ast.parse(textwrap.dedent(imported)))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert later == {(room, name) for room, names in face._LATER.items() for name in names}
+    assert {name for _, name in later} | {"CommandStatus", "FocuserStatus"} == set(face.__all__)
+    for name in face.__all__:
+        assert getattr(face, name).__name__ == name
+
+
+def test_a_name_that_is_not_there_is_said_as_python_says_it() -> None:
+    with pytest.raises(AttributeError, match=r"module 'rockit\.focuser\.ok3z' has no attribute 'Nothing'"):
+        face.Nothing  # noqa: B018

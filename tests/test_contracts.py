@@ -23,6 +23,7 @@ VIOLATIONS = {
         (f"{PACKAGE}/link.py", "from . import controller"),
         (f"{PACKAGE}/snapshot.py", "from . import motion"),
         (f"{PACKAGE}/pyro_service.py", "from . import client"),
+        (f"{PACKAGE}/remote.py", "from .command import wording"),
         (f"{PACKAGE}/focuser.py", "from . import pyro_service"),
         (f"{PACKAGE}/focuser.py", "from .alpaca import answers"),
         (f"{PACKAGE}/pyro_service.py", "from . import alpaca"),
@@ -76,9 +77,12 @@ VIOLATIONS = {
         (f"{PACKAGE}/client.py", "from .mechanics import mm_from_steps"),
         (f"{PACKAGE}/command/wording.py", "from ..snapshot import State"),
         (f"{PACKAGE}/cli.py", "from .focuser import Focuser"),
+        (f"{PACKAGE}/remote.py", "from .focuser import Focuser"),
+        (f"{PACKAGE}/remote.py", "from .controller import Controller"),
     ],
     "daemon-knows-no-command": [
         (f"{PACKAGE}/daemon.py", "from . import client"),
+        (f"{PACKAGE}/daemon.py", "from .remote import connect"),
         (f"{PACKAGE}/daemon.py", "from .command import output"),
     ],
     "server-knows-no-focuser": [

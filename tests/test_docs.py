@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import configparser
+import dataclasses
 import importlib
+import inspect
 import json
 import re
 import subprocess
@@ -17,8 +19,9 @@ from typing import Any
 
 import pytest
 
+import rockit.focuser.ok3z as ok3z
 from rockit.focuser.ok3z import cli, daemon, wire
-from rockit.focuser.ok3z.constants import CommandStatus
+from rockit.focuser.ok3z.constants import CommandStatus, FocuserStatus
 from rockit.focuser.ok3z.mechanics import Leg
 from rockit.focuser.ok3z.pyro_service import PyroFocuser, report
 from rockit.focuser.ok3z.snapshot import Audit, Confidence, Snapshot, State, Trust
@@ -150,12 +153,12 @@ def test_every_refusal_is_explained_in_the_readme() -> None:
 # Tables
 
 
+def members(cls: type) -> dict[str, int]:
+    return {name: value for name, value in vars(cls).items() if name[0] != "_" and isinstance(value, int)}
+
+
 def published_numbers() -> dict[int, str]:
-    return {
-        value: name
-        for name, value in vars(CommandStatus).items()
-        if name[0] != "_" and isinstance(value, int)
-    }
+    return {number: name for name, number in members(CommandStatus).items()}
 
 
 def test_command_statuses() -> None:
@@ -165,6 +168,17 @@ def test_command_statuses() -> None:
     }
     assert described == {
         number: (name, CommandStatus.message(number)) for number, name in published_numbers().items()
+    }
+
+
+def test_focuser_statuses() -> None:
+    described = {
+        name: (int(row[""]), *code(row["Label"]))
+        for row in rows("docs/pyro.md", "`FocuserStatus`")
+        for name in code(row["`FocuserStatus`"])
+    }
+    assert described == {
+        name: (number, FocuserStatus.label(number)) for name, number in members(FocuserStatus).items()
     }
 
 
@@ -223,6 +237,15 @@ def test_configuration_keys() -> None:
     optional = set(schema["properties"]) - set(schema["required"])
     assert optional == {"travel_mm", "restore_on_init", "alpaca"}
     assert json.loads(blocks(page("docs/configuration.md"), "json")[0]) == example
+
+
+def test_the_packaged_configuration_has_no_key_that_an_older_focus_refuses() -> None:
+    schema = json.loads((PACKAGE / "config_schema.json").read_text())
+    assert set(json.loads(page("ngts_m06.json"))) == set(schema["required"])
+    (paragraph,) = re.findall(
+        r"^\*\*Update the clients first\.\*\*.*?\n\n", page("docs/deployment.md"), re.S | re.M
+    )
+    assert {"travel_mm", "restore_on_init", "alpaca", "ngts_m06.json"} <= set(code(paragraph))
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/commands.md"])
@@ -289,6 +312,36 @@ def test_every_module_has_a_place_on_the_map() -> None:
         for path in PACKAGE.glob(pattern)
     ]
     assert [name for name in modules if "__init__" not in name and f"`{name}`" not in text] == []
+
+
+def test_the_python_page_names_what_a_program_can_use() -> None:
+    described = {}
+    for row in rows("docs/python.md", "Method"):
+        name, _, arguments = code(row["Method"])[0].rstrip(")").partition("(")
+        described[name] = [word.partition("=")[0] for word in arguments.split(", ") if word]
+        parameters = inspect.signature(getattr(ok3z.RemoteFocuser, name)).parameters
+        assert ["self", *described[name], "timeout_s"] == list(parameters)
+        assert row["Waits at most"] == f"{parameters['timeout_s'].default:g} s"
+    assert set(described) == {name for name in vars(ok3z.RemoteFocuser) if name[0] != "_"}
+    fields = {field.name for field in dataclasses.fields(ok3z.Status)} | {"idle", "label"}
+    (paragraph,) = re.findall(
+        r"^A `Status` has .*?\n\n", page("docs/python.md"), flags=re.DOTALL | re.MULTILINE
+    )
+    assert set(code(paragraph)) - {"Status", "FocuserStatus"} == fields
+
+
+def test_the_python_page_names_every_exception_and_says_what_they_are() -> None:
+    described = [code(row["Exception"])[0] for row in rows("docs/python.md", "Exception")]
+    errors = {
+        name
+        for name in ok3z.__all__
+        if isinstance(getattr(ok3z, name), type) and issubclass(getattr(ok3z, name), ok3z.FocuserError)
+    }
+    assert set(described) == errors - {"FocuserError", "CallError"}
+    first = described.index("DaemonUnreachableError")
+    assert [issubclass(getattr(ok3z, name), ok3z.CallError) for name in described] == [
+        number >= first for number in range(len(described))
+    ]
 
 
 def test_the_layers_are_those_of_the_contract() -> None:

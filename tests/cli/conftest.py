@@ -24,6 +24,8 @@ import pytest
 import rockit.common.daemons as registry
 
 import rockit.focuser.ok3z
+from rockit.focuser.ok3z import RemoteFocuser
+from rockit.focuser.ok3z.client import FocuserClient
 
 IDLE = {
     "date": "2026-11-22T20:00:00Z",
@@ -49,7 +51,10 @@ class Script:
             "audit": 0,
             "shutdown": 0,
             "set_focus": 0,
+            "begin_move": 0,
             "stop": 0,
+            "last_failure": {},
+            "wait_for_change": lambda: {**self.report, "change": self.count("wait_for_change")},
         }
         self.report: Any = dict(IDLE)
         self.reads = 0
@@ -125,6 +130,15 @@ class StandIn(OldStandIn):
     def audit(self) -> Any:
         return self._server.script.answer("audit")
 
+    def begin_move(self, pos: Any, offset: Any = False) -> Any:
+        return self._server.script.answer("begin_move", pos, offset)
+
+    def last_failure(self) -> Any:
+        return self._server.script.answer("last_failure")
+
+    def wait_for_change(self, since: Any, timeout: Any) -> Any:
+        return self._server.script.answer("wait_for_change", since, timeout)
+
 
 Pyro4.expose(OldStandIn)
 Pyro4.expose(StandIn)
@@ -199,6 +213,11 @@ class Server:
         else:
             self._server.cut_connections()
 
+    def cut_connections(self) -> None:
+        """Hang up on everybody, with calls that run unanswered."""
+        assert self._server is not None
+        self._server.cut_connections()
+
     def end(self) -> None:
         """Go away, as a daemon that died."""
         if self._server is None or self._thread is None:
@@ -248,6 +267,21 @@ def registered(server: Server) -> Registered:
 def registered_old(server: Server) -> Registered:
     """A daemon of the first version, with the same script."""
     return Registered("old_daemon", "127.0.0.1", server.port)
+
+
+@pytest.fixture
+def focuser(registered: Any) -> RemoteFocuser:
+    return RemoteFocuser(FocuserClient(registered))
+
+
+@pytest.fixture
+def old_focuser(registered_old: Any) -> RemoteFocuser:
+    return RemoteFocuser(FocuserClient(registered_old))
+
+
+@pytest.fixture(params=["of today", "of the first version"])
+def either_focuser(request: pytest.FixtureRequest, registered: Any, registered_old: Any) -> RemoteFocuser:
+    return RemoteFocuser(FocuserClient(registered if request.param == "of today" else registered_old))
 
 
 @pytest.fixture

@@ -94,9 +94,16 @@ class Night:
         self.end_daemon()
         self._reserved.close()
 
+    def begin_program(self, lines: str) -> subprocess.Popen[str]:
+        """Start a program in Python, which finds the focuser as `focus` does."""
+        return self._popen("-c", f"from rockit.focuser.ok3z import connect\n{lines}", stderr=subprocess.PIPE)
+
     def _start(self, module: str, *words: str, stderr: int) -> subprocess.Popen[str]:
+        return self._popen("-m", f"rockit.focuser.ok3z.{module}", *words, stderr=stderr)
+
+    def _popen(self, *words: str, stderr: int) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", f"rockit.focuser.ok3z.{module}", *words],
+            [sys.executable, *words],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -238,3 +245,29 @@ def test_without_a_link_there_is_nothing_to_audit(night: Night) -> None:
         "",
         "error: focuser is not connected. Connect and home it with `focus init`.\n",
     )
+
+
+def test_ctrl_c_in_a_program_stops_the_motor_first(slow: Night) -> None:
+    mover = slow.begin_program("connect().move_to(6.0)")
+    slow.wait_until(lambda report: report["status"] == 2)
+    mover.send_signal(signal.SIGINT)
+
+    code, out, error = slow.end(mover)
+    assert (code, out) == (-signal.SIGINT, "")
+    assert error.splitlines()[-1] == "KeyboardInterrupt"
+    assert "STOP FAILED" not in error
+    report = slow.report()
+    assert report["status"] == 1
+    assert 0.0 <= report["current_mm"] < 6.0
+
+
+def test_a_move_that_nobody_waits_for_runs_to_its_end(homed: Night) -> None:
+    program = "connect().move_to(2.0, wait=False)\nprint(connect().wait_until_idle().current_mm)"
+
+    assert homed.end(homed.begin_program(program)) == (0, "2.0\n", "")
+
+
+def test_a_program_that_ends_stops_nothing(homed: Night) -> None:
+    assert homed.end(homed.begin_program("connect().move_to(2.0, wait=False)")) == (0, "", "")
+
+    homed.wait_until(lambda report: report["status"] == 1 and report["current_mm"] == 2.0)

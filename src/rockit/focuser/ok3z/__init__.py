@@ -1,4 +1,4 @@
-"""The ASA OK3Z focuser: its configuration, and the numbers its daemon answers with."""
+"""The ASA OK3Z focuser: its configuration, the numbers its daemon answers with, and a client (docs/python.md)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,79 @@ from typing import TYPE_CHECKING
 from .constants import CommandStatus, FocuserStatus
 
 if TYPE_CHECKING:
+    from .client import (
+        AnswerLostError,
+        CallError,
+        DaemonFaultError,
+        DaemonUnreachableError,
+        TimedOutError,
+        TooOldError,
+    )
     from .config import Config
+    from .errors import (
+        BusyError,
+        ConfigError,
+        FocuserError,
+        InvalidArgumentError,
+        NotConnectedError,
+        NotPermittedError,
+        OutsideLimitsError,
+    )
+    from .remote import CommandFailedError, RemoteFocuser, connect
+    from .report import Status
 
-__all__ = ["CommandStatus", "Config", "FocuserStatus"]
+__all__ = [
+    "AnswerLostError",
+    "BusyError",
+    "CallError",
+    "CommandFailedError",
+    "CommandStatus",
+    "Config",
+    "ConfigError",
+    "DaemonFaultError",
+    "DaemonUnreachableError",
+    "FocuserError",
+    "FocuserStatus",
+    "InvalidArgumentError",
+    "NotConnectedError",
+    "NotPermittedError",
+    "OutsideLimitsError",
+    "RemoteFocuser",
+    "Status",
+    "TimedOutError",
+    "TooOldError",
+    "connect",
+]
+
+# Loaded when they are asked for: the programs, which all begin here, must take hold of signals first.
+_LATER = {
+    "client": (
+        "AnswerLostError",
+        "CallError",
+        "DaemonFaultError",
+        "DaemonUnreachableError",
+        "TimedOutError",
+        "TooOldError",
+    ),
+    "config": ("Config",),
+    "errors": (
+        "BusyError",
+        "ConfigError",
+        "FocuserError",
+        "InvalidArgumentError",
+        "NotConnectedError",
+        "NotPermittedError",
+        "OutsideLimitsError",
+    ),
+    "remote": ("CommandFailedError", "RemoteFocuser", "connect"),
+    "report": ("Status",),
+}
 
 
 def __getattr__(name: str) -> object:
-    # Loaded when it is asked for: the programs, which all begin here, must take hold of signals first.
-    if name == "Config":
-        from .config import Config
+    for room, names in _LATER.items():
+        if name in names:
+            import importlib
 
-        return Config
+            return getattr(importlib.import_module(f".{room}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -64,16 +64,11 @@ class Target:
     def __init__(self, options: Options) -> None:
         from pathlib import Path
 
-        from .client import FocuserClient
-        from .config import find, load_daemon_name
-        from .registry import registered_daemon
+        from .client import FocuserClient, configured_daemon
+        from .config import find
 
         self.config_path = Path(options.config) if options.config else find(os.environ)
-        name = load_daemon_name(self.config_path)
-        try:
-            self.client = FocuserClient(registered_daemon(name))
-        except ConfigError as error:
-            raise ConfigError(f"{self.config_path}: daemon: {error}") from error
+        self.client = FocuserClient(configured_daemon(self.config_path))
 
     def answers(self) -> Answers:
         """Shows what this daemon answers."""

@@ -1,7 +1,8 @@
-"""The calls of `focus`: one Pyro connection a call, and every way it can fail said in one sentence."""
+"""The calls of `focus` and of programs: one Pyro connection a call, and every way it can fail in one sentence."""
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import Pyro4
 import Pyro4.errors
 
 from .constants import CommandStatus
+from .errors import ConfigError, FocuserError
 from .timeouts import (
     CONNECT_TIMEOUT_S,
     MOTION_TIMEOUT_S,
@@ -23,38 +25,67 @@ if TYPE_CHECKING:
 Report = dict[str, Any]
 
 
-class CallError(Exception):
+class CallError(FocuserError):
     """A call gave no usable answer. `status` is its CommandStatus; the text says what was seen."""
 
+    code = "call"
     status = CommandStatus.Failed
 
 
 class DaemonUnreachableError(CallError):
     """No connection, so nothing was asked for. Start the daemon, or mend the network."""
 
+    code = "daemon_unreachable"
     status = CommandStatus.CommunicationFailed
 
 
 class DaemonSilentError(DaemonUnreachableError):
     """Nothing answered in time, so nothing was asked for. Restart a daemon that hangs, or mend the network."""
 
+    code = "daemon_silent"
+
 
 class WrongServiceError(DaemonUnreachableError):
     """Something else listens where the daemon is looked for. End it, or mend the configuration."""
+
+    code = "wrong_service"
 
 
 class AnswerLostError(CallError):
     """The daemon was asked and its answer did not come: what was asked for may still be going on."""
 
+    code = "answer_lost"
     status = CommandStatus.CommunicationFailed
+
+
+class TimedOutError(AnswerLostError):
+    """The time that was given is over. What was asked for goes on: wait longer, or stop it."""
+
+    code = "timed_out"
 
 
 class DaemonFaultError(CallError):
     """The daemon answered with something that is no answer. Its log says why."""
 
+    code = "daemon_fault"
+
 
 class TooOldError(CallError):
     """The daemon is of an earlier version, which does not know what was asked for. Nothing has moved."""
+
+    code = "daemon_too_old"
+
+
+def configured_daemon(path: str | os.PathLike[str]) -> RegisteredDaemon:
+    """The daemon that a configuration names. Raises ConfigError if the file or the name cannot be used."""
+    from .config import load_daemon_name
+    from .registry import registered_daemon
+
+    name = load_daemon_name(path)
+    try:
+        return registered_daemon(name)
+    except ConfigError as error:
+        raise ConfigError(f"{os.fspath(path)}: daemon: {error}") from error
 
 
 class FocuserClient:
@@ -96,6 +127,12 @@ class FocuserClient:
         """Move to a position, or with `offset` by a distance from the current target. Returns on arrival."""
         return self._command("set_focus", position_mm, offset, timeout_s=timeout_s)
 
+    def begin_move(
+        self, position_mm: float, offset: bool = False, timeout_s: float = MOTION_TIMEOUT_S
+    ) -> int:
+        """As `set_focus`, but returns as soon as the status says moving."""
+        return self._command("begin_move", position_mm, offset, timeout_s=timeout_s)
+
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
         """Stop any movement. Returns when the focuser stands still."""
         return self._command("stop", timeout_s=timeout_s)
@@ -104,6 +141,11 @@ class FocuserClient:
         """What the daemon says of the focuser; any key of it may be missing."""
         with StatusFeed(self._daemon, timeout_s) as feed:
             return feed.read()
+
+    def last_failure(self, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
+        """The last command of this machine that failed: `command`, `status`, `reason`, `date`. {} if there is none."""
+        with StatusFeed(self._daemon, timeout_s) as feed:
+            return feed.last_failure()
 
     def status_feed(self, timeout_s: float = STATUS_TIMEOUT_S) -> StatusFeed:
         """A connection for many status calls, for displays that ask several times a second."""
@@ -133,15 +175,32 @@ class StatusFeed:
 
     def read(self) -> Report:
         """One status report. Raises CallError, after which the next call connects again."""
+        return self._ask("report_status", timeout_s=self._timeout_s)
+
+    def wait_for_change(self, since: int, patience_s: float) -> Report:
+        """The next report whose `change` is not `since`, or after `patience_s` (at most 20) the same one again.
+
+        Raises CallError as `read` does; TooOldError if the daemon cannot tell.
+        """
+        # Without a limit where that was asked for.
+        timeout_s = self._timeout_s + patience_s if self._timeout_s > 0 else 0.0
+        return self._ask("wait_for_change", since, patience_s, timeout_s=timeout_s)
+
+    def last_failure(self) -> Report:
+        """As FocuserClient.last_failure."""
+        return self._ask("last_failure", timeout_s=self._timeout_s)
+
+    def _ask(self, method: str, *arguments: float, timeout_s: float) -> Report:
         try:
             if self._proxy is None:
                 self._proxy = _bound_proxy(self._daemon, self._timeout_s)
-            answer = _invoke(self._daemon, self._proxy, "report_status", timeout_s=self._timeout_s)
+            _allow(self._proxy, timeout_s)
+            answer = _invoke(self._daemon, self._proxy, method, *arguments, timeout_s=timeout_s)
         except CallError:
             self.close()
             raise
         if not isinstance(answer, dict):
-            raise DaemonFaultError(f"The daemon answered report_status with {answer!r}, not with a status.")
+            raise DaemonFaultError(f"The daemon answered {method} with {answer!r}, not with a status.")
         return answer
 
     def close(self) -> None:
@@ -160,9 +219,13 @@ def _bound_proxy(daemon: RegisteredDaemon, timeout_s: float) -> Any:
     except Pyro4.errors.PyroError as error:
         proxy._pyroRelease()
         raise _unreachable(daemon, error, connect_timeout_s) from error
+    _allow(proxy, timeout_s)
+    return proxy
+
+
+def _allow(proxy: Any, timeout_s: float) -> None:
     # Of a connected proxy 0 would mean "do not block", where None means "no limit".
     proxy._pyroTimeout = timeout_s if timeout_s > 0 else None
-    return proxy
 
 
 def _invoke(
@@ -177,7 +240,7 @@ def _invoke(
     try:
         return getattr(proxy, method)(*arguments, **asked_for)
     except Pyro4.errors.TimeoutError as error:
-        raise AnswerLostError(f"{address} did not answer {method} within {timeout_s:g} s.") from error
+        raise TimedOutError(f"{address} did not answer {method} within {timeout_s:g} s.") from error
     except Pyro4.errors.CommunicationError as error:
         raise AnswerLostError(f"The connection to {address} broke before {method} was answered.") from error
     except AttributeError as error:

@@ -43,6 +43,8 @@ class FocuserStatus:
     """The `status` of a report: is there a focuser with a known position, and does it move?"""
 
     Disabled = 0
+    # By the name that its label has.
+    Offline = Disabled
     Idle = 1
     Moving = 2
 

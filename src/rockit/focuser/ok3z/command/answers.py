@@ -18,6 +18,7 @@ from ..client import (
 )
 from ..config import DIRECTORY
 from ..constants import CommandStatus
+from ..report import number_in
 from . import output, wording
 
 
@@ -137,7 +138,7 @@ class Answers:
         from ..config_file import parse
 
         values = parse(self._config_path).values
-        return wording.number_in(values, "focus_range_mm") if isinstance(values, dict) else None
+        return number_in(values, "focus_range_mm") if isinstance(values, dict) else None
 
     def _is_installed(self) -> bool:
         return self._config_path.parent == DIRECTORY

@@ -6,6 +6,7 @@ from typing import Callable
 
 from ..client import DaemonUnreachableError, FocuserClient, Report
 from ..constants import CommandStatus, FocuserStatus
+from ..report import number_in, status_of
 from . import interruptible, output, wording
 from .answers import Answers
 from .interruptible import Outcome
@@ -59,11 +60,11 @@ def _show_interruption(outcome: Outcome, report: Report | None) -> None:
 
 
 def _show_standstill(report: Report) -> None:
-    current_mm = wording.number_in(report, "current_mm")
-    if wording.status_of(report) == FocuserStatus.Idle and current_mm is not None:
+    current_mm = number_in(report, "current_mm")
+    if status_of(report) == FocuserStatus.Idle and current_mm is not None:
         output.result(f"Stopped at {wording.millimetres(current_mm)} mm")
         return
-    if wording.status_of(report) == FocuserStatus.Moving:
+    if status_of(report) == FocuserStatus.Moving:
         output.note(f"The stop was obeyed, but the focuser moves again: {wording.status_line(report)}.")
     else:
         output.result(f"Stopped. {wording.status_line(report)}")

@@ -13,7 +13,8 @@ from rich.text import Text
 
 from ..client import CallError, Report, StatusFeed
 from ..constants import FocuserStatus
-from .wording import millimetres, number_in, status_of, text_in
+from ..report import number_in, status_of, text_in
+from .wording import millimetres
 
 POLL_INTERVAL_S = 0.12
 # A command that ends sooner (a refusal, a zero-length move) shows no bar.

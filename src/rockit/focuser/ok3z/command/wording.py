@@ -5,11 +5,11 @@ A report may come from an older daemon: only `status` is relied upon, and not ev
 
 from __future__ import annotations
 
-import math
 import re
 
 from ..client import Report
 from ..constants import CommandStatus, FocuserStatus
+from ..report import number_in, status_of, text_in
 
 # At rest the daemon reads the position about once a second; older than this, something is in its way.
 STALE_READING_S = 3.0
@@ -31,28 +31,6 @@ ADVICE = {
 }
 RECONNECTING = "Its link is lost; the daemon opens the port again and again."
 LOOK_AT_LINK = "Look at the cable and the power."
-
-
-def number_in(report: Report, key: str) -> float | None:
-    """A finite number of a report, or None where there is none."""
-    value = report.get(key)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return None
-    return float(value)
-
-
-def text_in(report: Report, key: str) -> str:
-    """A text of a report on one line without control characters; empty where there is none."""
-    value = report.get(key)
-    if not isinstance(value, str):
-        return ""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in value).split())
-
-
-def status_of(report: Report) -> int:
-    """The FocuserStatus of a report; -1, which has no label, where it is none."""
-    status = report.get("status")
-    return status if isinstance(status, int) else -1
 
 
 def millimetres(value: float) -> str:
