@@ -198,7 +198,7 @@ def test_a_command_from_a_page_of_another_site_is_not_answered(wire: Any, focuse
 TO_A_TAB = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"
 
 
-@pytest.mark.parametrize("path", ["/", "/setup", "/setup/v1/focuser/0/setup", "/?from=elsewhere"])
+@pytest.mark.parametrize("path", ["/", "/setup", "/setup/", "/setup/v1/focuser/0/setup", "/?from=elsewhere"])
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_a_link_from_elsewhere_leads_to_the_page_in_a_tab_and_in_nothing_else(
     wire: Any, site: str, path: str

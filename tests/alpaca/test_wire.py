@@ -55,8 +55,8 @@ NO_NUMBERS = ["", "%20", "-1", "abc", "4294967296", "1.5"]
         "/apx/v1/focuser/0/position",
         "/api/v1/focuser/0/Position",
         "/api/v1/focuser/0/POSITION",
-        "/api/v1/focuser/0/position/",
         "/api/v1/focuser/0/nothing",
+        "/api/v1/focuser/0/%2Fposition",
         "/api/v1/focuser/0/",
         "/api/v1/focuser/0/%00",
         "/api/v1/focuser/0/__class__",
@@ -64,7 +64,7 @@ NO_NUMBERS = ["", "%20", "-1", "abc", "4294967296", "1.5"]
         "/management/v2/description",
         "/management/",
         "/nothing",
-        "//",
+        "//nothing//",
         "/%2e%2e/%2e%2e/etc/passwd",
         "/%ff",
     ],
@@ -73,6 +73,31 @@ NO_NUMBERS = ["", "%20", "-1", "abc", "4294967296", "1.5"]
 def test_what_is_not_there_is_not_found(wire: Any, path: str, verb: str) -> None:
     answer = wire.ask(verb, path)
     assert (answer.status, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//api/v1/focuser/0/name",
+        "/api//v1/focuser///0/name",
+        "/api/v1/focuser/0/name/",
+        "/management/apiversions/",
+        "//management//v1/description?ClientID=1",
+        "//",
+        "/setup/",
+        "//setup?a=/",
+        "/setup/v1/focuser/0/setup/",
+        "/panel/panel.js/",
+    ],
+)
+def test_a_slash_too_many_is_overlooked(wire: Any, path: str) -> None:
+    assert wire.ask("GET", path).status == 200
+
+
+@pytest.mark.parametrize("path", ["//api/v1/focuser/0/halt", "/api/v1/focuser/0/halt/"])
+def test_a_command_may_have_a_slash_too_many(wire: Any, focuser: Any, path: str) -> None:
+    assert wire.ask("PUT", path).status == 200
+    assert len(focuser.named("stop")) == 1
 
 
 @pytest.mark.parametrize("member", READS)

@@ -11,8 +11,9 @@ from aiohttp import web
 from ..errors import FocuserError, InternalError, NotPermittedError
 from .access import Access
 from .answers import TransactionCounter, answer, encoded
-from .device import Device
-from .handler import plain
+from .device import Begun, Device
+from .framing import RefusedError
+from .handler import body_of, plain
 from .parameters import BadRequestError, Parameters, from_form, from_query
 from .sessions import Client
 
@@ -76,8 +77,8 @@ class Api:
             if request.method == "GET":
                 return self._read(request, member)
             return await self._command(request, member)
-        except BadRequestError as error:
-            return plain(400, str(error))
+        except RefusedError as refused:
+            return plain(refused.status, str(refused))
 
     def _verbs(self, member: str) -> list[str]:
         readable, commanded = member in self._device.properties, member in self._device.commands
@@ -95,22 +96,28 @@ class Api:
             return self._answer(transaction, _mistake(member, client, error), wanted.value_beside_error())
 
     async def _command(self, request: web.Request, member: str) -> web.Response:
-        parameters = from_form(request.headers.get("Content-Type", ""), await request.read())
-        client, transaction = _ids(parameters, request)
-        if not self._access.may_control(client.address):
-            self._count_refusal(f"{member} refused: {client.address} is not among control_machines")
-            why = f"{client.address} may not control this focuser: it is not among control_machines."
+        address = request.remote or ""
+        # Before anything is read that can be wrong with the rest of the request.
+        begun = self._device.commands[member].begin(address) if self._access.may_control(address) else None
+        try:
+            parameters = from_form(request.headers.get("Content-Type", ""), await body_of(request))
+            client, transaction = _ids(parameters, request)
+        except RefusedError as refused:
+            raise refused if begun is None else await _in_vain(begun, refused) from None
+        if begun is None:
+            self._count_refusal(f"{member} refused: {address} is not among control_machines")
+            why = f"{address} may not control this focuser: it is not among control_machines."
             return self._answer(transaction, NotPermittedError(why))
         try:
-            await self._device.commands[member].run(client, parameters)
+            await begun.run(client, parameters)
         except FocuserError as error:
-            _log.info("Alpaca %s, asked by %s: %s", member, client.address, error)
+            _log.info("Alpaca %s, asked by %s: %s", member, address, error)
             return self._answer(transaction, error)
         except BadRequestError:
             raise
         except Exception as error:
             return self._answer(transaction, _mistake(member, client, error))
-        _log.info("Alpaca %s, asked by %s: succeeded", member, client.address)
+        _log.info("Alpaca %s, asked by %s: succeeded", member, address)
         return self._answer(transaction)
 
     def _answer(
@@ -121,6 +128,11 @@ class Api:
             body["Value"] = value
         headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
         return web.Response(body=encoded(body), content_type="application/json", headers=headers)
+
+
+async def _in_vain(begun: Begun, refused: RefusedError) -> RefusedError:
+    done = await begun.in_vain()
+    return RefusedError(refused.status, f"{done} {refused}") if done else refused
 
 
 def _ids(parameters: Parameters, request: web.Request) -> tuple[Client, int]:

@@ -22,7 +22,7 @@ from .access import Access, own_names
 from .api import Api
 from .device import Device
 from .guard import Bounds, Guard
-from .handler import SERVER, Handler, plain, with_address
+from .handler import SERVER, Handler, is_last, plain, with_address
 from .management import management_values
 from .operations import Operations
 from .panel import PAGE_PATHS, Panel
@@ -178,7 +178,7 @@ class AlpacaServer:
         application = web.Application(middlewares=[self._at_the_edge])
         # Of the types of its lists aiohttp has thought differently over time.
         before_answers: Any = application.on_response_prepare
-        before_answers.append(_without_versions)
+        before_answers.append(_complete_head)
         application.add_routes(api.routes())
         panel.add_to(application)
         return application
@@ -199,5 +199,7 @@ class AlpacaServer:
             return answer
 
 
-async def _without_versions(_: web.Request, response: web.StreamResponse) -> None:
+async def _complete_head(request: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = SERVER
+    if is_last(request):
+        response.headers["Connection"] = "close"
