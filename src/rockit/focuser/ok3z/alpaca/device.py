@@ -191,8 +191,8 @@ class Device:
     # Reading
 
     def _usable(self, client: Client, member: str) -> Snapshot:
-        """What is known, where this client is connected to a focuser that can be used, and the member that it reads
-        has nothing to tell of its last move."""
+        """What is known, if this client may use the focuser, that can be used, and the member that it reads has
+        nothing to tell of its last move."""
         # Who may not control can never connect, and may look.
         if self._may_control(client.address):
             self._expect_connected(client)
@@ -200,7 +200,7 @@ class Device:
         return self._ready()
 
     def _expect_connected(self, client: Client) -> None:
-        if not self._sessions.is_connected(client):
+        if not self._sessions.may_use(client):
             raise NotConnectedError("this client is not connected. Connect first (PUT connect).")
 
     def _tell_of_move(self, client: Client, member: str) -> None:
@@ -260,7 +260,7 @@ class Device:
         failure = await halt.ended()
         if failure is not None:
             raise failure
-        if not (self._sessions.is_connected(client) or (session is not None and session.connecting)):
+        if not (self._sessions.may_use(client) or (session is not None and session.connecting)):
             raise NotConnectedError("the motor stands: it was halted, although this client is not connected.")
 
 
