@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 CONTROL_THREADS = 8
 CLOSE_PATIENCE_S = 1.0
 LAST_ANSWERS_S = 0.1
+# This machine may be up before the name server that knows its full name.
+NAMES_AGAIN_S = 300.0
 
 
 class AlpacaServer:
@@ -80,7 +82,7 @@ class AlpacaServer:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
-        self._is_closing = False
+        self._closing = threading.Event()
 
     @property
     def port(self) -> int:
@@ -100,7 +102,7 @@ class AlpacaServer:
     def close(self) -> None:
         """End all connections and the thread, within CLOSE_PATIENCE_S. Calls that still run end with the service."""
         with self._lock:
-            self._is_closing = True
+            self._closing.set()
             if self._loop is not None and self._end is not None:
                 self._loop.call_soon_threadsafe(self._end.set)
         if self._thread.ident is not None:
@@ -109,10 +111,13 @@ class AlpacaServer:
         self._listener.close()
 
     def _learn_names(self) -> None:
-        try:
-            self._access.learn(self._find_own_names())
-        except Exception:
-            _log.exception("a mistake in this program: the names of this machine were not found")
+        while not self._closing.is_set():
+            try:
+                self._access.learn(self._find_own_names())
+            except Exception:
+                _log.exception("a mistake in this program: the names of this machine were not found")
+                return
+            self._closing.wait(NAMES_AGAIN_S)
 
     # The thread
 
@@ -130,7 +135,7 @@ class AlpacaServer:
     async def _serve(self) -> None:
         end = asyncio.Event()
         with self._lock:
-            if self._is_closing:
+            if self._closing.is_set():
                 return
             self._loop, self._end = asyncio.get_running_loop(), end
         stop = partial(stopped, self._focuser)
