@@ -8,11 +8,15 @@ import random
 import re
 import socket
 import uuid
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from rockit.focuser.ok3z.alpaca.management import machine_id, unique_id
+
+MACHINE = "0123456789abcdef0123456789abcde0"
 MEMBERS = "/api/v1/focuser/0/"
 READS = [
     *("absolute", "connected", "connecting", "description", "devicestate", "driverinfo", "driverversion"),
@@ -291,10 +295,34 @@ def test_the_server_describes_itself(wire: Any) -> None:
 def test_there_is_one_focuser_whose_id_never_changes(wire: Any) -> None:
     (device,) = wire.ask("GET", "/management/v1/configureddevices").value
     # Programs have kept this: that it is what it was is the point.
-    assert device["UniqueID"] == "1eecf772-f25f-52b1-9a80-e61e3b206504"
+    assert device["UniqueID"] == unique_id("dome_focuser", MACHINE) == "de0546c9-ac00-5ce0-bc50-f926ae654a47"
     assert uuid.UUID(device["UniqueID"]).version == 5
+    assert device["DeviceName"] == "Dome"
     assert (device["DeviceType"], device["DeviceNumber"]) == ("Focuser", 0)
     assert device["DeviceName"] == wire.get("name").value
+
+
+def test_the_id_of_a_focuser_is_that_of_its_daemon_on_its_machine() -> None:
+    others = [
+        (name, machine) for name in ("dome_focuser", "other") for machine in ("", MACHINE, MACHINE[::-1])
+    ]
+    ids = {unique_id(name, machine) for name, machine in others}
+    assert len(ids) == len(others)
+    # Without a machine-id.
+    assert unique_id("dome_focuser", "") == "1eecf772-f25f-52b1-9a80-e61e3b206504"
+    # Which nobody learns.
+    assert not any(MACHINE[:8] in one for one in ids)
+
+
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [(f"{MACHINE}\n", MACHINE), ("uninitialized\n", ""), ("", ""), (f"{MACHINE}0\n", ""), ("\xff" * 32, "")],
+)
+def test_the_id_of_a_machine_is_read(tmp_path: Path, content: str, read: str) -> None:
+    path = tmp_path / "machine-id"
+    assert machine_id(path) == ""
+    path.write_bytes(content.encode("latin-1"))
+    assert machine_id(path) == read
 
 
 @pytest.mark.parametrize("path", ["apiversions", "v1/description", "v1/configureddevices"])

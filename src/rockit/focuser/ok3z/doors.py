@@ -123,14 +123,18 @@ def _pyro_server(config: Config, listener: socket.socket, focuser: Focuser) -> P
 
 
 def _alpaca_server(config: Config, listener: socket.socket, focuser: Focuser) -> AlpacaServer:
+    from .alpaca.management import machine_id
     from .alpaca.server import AlpacaServer
 
+    assert config.alpaca is not None
     return AlpacaServer(
         listener,
         focuser,
         config.control_ips,
         config.daemon.name,
         config.focus_range_mm,
+        device_name=config.alpaca.name,
+        machine_id=machine_id(),
         host_names=machine_names(),
     )
 

@@ -87,7 +87,7 @@ class Device:
         operations: what runs for clients.
         sessions: who is connected.
         may_control: whether the machine at an address may control, and so can connect.
-        name: the daemon's registered name.
+        name: what clients call the focuser.
         focus_range_mm: the outermost position that may be asked for.
     """
 
@@ -104,7 +104,7 @@ class Device:
         self._operations = operations
         self._sessions = sessions
         self._may_control = may_control
-        self.name = f"ASA OK3Z focuser ({name})"[:MAX_NAME_LENGTH]
+        self.name = name[:MAX_NAME_LENGTH]
         self.max_step = Limits.from_mm(focus_range_mm, focus_range_mm, 0.0).range_steps
         self._waiting = 0
         self.properties: Mapping[str, Property] = {

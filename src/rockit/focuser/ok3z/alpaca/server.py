@@ -46,10 +46,12 @@ class AlpacaServer:
         listener: from `listening.listen`, of the MANNER of `guard`; it is closed in the end.
         focuser: the service.
         control_ips: the addresses from which the focuser may be controlled; everybody may look.
-        name: the daemon's registered name. The UniqueID that programs keep follows from it.
+        name: the daemon's registered name.
         focus_range_mm: the outermost position that may be asked for.
-        host_names: names by which this machine is called, beside its own: those of the phone book, and the configured
-            one.
+        device_name: what programs and the panel call the focuser.
+        machine_id: of this machine, from `management.machine_id`. The UniqueID that programs keep follows from it and
+            from the daemon's name.
+        host_names: names by which this machine is called, beside its own: those of the phone book.
         bounds: what clients may use up.
         find_own_names: finds this machine's own names; it may wait for a name server.
         now_s: a monotonic clock for the lines in the log, in seconds.
@@ -63,6 +65,8 @@ class AlpacaServer:
         name: str,
         focus_range_mm: float,
         *,
+        device_name: str = "ASA OK3Z focuser",
+        machine_id: str = "",
         host_names: Collection[str] = (),
         bounds: Bounds | None = None,
         find_own_names: Callable[[], Collection[str]] = own_names,
@@ -71,6 +75,8 @@ class AlpacaServer:
         self._listener = listener
         self._focuser = focuser
         self._name = name
+        self._device_name = device_name
+        self._machine_id = machine_id
         self._focus_range_mm = focus_range_mm
         self._bounds = bounds or Bounds()
         self._find_own_names = find_own_names
@@ -170,8 +176,11 @@ class AlpacaServer:
 
     def _application(self, operations: Operations, stop: Stop) -> web.Application:
         may_control = self._access.may_control
-        device = Device(self._focuser, operations, Sessions(), may_control, self._name, self._focus_range_mm)
-        api = Api(device, management_values(self._name, device.name), self._access, self._tally.count)
+        device = Device(
+            self._focuser, operations, Sessions(), may_control, self._device_name, self._focus_range_mm
+        )
+        management = management_values(self._name, device.name, self._machine_id)
+        api = Api(device, management, self._access, self._tally.count)
         panel = Panel(
             self._focuser,
             stop,
