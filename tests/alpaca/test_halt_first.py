@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 from typing import Any
 
 import pytest
@@ -66,8 +67,14 @@ def sent(rest: bytes, path: str = HALT, verb: str = "PUT", head: bytes = HOST) -
 
 @EACH
 def test_a_halt_halts_whatever_else_is_wrong_with_it(
-    program: Any, wire: Any, focuser: Any, rest: bytes, status: int
+    program: Any,
+    wire: Any,
+    focuser: Any,
+    rest: bytes,
+    status: int,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO)
     focuser.move_gate.clear()
     assert program.put("move", Position=100).error == 0
     wire.send(sent(rest))
@@ -76,6 +83,7 @@ def test_a_halt_halts_whatever_else_is_wrong_with_it(
     assert (answer.status, answer.headers["content-type"]) == (status, "text/plain; charset=utf-8")
     assert answer.body.startswith(b"The motor stands: it was halted. ")
     assert len(answer.body.splitlines()) == 1
+    assert f"Alpaca halt, asked by 127.0.0.1: {answer.body.decode().strip()}" in caplog.messages
     # Which was somebody else's, for who sent it did not say who it is.
     assert program.get("ismoving").error == 0x40E
 

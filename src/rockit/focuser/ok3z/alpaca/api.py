@@ -11,7 +11,7 @@ from aiohttp import web
 from ..errors import FocuserError, InternalError, NotPermittedError
 from .access import Access
 from .answers import TransactionCounter, answer, encoded
-from .device import Begun, Device
+from .device import Device
 from .framing import RefusedError
 from .handler import body_of, plain
 from .parameters import BadRequestError, Parameters, from_form, from_query
@@ -103,7 +103,11 @@ class Api:
             parameters = from_form(request.headers.get("Content-Type", ""), await body_of(request))
             client, transaction = _ids(parameters, request)
         except RefusedError as refused:
-            raise refused if begun is None else await _in_vain(begun, refused) from None
+            done = await begun.in_vain() if begun else ""
+            if not done:
+                raise
+            _log.info("Alpaca %s, asked by %s: %s %s", member, address, done, refused)
+            raise RefusedError(refused.status, f"{done} {refused}") from None
         if begun is None:
             self._count_refusal(f"{member} refused: {address} is not among control_machines")
             why = f"{address} may not control this focuser: it is not among control_machines."
@@ -128,11 +132,6 @@ class Api:
             body["Value"] = value
         headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
         return web.Response(body=encoded(body), content_type="application/json", headers=headers)
-
-
-async def _in_vain(begun: Begun, refused: RefusedError) -> RefusedError:
-    done = await begun.in_vain()
-    return RefusedError(refused.status, f"{done} {refused}") if done else refused
 
 
 def _ids(parameters: Parameters, request: web.Request) -> tuple[Client, int]:
