@@ -61,7 +61,8 @@ class Access:
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
             # A foreign name may be one that was pointed at this machine, for a page of that name to reach it.
             return (
-                "This server is not known by that name. Call it by its IP address, or by its registered name."
+                "This server is not known by that name. Call it by its IP address, by the name of its machine, or by "
+                "one that the site file adds."
             )
         if origins and [origin.lower() for origin in origins] != [f"http://{hosts[0]}".lower()]:
             return "The request comes from a page of another origin."
