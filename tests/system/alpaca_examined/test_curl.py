@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from concurrent.futures import Future
 from typing import Any, Callable, NamedTuple
@@ -116,6 +117,36 @@ def test_a_stranger_halts_nothing(moving: Any) -> None:
 @pytest.mark.parametrize("path", ["/setup/", "//setup", f"/{DEVICE}name", f"{DEVICE}name/", "//"])
 def test_a_slash_too_many_is_overlooked(patient_focuser: Any, path: str) -> None:
     assert curl(patient_focuser, path).status == 200
+
+
+def test_it_answers_to_the_names_of_its_machine_and_of_the_site_file(
+    make_daemon: Callable[..., Any], make_wire: Callable[..., Any]
+) -> None:
+    site = {
+        "machines": {"dome-nuc.example.org": "127.0.0.3", "dome-nuc": "127.0.0.3"},
+        "daemons": {"dome-focuser": {"name": "dome", "machine": "dome-nuc", "port": 9111}},
+    }
+    daemon = make_daemon(site, alpaca={"name": "Dome"}, control_machines=["LocalHost", "dome-nuc"]).start()
+    own = socket.gethostname()
+    wire = make_wire(daemon)
+    for name in (
+        own,
+        own.partition(".")[0],
+        socket.getfqdn(),
+        *site["machines"],
+        *site["daemons"],
+        "Elsewhere",
+    ):
+        headers = ("-H", f"Host: {name}:{daemon.alpaca.port}")
+        # Its own names it may have to ask for.
+        wire.wait_until(
+            lambda headers=headers: curl(daemon, f"{DEVICE}name", *headers).status == 200,
+            f"an answer to {name}",
+        )
+    assert curl(daemon, f"{DEVICE}name", "-H", "Host: nuc.example.org").status == 403
+    assert wire.get("name", {}).value == "Dome"
+    # And the machine with a hyphen may control.
+    assert make_wire(daemon, source="127.0.0.3").put("connect", {}).error == 0
 
 
 def test_a_program_that_never_connects_moves_reads_and_halts(

@@ -15,7 +15,7 @@ from .focuser import Focuser
 from .listening import listen
 from .pyro_server import MANNER, Published, PyroServer
 from .pyro_service import PyroFocuser
-from .registry import machine_names
+from .registry import known_names
 
 if TYPE_CHECKING:
     import socket
@@ -135,7 +135,7 @@ def _alpaca_server(config: Config, listener: socket.socket, focuser: Focuser) ->
         config.focus_range_mm,
         device_name=config.alpaca.name,
         machine_id=machine_id(),
-        host_names=machine_names(),
+        host_names=known_names(),
     )
 
 
