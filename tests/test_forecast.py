@@ -55,18 +55,31 @@ def test_the_values_stand_below_each_other() -> None:
     assert len({len(line) - len(line.split(":", 1)[1].lstrip()) for line in lines}) == 1
 
 
+CALLED = "ASA OK3Z focuser (ngts_m06_focuser)"
+
+
 @pytest.mark.parametrize(
     ("alpaca", "told"),
     [
-        ({}, "http://127.0.0.1:11111/ on 127.0.0.1 (does not answer programs that look for devices)"),
+        (
+            {"name": "Dome"},
+            "Dome, at http://127.0.0.1:11111/ on 127.0.0.1 (does not answer programs that look for devices)",
+        ),
+        (
+            {},
+            f"{CALLED}, at http://127.0.0.1:11111/ on 127.0.0.1 (does not answer programs that look for devices)",
+        ),
         (
             {"host": "0.0.0.0", "port": 80, "discovery": True},
-            "http://127.0.0.1:80/ on 0.0.0.0 (answers programs that look for devices)",
+            f"{CALLED}, at http://127.0.0.1:80/ on 0.0.0.0 (answers programs that look for devices)",
         ),
-        ({"host": "0::0"}, "http://127.0.0.1:11111/ on :: (does not answer programs that look for devices)"),
+        (
+            {"host": "0::0"},
+            f"{CALLED}, at http://127.0.0.1:11111/ on :: (does not answer programs that look for devices)",
+        ),
         (
             {"host": "10.2.5.115"},
-            "http://10.2.5.115:11111/ on 10.2.5.115 (does not answer programs that look for devices)",
+            f"{CALLED}, at http://10.2.5.115:11111/ on 10.2.5.115 (does not answer programs that look for devices)",
         ),
     ],
 )

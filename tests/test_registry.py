@@ -9,7 +9,7 @@ import types
 import pytest
 
 from rockit.focuser.ok3z.errors import ConfigError
-from rockit.focuser.ok3z.registry import machine_ip, machine_names, registered_daemon
+from rockit.focuser.ok3z.registry import known_names, machine_ip, registered_daemon
 
 
 class SiteError(Exception):
@@ -35,9 +35,9 @@ def use_site(
     monkeypatch.setitem(sys.modules, "rockit.common.daemons", registry)
 
 
-def test_all_machines_are_those_with_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_names_are_those_with_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     use_site(monkeypatch, machines={"There": "10.9.9.8", "_hidden": "10.9.9.7", "Count": 3, "Text": "10.9"})
-    assert machine_names() == ["Here", "There"]
+    assert known_names() == ["Here", "There", "focuser"]
 
 
 def test_the_names_of_the_contract_are_in_our_own_phone_book() -> None:

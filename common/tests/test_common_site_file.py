@@ -82,11 +82,24 @@ def test_a_machine_needs_the_ipv4_address_of_one_machine(address: object) -> Non
     assert violation.startswith(f"machines.DomeNUC: {json.dumps(address)} is not the IPv4 address")
 
 
-BAD_NAMES = ["", "_hidden", "__init__", "dome-nuc", "2dome", "dome nuc", "class", "None", "mro", "Kuppel_süd"]
+BAD_NAMES = [
+    *("", "_hidden", "__init__", "2dome", "dome nuc", "class", "None", "mro", "Kuppel_süd"),
+    *("-nuc", ".nuc", "nuc.", "nuc..dome", "10.1.2.3", "nuc:80", "nuc/dome", "nuc\n", "nuc@dome"),
+]
+
+
+@pytest.mark.parametrize(
+    "name", ["nuc", "N", "nuc_2", "nuc_", "dome-nuc", "xn--nuc", "dome-nuc.site.example.org"]
+)
+def test_a_name_may_be_the_one_of_the_network(name: str) -> None:
+    entry = {**DOME, "machine": name}
+    site = read({"machines": {name: "10.1.2.3"}, "daemons": {name: entry}})
+    assert site.machines == {name: "10.1.2.3"}
+    assert site.daemons[name].host == "10.1.2.3"
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
-def test_a_name_must_be_a_public_identifier(name: str) -> None:
+def test_a_name_must_be_a_public_one(name: str) -> None:
     (machine,) = violations_of({"machines": {name: "10.1.2.3"}})
     assert machine.startswith(f"machines.{name}: is no usable name")
     (daemon,) = violations_of({"daemons": {name: {**DOME, "machine": "LocalHost"}}})
@@ -312,6 +325,19 @@ print(IP.DomeNUC, IP.LocalHost, daemons.dome_focuser.uri, daemons.localhost_test
     result = run_python("-c", code, env={"ROCKIT_SITE_PATH": str(write(tmp_path, GOOD))})
     assert result.stderr == ""
     assert result.stdout == "10.1.2.3 127.0.0.1 PYRO:dome_focuser_daemon@10.1.2.3:9005 9000\n"
+
+
+def test_so_are_names_of_the_network(tmp_path: Path, run_python: Callable[..., Any]) -> None:
+    name = "dome-nuc.example.org"
+    code = f"""
+from rockit.common import IP, daemons, validation
+keywords = {{"daemon": validation.daemon_name_validator, "machine": validation.machine_name_validator}}
+validation.validate_config(["{name}"] * 2, {{"items": [{{"daemon": True}}, {{"machine": True}}]}}, keywords)
+print(getattr(IP, "{name}"), getattr(daemons, "{name}").port)
+"""
+    site = {"machines": {name: "10.1.2.3"}, "daemons": {name: {**DOME, "machine": name}}}
+    result = run_python("-c", code, env={"ROCKIT_SITE_PATH": str(write(tmp_path, site))})
+    assert (result.stderr, result.stdout) == ("", "10.1.2.3 9005\n")
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,8 @@ def serve(focuser: PuppetFocuser) -> Iterator[Callable[..., AlpacaServer]]:
             [LOOPBACK, OTHER_CONTROL],
             "dome_focuser",
             6.0,
+            device_name="Dome",
+            machine_id="0123456789abcdef0123456789abcde0",
             host_names=["DomeNUC"],
             bounds=Bounds(**bounds),  # type: ignore[arg-type]
             find_own_names=lambda: ["nuc.example.org"],

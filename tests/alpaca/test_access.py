@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rockit.focuser.ok3z.alpaca import server as alpaca_server
 from rockit.focuser.ok3z.alpaca.access import Access, own_names
 from rockit.focuser.ok3z.alpaca.guard import MANNER
 from rockit.focuser.ok3z.alpaca.server import AlpacaServer
@@ -130,6 +131,15 @@ def test_a_foreign_name_is_not_answered_whatever_is_asked(
     assert focuser.calls == []
 
 
+@pytest.mark.parametrize("host", ["dome-nuc", "DOME-NUC.example.org:11111", "Elsewhere.example.org."])
+def test_a_name_of_the_phone_book_may_be_one_of_the_network(host: str) -> None:
+    names = ["dome-nuc", "dome-nuc.example.org", "elsewhere.example.org"]
+    access = Access([], names)
+    assert access.why_refused("GET", "/", [host], [], {}) is None
+    for foreign in ("nuc", "nuc.example.org", "example.org", f"{names[0]}.evil.org"):
+        assert "not known by that name" in str(access.why_refused("GET", "/", [foreign], [], {}))
+
+
 @pytest.mark.parametrize("lines", ["", "Host: localhost\r\nHost: localhost\r\n"])
 def test_there_must_be_one_host(wire: Any, lines: str) -> None:
     wire.send(f"GET {MEMBERS}name HTTP/1.1\r\n{lines}\r\n".encode())
@@ -198,7 +208,7 @@ def test_a_command_from_a_page_of_another_site_is_not_answered(wire: Any, focuse
 TO_A_TAB = "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"
 
 
-@pytest.mark.parametrize("path", ["/", "/setup", "/setup/v1/focuser/0/setup", "/?from=elsewhere"])
+@pytest.mark.parametrize("path", ["/", "/setup", "/setup/", "/setup/v1/focuser/0/setup", "/?from=elsewhere"])
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_a_link_from_elsewhere_leads_to_the_page_in_a_tab_and_in_nothing_else(
     wire: Any, site: str, path: str
@@ -212,10 +222,45 @@ def test_a_link_from_elsewhere_leads_to_the_page_in_a_tab_and_in_nothing_else(
     assert wire.ask("GET", path, Sec_Fetch_Site=site).status == 403
 
 
-def test_this_machine_is_known_by_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "gethostname", lambda: "nuc.dome")
+@pytest.mark.parametrize("name", ["nuc", "nuc.dome"])
+def test_this_machine_is_known_by_its_names(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    canonical = [(2, 1, 6, "nuc.example.net", ("10.1.2.3", 0)), (2, 2, 17, "", ("10.1.2.3", 0))]
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
     monkeypatch.setattr(socket, "getfqdn", lambda: "nuc.example.org")
-    assert own_names() == {"nuc.dome", "nuc.example.org", "nuc.local"}
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: canonical)
+    assert own_names() == {name, "nuc", "nuc.local", "nuc.example.org", "nuc.example.net"}
+
+
+def test_without_a_name_server_it_is_known_by_the_names_that_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "gethostname", lambda: "nuc")
+    monkeypatch.setattr(socket, "getfqdn", lambda: "nuc")
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    assert own_names() == {"nuc", "nuc.local"}
+
+
+def test_a_full_name_is_learned_once_there_is_a_name_server(
+    focuser: Any, dial: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a power cut, from which this machine is back first."""
+    monkeypatch.setattr(alpaca_server, "NAMES_AGAIN_S", 0.01)
+    known = [["nuc"], ["nuc", "nuc.example.org"]]
+    server = AlpacaServer(
+        listen("127.0.0.1", 0, MANNER),
+        focuser,
+        ["127.0.0.1"],
+        "dome_focuser",
+        6.0,
+        find_own_names=lambda: known.pop(0) if len(known) > 1 else known[0],
+    )
+    server.start()
+    wire = dial(server)
+    try:
+        until(lambda: wire.ask("GET", f"{MEMBERS}name", Host="nuc.example.org").status == 200)
+    finally:
+        server.close()
 
 
 def test_no_other_origin_is_invited(wire: Any) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from rockit.focuser.ok3z.alpaca.connection import Connection
+from rockit.focuser.ok3z.alpaca.connection import Connection, RequestHandler
 
 REQUEST = b"PUT / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"
 PATIENCE_S, IDLE_S = 5.0, 180.0
 
 
-class Rig(asyncio.Transport, asyncio.Protocol):
+class Rig(asyncio.Transport, RequestHandler):
     """Transport and handler of one connection: notes what comes in and what goes out."""
 
     def __init__(self) -> None:

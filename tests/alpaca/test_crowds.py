@@ -111,7 +111,7 @@ def test_who_has_only_just_come_is_not_sent_away_for_who_comes_next(serve: Any, 
 
 
 @pytest.mark.parametrize(
-    "half", [STOP[:5], HALT[:-1], NAME[:-2], b""], ids=["head", "body", "end", "nothing"]
+    "half", [STOP[:5], MOVE[:-1], NAME[:-2], b""], ids=["head", "body", "end", "nothing"]
 )
 @pytest.mark.parametrize("stop", [STOP, HALT], ids=["panel", "program"])
 def test_a_stop_gets_through_at_once_beside_a_crowd_of_halves_of_a_control_machine(

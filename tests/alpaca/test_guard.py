@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rockit.focuser.ok3z.alpaca.framing import MAX_BODY_BYTES, MAX_HEAD_BYTES
+from rockit.focuser.ok3z.alpaca.framing import MAX_BODY_BYTES, MAX_CONTROL_HEAD_BYTES
 from rockit.focuser.ok3z.alpaca.guard import MANNER
 from rockit.focuser.ok3z.alpaca.server import AlpacaServer
 from rockit.focuser.ok3z.listening import listen
@@ -193,18 +193,33 @@ def test_half_a_request_behind_a_whole_one_is_no_way_round(serve: Any, dial: Any
 # Sizes
 
 
-@pytest.mark.parametrize(
-    "request_of",
-    [
-        b"GET /" + b"a" * MAX_HEAD_BYTES + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        NAME[:-2] + b"A: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n",
-        NAME[:-2] + b"A: a\r\n" * 2000 + b"\r\n",
-        b"a" * 100_000,
-    ],
-)
+TOO_LARGE = [
+    b"GET /" + b"a" * MAX_CONTROL_HEAD_BYTES + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    NAME[:-2] + b"A: " + b"a" * MAX_CONTROL_HEAD_BYTES + b"\r\n\r\n",
+    NAME[:-2] + b"A: a\r\n" * 6000 + b"\r\n",
+    b"a" * 100_000,
+]
+
+
+@pytest.mark.parametrize("request_of", TOO_LARGE)
 def test_a_head_that_is_too_large_is_refused(wire: Any, request_of: bytes) -> None:
     wire.send(request_of)
-    assert wire.answer().status == 431
+    answer = wire.answer()
+    assert answer.status == 431
+    assert b"delete the cookies of this address" in answer.body
+
+
+@pytest.mark.parametrize("cookies", [[9000], [32000], [4000] * 8, [1] * 2500])
+@pytest.mark.parametrize("line", [b"GET /api/v1/focuser/0/name", b"PUT /api/v1/focuser/0/halt"])
+def test_the_cookies_of_other_servers_are_no_trouble_to_who_may_control(
+    wire: Any, stranger: Any, line: bytes, cookies: list[int]
+) -> None:
+    lines = b"".join(b"Cookie: a=" + b"b" * size + b"\r\n" for size in cookies)
+    request = line + b" HTTP/1.1\r\nHost: localhost\r\n" + lines + b"\r\n"
+    wire.send(request)
+    assert wire.answer().status == 200
+    stranger.send(request)
+    assert stranger.answer().status == 431
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_comes(wire: Any) -> None:

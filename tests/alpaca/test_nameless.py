@@ -1,4 +1,4 @@
-"""A client that sends no ClientID: it may use what others of its machine have connected, and takes nothing of it."""
+"""A client that sends no ClientID: it needs no session, and takes nothing of those of others."""
 
 from __future__ import annotations
 
@@ -95,12 +95,36 @@ def test_who_halts_its_move_decides_whether_that_is_an_error(
     assert nameless.get("position").error == error
 
 
-def test_its_move_does_not_connect_it(program: Any, nameless: Any) -> None:
+def test_it_needs_no_session(nameless: Any, focuser: Any) -> None:
+    """As curl, scripts and pyobs-alpaca, which never connect."""
     assert nameless.put("move", Position=50).error == 0
-    assert nameless.get("connected").value is False
-    assert program.put("disconnect").error == 0
-    for answer in (nameless.get("position"), nameless.put("move", Position=5), nameless.put("halt")):
+    assert nameless.get("position").value == 50
+    assert nameless.get("ismoving").value is False
+    assert nameless.get("devicestate").value
+    assert nameless.put("halt").error == 0
+    assert nameless.get("connected").value is False, "it did not ask for that"
+    assert nameless.put("disconnect").error == 0
+    assert nameless.get("position").value == 50
+    assert focuser.named("initialize") == []
+
+
+@pytest.mark.parametrize("member", ["position", "ismoving", "devicestate"])
+def test_it_is_told_why_a_focuser_cannot_be_used(nameless: Any, focuser: Any, member: str) -> None:
+    focuser.lose_link("the cable is broken.")
+    for answer in (nameless.get(member), nameless.put("move", Position=5)):
         assert answer.error == NOT_CONNECTED
+        assert "The cable is broken." in answer.json["ErrorMessage"]
+    assert focuser.named("set_focus") == []
+
+
+@pytest.mark.parametrize("client_id", [None, 0])
+def test_of_a_machine_that_may_not_control_it_only_reads(
+    server: Any, dial: Any, focuser: Any, client_id: int | None
+) -> None:
+    stranger = dial(server, source="127.0.0.2", client_id=client_id)
+    assert stranger.get("position").error == 0
+    assert [stranger.put("move", Position=5).error, stranger.put("halt").error] == [0x40B, 0x40B]
+    assert focuser.calls == []
 
 
 def test_what_it_disconnects_is_itself(program: Any, nameless: Any) -> None:
@@ -109,14 +133,10 @@ def test_what_it_disconnects_is_itself(program: Any, nameless: Any) -> None:
     assert nameless.get("position").error == 0
 
 
-def test_it_may_use_what_a_program_of_its_own_machine_has_connected() -> None:
+def test_who_says_who_it_is_must_be_connected() -> None:
     sessions = Sessions()
-    session = sessions.open(Client("10.0.0.1", 5))
-    assert sessions.is_connected(Client("10.0.0.1", 0)) is False
-    session.connected = True
-    assert sessions.is_connected(Client("10.0.0.1", 0)) is True
-    # Nor does a session of its own that is not connected keep it from that.
-    sessions.open(Client("10.0.0.1", 0))
-    assert sessions.is_connected(Client("10.0.0.1", 0)) is True
-    assert sessions.is_connected(Client("10.0.0.2", 0)) is False
-    assert sessions.is_connected(Client("10.0.0.1", 6)) is False
+    assert sessions.may_use(Client("10.0.0.1", 0)) is True
+    assert sessions.may_use(Client("10.0.0.1", 5)) is False
+    sessions.open(Client("10.0.0.1", 5)).connected = True
+    assert sessions.may_use(Client("10.0.0.1", 5)) is True
+    assert sessions.may_use(Client("10.0.0.1", 6)) is False

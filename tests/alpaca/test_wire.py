@@ -8,11 +8,15 @@ import random
 import re
 import socket
 import uuid
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from rockit.focuser.ok3z.alpaca.management import machine_id, unique_id
+
+MACHINE = "0123456789abcdef0123456789abcde0"
 MEMBERS = "/api/v1/focuser/0/"
 READS = [
     *("absolute", "connected", "connecting", "description", "devicestate", "driverinfo", "driverversion"),
@@ -55,8 +59,8 @@ NO_NUMBERS = ["", "%20", "-1", "abc", "4294967296", "1.5"]
         "/apx/v1/focuser/0/position",
         "/api/v1/focuser/0/Position",
         "/api/v1/focuser/0/POSITION",
-        "/api/v1/focuser/0/position/",
         "/api/v1/focuser/0/nothing",
+        "/api/v1/focuser/0/%2Fposition",
         "/api/v1/focuser/0/",
         "/api/v1/focuser/0/%00",
         "/api/v1/focuser/0/__class__",
@@ -64,7 +68,7 @@ NO_NUMBERS = ["", "%20", "-1", "abc", "4294967296", "1.5"]
         "/management/v2/description",
         "/management/",
         "/nothing",
-        "//",
+        "//nothing//",
         "/%2e%2e/%2e%2e/etc/passwd",
         "/%ff",
     ],
@@ -73,6 +77,31 @@ NO_NUMBERS = ["", "%20", "-1", "abc", "4294967296", "1.5"]
 def test_what_is_not_there_is_not_found(wire: Any, path: str, verb: str) -> None:
     answer = wire.ask(verb, path)
     assert (answer.status, answer.headers["content-type"]) == (404, "text/plain; charset=utf-8")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//api/v1/focuser/0/name",
+        "/api//v1/focuser///0/name",
+        "/api/v1/focuser/0/name/",
+        "/management/apiversions/",
+        "//management//v1/description?ClientID=1",
+        "//",
+        "/setup/",
+        "//setup?a=/",
+        "/setup/v1/focuser/0/setup/",
+        "/panel/panel.js/",
+    ],
+)
+def test_a_slash_too_many_is_overlooked(wire: Any, path: str) -> None:
+    assert wire.ask("GET", path).status == 200
+
+
+@pytest.mark.parametrize("path", ["//api/v1/focuser/0/halt", "/api/v1/focuser/0/halt/"])
+def test_a_command_may_have_a_slash_too_many(wire: Any, focuser: Any, path: str) -> None:
+    assert wire.ask("PUT", path).status == 200
+    assert len(focuser.named("stop")) == 1
 
 
 @pytest.mark.parametrize("member", READS)
@@ -266,10 +295,34 @@ def test_the_server_describes_itself(wire: Any) -> None:
 def test_there_is_one_focuser_whose_id_never_changes(wire: Any) -> None:
     (device,) = wire.ask("GET", "/management/v1/configureddevices").value
     # Programs have kept this: that it is what it was is the point.
-    assert device["UniqueID"] == "1eecf772-f25f-52b1-9a80-e61e3b206504"
+    assert device["UniqueID"] == unique_id("dome_focuser", MACHINE) == "de0546c9-ac00-5ce0-bc50-f926ae654a47"
     assert uuid.UUID(device["UniqueID"]).version == 5
+    assert device["DeviceName"] == "Dome"
     assert (device["DeviceType"], device["DeviceNumber"]) == ("Focuser", 0)
     assert device["DeviceName"] == wire.get("name").value
+
+
+def test_the_id_of_a_focuser_is_that_of_its_daemon_on_its_machine() -> None:
+    others = [
+        (name, machine) for name in ("dome_focuser", "other") for machine in ("", MACHINE, MACHINE[::-1])
+    ]
+    ids = {unique_id(name, machine) for name, machine in others}
+    assert len(ids) == len(others)
+    # Without a machine-id.
+    assert unique_id("dome_focuser", "") == "1eecf772-f25f-52b1-9a80-e61e3b206504"
+    # Which nobody learns.
+    assert not any(MACHINE[:8] in one for one in ids)
+
+
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [(f"{MACHINE}\n", MACHINE), ("uninitialized\n", ""), ("", ""), (f"{MACHINE}0\n", ""), ("\xff" * 32, "")],
+)
+def test_the_id_of_a_machine_is_read(tmp_path: Path, content: str, read: str) -> None:
+    path = tmp_path / "machine-id"
+    assert machine_id(path) == ""
+    path.write_bytes(content.encode("latin-1"))
+    assert machine_id(path) == read
 
 
 @pytest.mark.parametrize("path", ["apiversions", "v1/description", "v1/configureddevices"])

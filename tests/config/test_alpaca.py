@@ -38,6 +38,28 @@ def test_alpaca_is_on_where_it_is_there_and_what_it_leaves_out_has_defaults(
 
 
 @pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({}, "ASA OK3Z focuser (ngts_m06_focuser)"),
+        ({"name": "Dome küppel"}, "Dome küppel"),
+        ({"name": "{daemon}: x{}{0}%s"}, "ngts_m06_focuser: x{}{0}%s"),
+        ({"name": "x" * 64}, "x" * 64),
+    ],
+)
+def test_the_focuser_has_a_name(write: Write, given: dict[str, Any], name: str) -> None:
+    alpaca = Config(write(alpaca=given)).alpaca
+    assert alpaca is not None
+    assert alpaca.name == name
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 65, "a\nb", "\x7f", 5, None, ["x"]])
+def test_a_name_is_a_printable_text(write: Write, faults: Faults, name: object) -> None:
+    (line,) = faults(write(alpaca={"name": name}))
+    assert line.startswith("alpaca.name: ")
+    assert line.endswith(" was given; expected text of 1 to 64 characters (printable, not blank)")
+
+
+@pytest.mark.parametrize(
     ("host", "url"),
     [
         ("0.0.0.0", "http://127.0.0.1:11111/"),
@@ -124,7 +146,7 @@ def test_every_fault_of_alpaca_is_named_with_its_place(
 @pytest.mark.parametrize("wrong", ["true", "false", "null", "[]", "11111", '"127.0.0.1"'])
 def test_alpaca_is_an_object(write: Write, faults: Faults, wrong: str) -> None:
     assert faults(write({"alpaca": wrong})) == [
-        f"alpaca: {wrong} was given; expected an object with any of the keys host, port, discovery "
+        f"alpaca: {wrong} was given; expected an object with any of the keys host, port, discovery, name "
         "(opens the focuser to astronomy programs and browsers)"
     ]
 

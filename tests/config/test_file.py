@@ -26,7 +26,7 @@ JSON_VALUES = st.recursive(
     max_leaves=10,
 )
 ALPACA = JSON_VALUES | st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(("host", "port", "discovery", "prot"), JSON_VALUES)
+    {}, optional=dict.fromkeys(("host", "port", "discovery", "name", "prot"), JSON_VALUES)
 )
 SITE_WITH_ANYTHING = st.fixed_dictionaries(
     {}, optional={**dict.fromkeys(json.loads(SITE_BYTES), JSON_VALUES), "alpaca": ALPACA}

@@ -389,7 +389,7 @@ def slow_focuser(slow_daemon: Daemon) -> Daemon:
 
 @pytest.fixture(scope="session")
 def patient_daemon(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Daemon]:
-    with shared(tmp_path_factory.mktemp("patient"), environment, **PATIENT) as daemon:
+    with shared(tmp_path_factory.mktemp("patient"), environment, alpaca={}, **PATIENT) as daemon:
         yield daemon
 
 

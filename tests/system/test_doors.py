@@ -153,7 +153,7 @@ def test_of_two_ports_none_is_kept_where_one_cannot_be_had(reserve: Any) -> None
         """What is asked of a configuration."""
 
         daemon = SimpleNamespace(host="127.0.0.1", port=0)
-        alpaca = AlpacaAddress("127.0.0.1", port_of(taken), discovery=False)
+        alpaca = AlpacaAddress("127.0.0.1", port_of(taken), discovery=False, name="Dome")
 
     before = len(os.listdir("/proc/self/fd"))
     # The error is kept, and with it all that the function still held.
@@ -198,7 +198,7 @@ def test_its_end_waits_for_no_client(make_daemon: Any, reserve: Any, background:
 def test_the_port_for_discovery_that_another_program_keeps_is_no_reason_not_to_serve(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    address = AlpacaAddress("127.0.0.1", 4567, discovery=True)
+    address = AlpacaAddress("127.0.0.1", 4567, discovery=True, name="Dome")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
         holder.bind(("0.0.0.0", 0))
         port = holder.getsockname()[1]

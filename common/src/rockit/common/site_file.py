@@ -142,10 +142,10 @@ class _Check:
         self.site.daemons[name] = daemon
 
     def _name(self, where: str, name: str) -> None:
-        if not _is_public_identifier(name):
+        if not _is_public_name(name):
             self._refuse(
                 where,
-                "is no usable name (expected ASCII letters, digits and underscores, with a letter first; "
+                "is no usable name (expected ASCII letters, digits and any of _ - . , with a letter first; "
                 "no word that Python reserves)",
             )
 
@@ -211,12 +211,17 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _is_public_identifier(name: str) -> bool:
-    """Whether `IP.<name>` and `daemons.<name>` can be written, and hide nothing that is there already."""
-    import keyword
+def _is_public_name(name: str) -> bool:
+    """Whether `getattr(IP, name)` finds it, and it hides nothing that is there already.
 
-    can_be_written = name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
-    return can_be_written and not name.startswith("_") and not hasattr(type, name)
+    Machines may be called as the network calls them: `dome-nuc.example.org`. Without a hyphen or dot
+    `IP.<name>` can be written too.
+    """
+    import keyword
+    import re
+
+    is_written_well = re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*", name)
+    return bool(is_written_well) and not keyword.iskeyword(name) and not hasattr(type, name)
 
 
 def _is_pyro_name(name: str) -> bool:

@@ -32,11 +32,13 @@ class AlpacaAddress:
         host: an IPv4 or IPv6 address of this machine; 0.0.0.0 and :: are all of them.
         port: the TCP port, 1 to 65535.
         discovery: whether to answer programs that look for Alpaca devices.
+        name: what they and the panel call the focuser.
     """
 
     host: str
     port: int
     discovery: bool
+    name: str
 
     @property
     def url(self) -> str:
@@ -89,7 +91,7 @@ class Config:
             "speed_mm_sec": float(values["speed_mm_sec"]),
             "acceleration_mm_sec_sec": float(values["acceleration_mm_sec_sec"]),
             "restore_on_init": values.get("restore_on_init", False),
-            "alpaca": _alpaca_address(values.get("alpaca")),
+            "alpaca": _alpaca_address(values.get("alpaca"), values["daemon"]),
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
@@ -166,7 +168,7 @@ def load_daemon_name(path: str | os.PathLike[str]) -> str:
     return Config.load(path).daemon_name
 
 
-def _alpaca_address(values: dict[str, Any] | None) -> AlpacaAddress | None:
+def _alpaca_address(values: dict[str, Any] | None, daemon: str) -> AlpacaAddress | None:
     import ipaddress
 
     from . import config_check
@@ -177,7 +179,8 @@ def _alpaca_address(values: dict[str, Any] | None) -> AlpacaAddress | None:
     address = ipaddress.ip_address(complete["host"])
     # Of the ways to write an address, the one that the system gives back.
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return AlpacaAddress(str(mapped or address), int(complete["port"]), complete["discovery"])
+    name = complete["name"].replace("{daemon}", daemon)
+    return AlpacaAddress(str(mapped or address), int(complete["port"]), complete["discovery"], name)
 
 
 def _checked_values(path: Path) -> dict[str, Any]:

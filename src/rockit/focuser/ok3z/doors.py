@@ -15,7 +15,7 @@ from .focuser import Focuser
 from .listening import listen
 from .pyro_server import MANNER, Published, PyroServer
 from .pyro_service import PyroFocuser
-from .registry import machine_names
+from .registry import known_names
 
 if TYPE_CHECKING:
     import socket
@@ -123,15 +123,19 @@ def _pyro_server(config: Config, listener: socket.socket, focuser: Focuser) -> P
 
 
 def _alpaca_server(config: Config, listener: socket.socket, focuser: Focuser) -> AlpacaServer:
+    from .alpaca.management import machine_id
     from .alpaca.server import AlpacaServer
 
+    assert config.alpaca is not None
     return AlpacaServer(
         listener,
         focuser,
         config.control_ips,
         config.daemon.name,
         config.focus_range_mm,
-        host_names=machine_names(),
+        device_name=config.alpaca.name,
+        machine_id=machine_id(),
+        host_names=known_names(),
     )
 
 

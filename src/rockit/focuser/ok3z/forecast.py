@@ -41,4 +41,4 @@ def _alpaca(address: AlpacaAddress | None) -> str:
     if address is None:
         return "off"
     discovery = "answers" if address.discovery else "does not answer"
-    return f"{address.url} on {address.host} ({discovery} programs that look for devices)"
+    return f"{address.name}, at {address.url} on {address.host} ({discovery} programs that look for devices)"

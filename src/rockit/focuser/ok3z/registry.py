@@ -45,10 +45,10 @@ def machine_ip(name: str) -> str:
     return ip
 
 
-def machine_names() -> list[str]:
-    """The names of all machines. Raises ConfigError as `registered_daemon` does."""
-    machines, _ = _rockit_common()
-    return _known(machines, _is_ipv4)
+def known_names() -> list[str]:
+    """The names of all machines, and of all daemons. Raises ConfigError as `registered_daemon` does."""
+    machines, daemons = _rockit_common()
+    return [*_known(machines, _is_ipv4), *_known(daemons, _is_daemon)]
 
 
 def require_rockit_common() -> None:

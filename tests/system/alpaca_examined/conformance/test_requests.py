@@ -40,7 +40,7 @@ def unknown_addresses_are_refused(one: Any) -> Iterator[str]:
     prefixes = ["FOCUSER/0", "Focuser/0", "camera/0", "nothing/0"]
     prefixes += [f"focuser/{number}" for number in ("1", "-1", "99999", "A", "", " ", "0x0", "00000000001")]
     paths = [f"/api/v1/{prefix.replace(' ', '%20')}/name" for prefix in prefixes]
-    paths += [f"/api/v1/focuser/0/{member}" for member in ("descrip", "focuser", "", "name/", "name/name")]
+    paths += [f"/api/v1/focuser/0/{member}" for member in ("descrip", "focuser", "", "name/name")]
     for path in paths:
         for verb in ("GET", "PUT"):
             status = one.wire.ask(verb, path, one.ids()).status

@@ -61,7 +61,8 @@ class Access:
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
             # A foreign name may be one that was pointed at this machine, for a page of that name to reach it.
             return (
-                "This server is not known by that name. Call it by its IP address, or by its registered name."
+                "This server is not known by that name. Call it by its IP address, by the name of its machine, or by "
+                "one that the site file adds."
             )
         if origins and [origin.lower() for origin in origins] != [f"http://{hosts[0]}".lower()]:
             return "The request comes from a page of another origin."
@@ -88,10 +89,20 @@ class Access:
 
 
 def own_names() -> set[str]:
-    """The names of this machine. May wait for a name server."""
+    """The names of this machine: short, full, and that of multicast DNS, which nobody outside the network can point
+    elsewhere. May wait for a name server."""
     name = socket.gethostname()
-    # The last is that of multicast DNS, which nobody outside the network can point elsewhere.
-    return {name, socket.getfqdn(), f"{name.partition('.')[0]}.local"}
+    short = name.partition(".")[0]
+    return {name, short, f"{short}.local", socket.getfqdn(), *_canonical_names(name)}
+
+
+def _canonical_names(name: str) -> set[str]:
+    # What `hostname --fqdn` says. getfqdn() asks which name the address has, and that may be another one, or none.
+    try:
+        found = socket.getaddrinfo(name, None, flags=socket.AI_CANONNAME)
+    except OSError:
+        return set()
+    return {canonical for _, _, _, canonical, _ in found if canonical}
 
 
 def _plain(name: str) -> str:

@@ -12,7 +12,8 @@ from ..errors import FocuserError, InternalError, NotPermittedError
 from .access import Access
 from .answers import TransactionCounter, answer, encoded
 from .device import Device
-from .handler import plain
+from .framing import RefusedError
+from .handler import body_of, plain
 from .parameters import BadRequestError, Parameters, from_form, from_query
 from .sessions import Client
 
@@ -76,8 +77,8 @@ class Api:
             if request.method == "GET":
                 return self._read(request, member)
             return await self._command(request, member)
-        except BadRequestError as error:
-            return plain(400, str(error))
+        except RefusedError as refused:
+            return plain(refused.status, str(refused))
 
     def _verbs(self, member: str) -> list[str]:
         readable, commanded = member in self._device.properties, member in self._device.commands
@@ -95,22 +96,32 @@ class Api:
             return self._answer(transaction, _mistake(member, client, error), wanted.value_beside_error())
 
     async def _command(self, request: web.Request, member: str) -> web.Response:
-        parameters = from_form(request.headers.get("Content-Type", ""), await request.read())
-        client, transaction = _ids(parameters, request)
-        if not self._access.may_control(client.address):
-            self._count_refusal(f"{member} refused: {client.address} is not among control_machines")
-            why = f"{client.address} may not control this focuser: it is not among control_machines."
+        address = request.remote or ""
+        # Before anything is read that can be wrong with the rest of the request.
+        begun = self._device.commands[member].begin(address) if self._access.may_control(address) else None
+        try:
+            parameters = from_form(request.headers.get("Content-Type", ""), await body_of(request))
+            client, transaction = _ids(parameters, request)
+        except RefusedError as refused:
+            done = await begun.in_vain() if begun else ""
+            if not done:
+                raise
+            _log.info("Alpaca %s, asked by %s: %s %s", member, address, done, refused)
+            raise RefusedError(refused.status, f"{done} {refused}") from None
+        if begun is None:
+            self._count_refusal(f"{member} refused: {address} is not among control_machines")
+            why = f"{address} may not control this focuser: it is not among control_machines."
             return self._answer(transaction, NotPermittedError(why))
         try:
-            await self._device.commands[member].run(client, parameters)
+            await begun.run(client, parameters)
         except FocuserError as error:
-            _log.info("Alpaca %s, asked by %s: %s", member, client.address, error)
+            _log.info("Alpaca %s, asked by %s: %s", member, address, error)
             return self._answer(transaction, error)
         except BadRequestError:
             raise
         except Exception as error:
             return self._answer(transaction, _mistake(member, client, error))
-        _log.info("Alpaca %s, asked by %s: succeeded", member, client.address)
+        _log.info("Alpaca %s, asked by %s: succeeded", member, address)
         return self._answer(transaction)
 
     def _answer(

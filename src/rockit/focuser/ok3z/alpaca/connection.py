@@ -12,8 +12,12 @@ from typing import Callable
 
 from .framing import MAX_BODY_BYTES, MAX_HEAD_BYTES, RefusedError, head_length, read_head
 
-# What a client may have sent before it is answered: the next request, whole.
-MAX_AHEAD_BYTES = MAX_HEAD_BYTES + MAX_BODY_BYTES
+
+class RequestHandler(asyncio.Protocol):
+    """Answers the requests of one connection, which come to it one at a time."""
+
+    body_refusal: RefusedError | None = None
+    """Why the body of this request, which is then the last one, does not come to it; None: it does."""
 
 
 class Connection(asyncio.Protocol):
@@ -26,16 +30,18 @@ class Connection(asyncio.Protocol):
         clock: the time, in seconds.
         may_ask: whether one more request of this client is answered now.
         lost: called when the connection has ended.
+        most_head_bytes: how long the head of a request may be.
     """
 
     def __init__(
         self,
-        handler: asyncio.Protocol,
+        handler: RequestHandler,
         patience_s: float,
         idle_s: float,
         clock: Callable[[], float],
         may_ask: Callable[[], bool],
         lost: Callable[[Connection], None],
+        most_head_bytes: int = MAX_HEAD_BYTES,
     ) -> None:
         self.handler = handler
         self.heard_at_s = clock()
@@ -44,6 +50,7 @@ class Connection(asyncio.Protocol):
         self._clock = clock
         self._may_ask = may_ask
         self._lost = lost
+        self._most_head_bytes = most_head_bytes
         self._transport: asyncio.Transport | None = None
         self._waiting = b""
         self._body_left = 0
@@ -121,8 +128,8 @@ class Connection(asyncio.Protocol):
         self.is_new = False
         self._waiting += data
         self._pass_on()
-        if len(self._waiting) > MAX_AHEAD_BYTES:
-            # An answer is under way: another one cannot be put into it.
+        if len(self._waiting) > self._most_head_bytes + MAX_BODY_BYTES:
+            # More than the next request, whole. An answer is under way: another one cannot be put into it.
             self.abort()
 
     def eof_received(self) -> bool:
@@ -168,7 +175,7 @@ class Connection(asyncio.Protocol):
         if not self._waiting:
             return
         self._due_s = self._begun_due_s()
-        length = head_length(self._waiting)
+        length = head_length(self._waiting, self._most_head_bytes)
         if not length:
             return
         if not self._may_ask():
@@ -177,7 +184,8 @@ class Connection(asyncio.Protocol):
         read = read_head(head)
         self._body_left, self._is_last, self._is_answering = read.body_bytes, read.is_last, True
         self._settle_due()
-        self._hand_over(head)
+        self.handler.body_refusal = read.refusal
+        self._hand_over(read.passed_on)
 
     def _pass_on_body(self) -> None:
         if not (self._body_left and self._waiting):

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Callable
 
 from ..errors import BusyError, NotConnectedError
@@ -18,7 +19,7 @@ from ..registers import STEPS_PER_MM
 from ..snapshot import Snapshot
 from ..version import VERSION
 from .answers import NotImplementedHereError
-from .operations import Operations, is_ready, why_not_ready
+from .operations import Halt, Operations, is_ready, why_not_ready
 from .parameters import Parameters
 from .sessions import Client, Session, Sessions
 
@@ -49,15 +50,33 @@ class Property:
         return self.empty if self.beside_error is None else self.beside_error()
 
 
+async def _nothing() -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A command of which nothing is known yet but that its machine may control.
+
+    Args:
+        run: carries out what is left of it, once the whole request is understood. Raises a FocuserError, or a
+            BadRequestError before anything is done.
+        in_vain: ends it if the request is not understood. Gives a sentence on what was done, or an empty text.
+    """
+
+    run: Callable[[Client, Parameters], Awaitable[None]]
+    in_vain: Callable[[], Awaitable[str]] = _nothing
+
+
 @dataclass(frozen=True)
 class Command:
     """What is commanded.
 
     Args:
-        run: carries it out. Raises a FocuserError, or a BadRequestError before anything is done.
+        begin: does what must not wait until the request is understood. Its argument is the machine's address.
     """
 
-    run: Callable[[Client, Parameters], Awaitable[None]]
+    begin: Callable[[str], Begun]
 
 
 class Device:
@@ -68,7 +87,7 @@ class Device:
         operations: what runs for clients.
         sessions: who is connected.
         may_control: whether the machine at an address may control, and so can connect.
-        name: the daemon's registered name.
+        name: what clients call the focuser.
         focus_range_mm: the outermost position that may be asked for.
     """
 
@@ -85,7 +104,7 @@ class Device:
         self._operations = operations
         self._sessions = sessions
         self._may_control = may_control
-        self.name = f"ASA OK3Z focuser ({name})"[:MAX_NAME_LENGTH]
+        self.name = name[:MAX_NAME_LENGTH]
         self.max_step = Limits.from_mm(focus_range_mm, focus_range_mm, 0.0).range_steps
         self._waiting = 0
         self.properties: Mapping[str, Property] = {
@@ -114,16 +133,16 @@ class Device:
             "temperature": Property(_no_thermometer, 0.0),
         }
         self.commands: Mapping[str, Command] = {
-            "action": Command(_no_action),
-            "commandblind": Command(_no_raw_command),
-            "commandbool": Command(_no_raw_command),
-            "commandstring": Command(_no_raw_command),
-            "connect": Command(self._connect),
-            "connected": Command(self._set_connected),
-            "disconnect": Command(self._disconnect),
-            "halt": Command(self._halt),
-            "move": Command(self._move),
-            "tempcomp": Command(_set_temperature_compensation),
+            "action": _once_understood(_no_action),
+            "commandblind": _once_understood(_no_raw_command),
+            "commandbool": _once_understood(_no_raw_command),
+            "commandstring": _once_understood(_no_raw_command),
+            "connect": _once_understood(self._connect),
+            "connected": _once_understood(self._set_connected),
+            "disconnect": _once_understood(self._disconnect),
+            "halt": Command(self._begin_halt),
+            "move": _once_understood(self._move),
+            "tempcomp": _once_understood(_set_temperature_compensation),
         }
 
     # Connecting
@@ -172,8 +191,8 @@ class Device:
     # Reading
 
     def _usable(self, client: Client, member: str) -> Snapshot:
-        """What is known, where this client is connected to a focuser that can be used, and the member that it reads
-        has nothing to tell of its last move."""
+        """What is known, if this client may use the focuser, that can be used, and the member that it reads has
+        nothing to tell of its last move."""
         # Who may not control can never connect, and may look.
         if self._may_control(client.address):
             self._expect_connected(client)
@@ -181,7 +200,7 @@ class Device:
         return self._ready()
 
     def _expect_connected(self, client: Client) -> None:
-        if not self._sessions.is_connected(client):
+        if not self._sessions.may_use(client):
             raise NotConnectedError("this client is not connected. Connect first (PUT connect).")
 
     def _tell_of_move(self, client: Client, member: str) -> None:
@@ -229,12 +248,29 @@ class Device:
         # The standard asks for the nearest possible position where it is asked for one beyond the range.
         await self._operations.move(session, min(max(position_steps, 0), self.max_step))
 
-    async def _halt(self, client: Client, _: Parameters) -> None:
+    def _begin_halt(self, by: str) -> Begun:
+        # First the motor: what else the request says decides what the answer is, and never whether it stands.
+        halt = self._operations.begin_halt(by)
+        return Begun(partial(self._halted, halt), partial(_halted_in_vain, halt))
+
+    async def _halted(self, halt: Halt, client: Client, _: Parameters) -> None:
         session = self._sessions.own(client)
-        # First the motor: whether a session is open decides what the answer is, and never whether it stands.
-        await self._operations.halt(session, by=client.address)
-        if not (self._sessions.is_connected(client) or (session is not None and session.connecting)):
+        if session is not None:
+            halt.belongs_to(session)
+        failure = await halt.ended()
+        if failure is not None:
+            raise failure
+        if not (self._sessions.may_use(client) or (session is not None and session.connecting)):
             raise NotConnectedError("the motor stands: it was halted, although this client is not connected.")
+
+
+def _once_understood(run: Callable[[Client, Parameters], Awaitable[None]]) -> Command:
+    return Command(lambda _: Begun(run))
+
+
+async def _halted_in_vain(halt: Halt) -> str:
+    failure = await halt.ended()
+    return "The motor stands: it was halted." if failure is None else f"The halt failed: {failure}"
 
 
 def _driver_info() -> str:

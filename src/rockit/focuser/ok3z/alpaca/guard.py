@@ -20,6 +20,7 @@ from typing import Any, Callable
 from ..listening import Manner
 from ..tally import Tally
 from .connection import Connection
+from .framing import MAX_CONTROL_HEAD_BYTES, MAX_HEAD_BYTES
 from .handler import Handler
 from .rates import BURST, PER_S, Rates, network_of
 
@@ -158,6 +159,7 @@ class Guard:
             self._loop.time,
             (lambda: True) if controls else partial(self._may_ask, host),
             lambda ended: self._leave(controls, ended),
+            MAX_CONTROL_HEAD_BYTES if controls else MAX_HEAD_BYTES,
         )
         # Soon, and not within aiohttp's own words.
         handler.on_answer = lambda: _soon(self._loop, connection)

@@ -9,6 +9,9 @@ from typing import Any, Callable
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
+from .connection import RequestHandler
+from .framing import MAX_CONTROL_HEAD_BYTES, RefusedError
+
 _log = logging.getLogger(__name__)
 
 # Not which library, nor which version of it.
@@ -17,7 +20,7 @@ SERVER = "focusd"
 NEVER_S = 86400.0
 
 
-class Handler(web.RequestHandler):
+class Handler(web.RequestHandler, RequestHandler):
     """Answers the requests of one connection.
 
     Args:
@@ -32,6 +35,10 @@ class Handler(web.RequestHandler):
             loop=asyncio.get_running_loop(),
             keepalive_timeout=NEVER_S,
             lingering_time=patience_s,
+            # The guard has bounded them already.
+            max_line_size=MAX_CONTROL_HEAD_BYTES,
+            max_field_size=MAX_CONTROL_HEAD_BYTES,
+            max_headers=MAX_CONTROL_HEAD_BYTES,
             access_log_class=_Answered,
             access_log=_log,
         )
@@ -64,6 +71,24 @@ def with_address(request: web.Request) -> web.Request:
     if request.remote is None and isinstance(request.protocol, Handler):
         return request.clone(remote=request.protocol.address)
     return request
+
+
+async def body_of(request: web.Request) -> bytes:
+    """The body of a request, once it is there. Raises RefusedError if it does not come, for the guard refused it."""
+    refusal = _body_refusal(request)
+    if refusal is not None:
+        raise refusal
+    return await request.read()
+
+
+def is_last(request: web.Request) -> bool:
+    """Whether nothing else is answered on the connection of a request, for where it ends is not known."""
+    return _body_refusal(request) is not None
+
+
+def _body_refusal(request: web.Request) -> RefusedError | None:
+    protocol = request.protocol
+    return protocol.body_refusal if isinstance(protocol, Handler) else None
 
 
 class _Answered(AbstractAccessLogger):

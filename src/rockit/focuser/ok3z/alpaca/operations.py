@@ -51,6 +51,25 @@ class _Move:
         self.own_halt = False
 
 
+class Halt:
+    """A halt that has begun, whoever's it is."""
+
+    def __init__(self, moves: set[_Move], halting: asyncio.Task[FocuserError | None]) -> None:
+        self._moves = moves
+        self._halting = halting
+
+    def belongs_to(self, session: Session) -> None:
+        """Say who asked for it: its own moves end without an error, and that of its last one is past."""
+        session.move_ended()
+        for move in self._moves:
+            move.own_halt = move.own_halt or move.session is session
+
+    async def ended(self) -> FocuserError | None:
+        """Why standstill could not be confirmed; None: it is."""
+        # A client that hangs up takes nothing of its halt along.
+        return await asyncio.shield(self._halting)
+
+
 class Operations:
     """What runs on behalf of Alpaca clients.
 
@@ -180,28 +199,17 @@ class Operations:
 
     # Halting
 
-    async def halt(self, session: Session | None, by: str) -> None:
-        """Stop any motion.
+    def begin_halt(self, by: str) -> Halt:
+        """Begin to stop any motion.
 
         Args:
-            session: of who asks; its own moves then end without an error, and that of its last one is past.
             by: who asks, for the observatory's log.
-
-        Raises:
-            FocuserError: standstill could not be confirmed.
         """
-        if session is not None:
-            session.move_ended()
         begun = {move for move in self._moves if not move.ended.done()}
-        for move in begun:
-            move.own_halt = move.own_halt or move.session is session
         halting = asyncio.get_running_loop().create_task(self._halted(begun, by))
         self._halting.add(halting)
         halting.add_done_callback(self._halting.discard)
-        # A client that hangs up takes nothing of its halt along.
-        outcome = await asyncio.shield(halting)
-        if outcome is not None:
-            raise outcome
+        return Halt(begun, halting)
 
     async def _halted(self, begun: set[_Move], by: str) -> FocuserError | None:
         outcome = await self._stop(by)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
+from .framing import RefusedError
+
 LARGEST_UINT32 = 2**32 - 1
 SMALLEST_INT32, LARGEST_INT32 = -(2**31), 2**31 - 1
 # No request of the standard has more than four.
@@ -21,8 +23,11 @@ _UNSIGNED = re.compile(r"[0-9]{1,10}")
 _SIGNED = re.compile(r"-?[0-9]{1,10}")
 
 
-class BadRequestError(Exception):
+class BadRequestError(RefusedError):
     """The request is malformed: HTTP 400. The message is a sentence for whoever wrote the client."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(400, sentence)
 
 
 @dataclass(frozen=True)

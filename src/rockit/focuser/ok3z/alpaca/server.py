@@ -22,7 +22,7 @@ from .access import Access, own_names
 from .api import Api
 from .device import Device
 from .guard import Bounds, Guard
-from .handler import SERVER, Handler, plain, with_address
+from .handler import SERVER, Handler, is_last, plain, with_address
 from .management import management_values
 from .operations import Operations
 from .panel import PAGE_PATHS, Panel
@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 CONTROL_THREADS = 8
 CLOSE_PATIENCE_S = 1.0
 LAST_ANSWERS_S = 0.1
+# This machine may be up before the name server that knows its full name.
+NAMES_AGAIN_S = 300.0
 
 
 class AlpacaServer:
@@ -44,10 +46,12 @@ class AlpacaServer:
         listener: from `listening.listen`, of the MANNER of `guard`; it is closed in the end.
         focuser: the service.
         control_ips: the addresses from which the focuser may be controlled; everybody may look.
-        name: the daemon's registered name. The UniqueID that programs keep follows from it.
+        name: the daemon's registered name.
         focus_range_mm: the outermost position that may be asked for.
-        host_names: names by which this machine is called, beside its own: those of the phone book, and the configured
-            one.
+        device_name: what programs and the panel call the focuser.
+        machine_id: of this machine, from `management.machine_id`. The UniqueID that programs keep follows from it and
+            from the daemon's name.
+        host_names: names by which this machine is called, beside its own: those of the phone book.
         bounds: what clients may use up.
         find_own_names: finds this machine's own names; it may wait for a name server.
         now_s: a monotonic clock for the lines in the log, in seconds.
@@ -61,6 +65,8 @@ class AlpacaServer:
         name: str,
         focus_range_mm: float,
         *,
+        device_name: str = "ASA OK3Z focuser",
+        machine_id: str = "",
         host_names: Collection[str] = (),
         bounds: Bounds | None = None,
         find_own_names: Callable[[], Collection[str]] = own_names,
@@ -69,6 +75,8 @@ class AlpacaServer:
         self._listener = listener
         self._focuser = focuser
         self._name = name
+        self._device_name = device_name
+        self._machine_id = machine_id
         self._focus_range_mm = focus_range_mm
         self._bounds = bounds or Bounds()
         self._find_own_names = find_own_names
@@ -80,7 +88,7 @@ class AlpacaServer:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: asyncio.Event | None = None
-        self._is_closing = False
+        self._closing = threading.Event()
 
     @property
     def port(self) -> int:
@@ -100,7 +108,7 @@ class AlpacaServer:
     def close(self) -> None:
         """End all connections and the thread, within CLOSE_PATIENCE_S. Calls that still run end with the service."""
         with self._lock:
-            self._is_closing = True
+            self._closing.set()
             if self._loop is not None and self._end is not None:
                 self._loop.call_soon_threadsafe(self._end.set)
         if self._thread.ident is not None:
@@ -109,10 +117,13 @@ class AlpacaServer:
         self._listener.close()
 
     def _learn_names(self) -> None:
-        try:
-            self._access.learn(self._find_own_names())
-        except Exception:
-            _log.exception("a mistake in this program: the names of this machine were not found")
+        while not self._closing.is_set():
+            try:
+                self._access.learn(self._find_own_names())
+            except Exception:
+                _log.exception("a mistake in this program: the names of this machine were not found")
+                return
+            self._closing.wait(NAMES_AGAIN_S)
 
     # The thread
 
@@ -130,7 +141,7 @@ class AlpacaServer:
     async def _serve(self) -> None:
         end = asyncio.Event()
         with self._lock:
-            if self._is_closing:
+            if self._closing.is_set():
                 return
             self._loop, self._end = asyncio.get_running_loop(), end
         stop = partial(stopped, self._focuser)
@@ -165,8 +176,11 @@ class AlpacaServer:
 
     def _application(self, operations: Operations, stop: Stop) -> web.Application:
         may_control = self._access.may_control
-        device = Device(self._focuser, operations, Sessions(), may_control, self._name, self._focus_range_mm)
-        api = Api(device, management_values(self._name, device.name), self._access, self._tally.count)
+        device = Device(
+            self._focuser, operations, Sessions(), may_control, self._device_name, self._focus_range_mm
+        )
+        management = management_values(self._name, device.name, self._machine_id)
+        api = Api(device, management, self._access, self._tally.count)
         panel = Panel(
             self._focuser,
             stop,
@@ -178,7 +192,7 @@ class AlpacaServer:
         application = web.Application(middlewares=[self._at_the_edge])
         # Of the types of its lists aiohttp has thought differently over time.
         before_answers: Any = application.on_response_prepare
-        before_answers.append(_without_versions)
+        before_answers.append(_complete_head)
         application.add_routes(api.routes())
         panel.add_to(application)
         return application
@@ -199,5 +213,7 @@ class AlpacaServer:
             return answer
 
 
-async def _without_versions(_: web.Request, response: web.StreamResponse) -> None:
+async def _complete_head(request: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = SERVER
+    if is_last(request):
+        response.headers["Connection"] = "close"

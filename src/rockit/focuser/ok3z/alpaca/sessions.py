@@ -71,13 +71,11 @@ class Sessions:
             self._sessions.popitem(last=False)
         return session
 
-    def is_connected(self, client: Client) -> bool:
-        """Whether a client may use the focuser. Who does not say who it is may where any program of its machine is
-        connected; of that program's session it learns and changes nothing."""
+    def may_use(self, client: Client) -> bool:
+        """Whether a client may use the focuser: it is connected, or does not say who it is. Scripts do neither, and
+        some programs; they can be told from nobody, so that a session would tell nothing."""
         session = self.own(client)
-        if session is not None and session.connected:
-            return True
-        return client.client_id == NOBODY and self._is_any_connected(client.address)
+        return client.client_id == NOBODY or (session is not None and session.connected)
 
     def own(self, client: Client) -> Session | None:
         """The session that this very client opened. None: it opened none, or left."""
@@ -89,6 +87,3 @@ class Sessions:
     def close(self, client: Client) -> None:
         """Forget a client."""
         self._sessions.pop(client, None)
-
-    def _is_any_connected(self, address: str) -> bool:
-        return any(who.address == address and one.connected for who, one in self._sessions.items())
