@@ -106,7 +106,8 @@ FOCUSD = Words(
     section=8,
     description=(
         "focusd owns the serial port of one focuser, and lets other programs move it over Pyro, focus(1) for one. "
-        "The loss of its terminal ends it as SIGTERM does.",
+        "The loss of its terminal ends it as SIGTERM does. A signal that was ignored when it started (nohup, or a "
+        "script's &) stays ignored.",
         "With the key alpaca in its configuration it also serves astronomy programs by Alpaca, and a panel for "
         "browsers. That needs aiohttp.",
         "As a service it runs from the unit focusd@.service, one instance for each file in /etc/focusd.",

@@ -43,7 +43,6 @@ EXIT_CONFIG = 78
 EXIT_INTERRUPTED = 130
 # A lost terminal ends it as well, for a motor that nobody watches must not run on.
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-HELD_SIGNALS = (*ENDING_SIGNALS, signal.SIGALRM)
 LAST_STANDARD_DESCRIPTOR = 2
 # pyserial looks in the packages of this list for the handler of a URL's scheme; it imports them when asked.
 SIMULATOR_PACKAGE = "rockit.focuser.ok3z.simulator"
@@ -68,7 +67,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _hold_signals_back() -> None:
     """Keep them until they are waited for, on every thread: no handler runs in the middle of anything."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _held_signals())
+
+
+def _held_signals() -> list[signal.Signals]:
+    """What is waited for. A signal that was ignored at the start, as with `nohup` or a script's `&`, stays ignored: the
+    system keeps one that is held back, ignored or not."""
+    heeded = [number for number in ENDING_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    return [*heeded, signal.SIGALRM]
 
 
 def _fill_closed_descriptors() -> None:
@@ -235,7 +241,7 @@ def _wait_for_the_end(serving: threading.Thread, meanwhile: Callable[[], None]) 
     signal.setitimer(signal.ITIMER_REAL, LOOK_AT_PYRO_S, LOOK_AT_PYRO_S)
     while serving.is_alive():
         meanwhile()
-        number = signal.sigwait(HELD_SIGNALS)
+        number = signal.sigwait(_held_signals())
         if number in ENDING_SIGNALS:
             _log.info("ending on %s", signal.Signals(number).name)
             return True
