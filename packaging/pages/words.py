@@ -120,7 +120,8 @@ FOCUSD = Words(
         EXIT_FAILURE: "It cannot listen at its address or be called any more, the motor's thread does not end, or a "
         "result cannot be written. The message says which.",
         EXIT_USAGE: "Wrong usage.",
-        EXIT_CONFIG: "The configuration cannot be used. Every fault in it is told. systemd does not start it again.",
+        EXIT_CONFIG: "The configuration cannot be used, and every fault in it is told; or the system lets it open too "
+        "few files. systemd does not start it again.",
         EXIT_INTERRUPTED: "Ctrl-C while something was only to be printed.",
     },
     files=(

@@ -34,10 +34,11 @@ examples:
   focusd --check /etc/focusd/ngts_m06.json
 
 SIGTERM and Ctrl-C halt the motor and end it.
-Exit code: 0 ended as it was told, 1 failed, 2 wrong usage, 78 the configuration cannot be used.
+Exit code: 0 ended as it was told, 1 failed, 2 wrong usage, 78 the configuration cannot be used, or too few files may be
+opened.
 """
 EXIT_FAILURE = 1
-# Starting it again does not help: somebody has to mend the configuration. (EX_CONFIG of sysexits.h.)
+# Starting it again does not help: somebody has to mend the configuration, of the system too. (EX_CONFIG of sysexits.h.)
 EXIT_CONFIG = 78
 # What a shell shows for a command that Ctrl-C ended.
 EXIT_INTERRUPTED = 130

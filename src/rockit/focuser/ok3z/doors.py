@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .config import AlpacaAddress, Config
 from .constants import CommandStatus
+from .errors import ConfigError
 from .focuser import Focuser
 from .listening import listen
-from .pyro_server import MANNER, Published, PyroServer
+from .pyro_server import MANNER, Published, PyroServer, why_too_few_files
 from .pyro_service import PyroFocuser
 from .registry import machine_names
 
@@ -37,7 +38,14 @@ class Ports(NamedTuple):
 
 
 def take_ports(config: Config) -> Ports:
-    """Listen on the TCP ports of a configuration. Raises OSError, whose text says which port, and what to do."""
+    """Listen on the TCP ports of a configuration.
+
+    Raises:
+        OSError: a port cannot be had; its text says which, and what to do.
+        ConfigError: this process may open too few files to serve.
+    """
+    if why := why_too_few_files():
+        raise ConfigError(why)
     pyro = _listen_for_pyro(config)
     try:
         return Ports(pyro, None if config.alpaca is None else _listen_for_alpaca(config.alpaca))
