@@ -185,21 +185,21 @@ def _serve_and_log(config: Config, verbose: bool) -> int:
 def serve(config: Config) -> int:
     """Serve the focuser of a configuration until SIGTERM or SIGINT, which must be blocked. Returns the exit code.
 
-    Within 2 s of the signal the motor is halted and the port closed; the sockets end with the process. Raises
-    ConfigError where the site's library cannot be used.
+    At the signal the TCP ports are given back. Within 2 s of it the motor is halted, the serial port closed, and
+    everybody hung up on. Raises ConfigError where the site's library cannot be used, or too few files may be opened.
     """
     from .journal import Journal, path_for
     from .service_manager import ServiceManager, status_line
 
     # Only now: the configuration has shown that there is such a library, and what is wrong with it.
     try:
-        from .doors import Doors, take_ports
+        from .doors import Doors, take_port
         from .observatory_log import ObservatoryLog
     except Exception as error:
         raise ConfigError(f"the site's rockit.common cannot be used: {error!r}") from error
 
     try:
-        ports = take_ports(config)
+        listener = take_port(config)
     except OSError as error:
         return _fail(str(error))
     observatory_log = ObservatoryLog(config.log_name)
@@ -208,7 +208,7 @@ def serve(config: Config) -> int:
     focuser = new_focuser(
         config, observatory_log.announce, journal, lambda: service_manager.alive(lambda: doors.pyro.lives())
     )
-    doors = Doors(config, ports, focuser)
+    doors = Doors(config, listener, focuser)
     observatory_log.start()
     journal.start()
     focuser.start()
@@ -217,12 +217,15 @@ def serve(config: Config) -> int:
 
     def every_second() -> None:
         observatory_log.log_overdue()
-        service_manager.status(status_line(focuser.snapshot))
+        doors.look_after()
+        service_manager.status(status_line(focuser.snapshot, doors.problem))
 
     try:
         served = _wait_for_the_end(doors.pyro_thread, every_second)
     finally:
         service_manager.ending()
+        # First of all: a thread that waits for a dead disk can keep the process from ending, and its ports with it.
+        doors.stop_listening()
         halted = focuser.close()
     if not halted:
         _log.error(

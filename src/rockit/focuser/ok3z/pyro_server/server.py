@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import selectors
 import socket
@@ -73,7 +74,7 @@ class PyroServer:
         self._bell_out, self._bell_in = socket.socketpair()
         self._bell_out.setblocking(False)
         self._bell_in.setblocking(False)
-        self._is_closing = threading.Event()
+        self._is_finishing, self._is_closing = threading.Event(), threading.Event()
         self._turns = 0
         self._turns_at_last_question = -1
         self._selector = selectors.DefaultSelector()
@@ -87,12 +88,21 @@ class PyroServer:
         return host, port
 
     def serve_forever(self) -> None:
-        """Serve until `close`, which any other thread may call. Closes all sockets."""
+        """Serve until `finish` or `close`, which any other thread may call. Closes all sockets."""
         try:
-            while not self._is_closing.is_set():
+            while not (self._is_closing.is_set() or (self._is_finishing.is_set() and self._owes_nothing)):
                 self._turn()
         finally:
             self._close_all()
+
+    def finish(self) -> None:
+        """Have `serve_forever` end when all calls that run are answered."""
+        self._is_finishing.set()
+        self._ring()
+
+    @property
+    def _owes_nothing(self) -> bool:
+        return not any(one.is_busy or one.has_unsent for one in chain(*self._rooms.values()))
 
     def close(self) -> None:
         """Have `serve_forever` end. Calls that run are not waited for."""
@@ -303,9 +313,11 @@ class PyroServer:
             except ConnectionError:
                 continue
             except OSError as error:
-                self._tally.count(f"cannot take more connections: {error}")
                 self._selector.unregister(self._listener)
-                self._accept_again_s = now_s + ACCEPT_AGAIN_S
+                # Else it listens no more, for the daemon ends.
+                if error.errno != errno.EINVAL:
+                    self._tally.count(f"cannot take more connections: {error}")
+                    self._accept_again_s = now_s + ACCEPT_AGAIN_S
                 return
             self._welcome(sock, address[:2], now_s)
 
