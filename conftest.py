@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,14 @@ settings.load_profile("any machine")
 
 # How long what a test ended may take to be gone. It only delays a test that fails.
 PATIENCE_S = 5.0
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_signal_is_ignored() -> None:
+    """Processes inherit it where one is, as from `nohup` or a script's `&`: then no test could end them by it."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -21,7 +21,7 @@ import sys
 import time
 import urllib.parse
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,6 +192,8 @@ def _read_while_moving(ready: Served, one: Program, reads: int, chance: random.R
     with ThreadPoolExecutor(max_workers=1) as pool:
         for target_mm in itertools.cycle((FAR_MM, NEAR_MM)):
             move = pool.submit(ready.rig.call, "set_focus", target_mm)
+            # A stop that came before the move would leave it to run to its end.
+            _await_motion(ready.rig, move)
             while not move.done() and len(taken_ms) < reads:
                 taken_ms.append(_read_ms(one, len(taken_ms), chance))
             if len(taken_ms) >= reads:
@@ -201,6 +203,10 @@ def _read_while_moving(ready: Served, one: Program, reads: int, chance: random.R
             if status := move.result():
                 raise BenchError(f"a move gave {status}; 0 was expected")
     return taken_ms
+
+
+def _await_motion(ready: Rig, move: Future[Any]) -> None:
+    wait_until(lambda: move.done() or ready.truth()["moving"], "the move")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

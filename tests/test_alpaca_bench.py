@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import random
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ def fixture_bench(monkeypatch: pytest.MonkeyPatch) -> Any:
     return importlib.import_module("bench.alpaca_load")
 
 
+# It takes 20 s in real time, of which a busy machine makes more.
+@pytest.mark.timeout(300)
 def test_every_figure_is_measured(bench: Any) -> None:
     with bench.workspace() as space:
         figures = bench.measure(space, stops=1, reads=4, chance=random.Random(1), programs=3)
@@ -39,6 +42,31 @@ def test_every_figure_is_measured(bench: Any) -> None:
     assert all(value > 0 for figure in figures for value in figure.values)
     (answered,) = (figure for figure in figures if figure.unit == "%")
     assert answered.values == [100.0]
+
+
+def test_reads_while_it_moves_begin_when_it_moves(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a few reads, and the stop behind them, would be over before the move has begun."""
+    begun, said = threading.Event(), []
+
+    class Rig:
+        def call(self, method: str, target_mm: float) -> int:
+            begun.wait(20)
+            said.append("moves")
+            stopped.wait(20)
+            return 1
+
+        def truth(self) -> dict[str, bool]:
+            begun.set()
+            return {"moving": "moves" in said}
+
+        def expect(self, method: str) -> None:
+            said.append(method)
+            stopped.set()
+
+    stopped = threading.Event()
+    monkeypatch.setattr(bench, "_read_ms", lambda *_: said.append("read") or 1.0)
+    assert bench._read_while_moving(bench.Served(Rig(), 0), None, 2, random.Random(1)) == [1.0, 1.0]
+    assert said == ["moves", "read", "read", "stop"]
 
 
 def test_the_figures_take_their_place_on_the_page(bench: Any, tmp_path: Path) -> None:

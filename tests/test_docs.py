@@ -204,7 +204,7 @@ def reports() -> Iterator[tuple[Snapshot, dict[str, Any]]]:
                 audit=Audit("now", "then", 3),
                 journal_problem="why",
             )
-            yield snapshot, report(snapshot, 0.1, now)
+            yield snapshot, report(snapshot, 0.1, now, alpaca_problem="why")
     yield Snapshot(), report(Snapshot(), None, now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 from typing import Any, Callable
@@ -10,7 +11,7 @@ import pytest
 
 from rockit.focuser.ok3z import pyro_server
 from rockit.focuser.ok3z.alpaca import guard
-from rockit.focuser.ok3z.listening import Manner, listen
+from rockit.focuser.ok3z.listening import Manner, listen, stop_listening
 
 BOUND_S = 20.0
 MANNERS = pytest.mark.parametrize("manner", [pyro_server.MANNER, guard.MANNER], ids=["pyro", "alpaca"])
@@ -95,3 +96,24 @@ def test_so_many_may_wait_to_be_accepted(monkeypatch: pytest.MonkeyPatch, backlo
     monkeypatch.setattr(socket, "socket", Noted)
     listen("127.0.0.1", 0, Manner(backlog)).close()
     assert asked == [backlog]
+
+
+@MANNERS
+def test_a_port_that_is_listened_on_no_more_is_a_successors(
+    manner: Manner, accepted: Callable[..., socket.socket]
+) -> None:
+    with listen("127.0.0.1", 0, manner) as listener:
+        port = listener.getsockname()[1]
+        inside = accepted(listener, "127.0.0.1")
+        stop_listening(listener)
+        stop_listening(listener)
+        with pytest.raises(OSError, match="Invalid argument") as caught:
+            listener.accept()
+        assert caught.value.errno == errno.EINVAL
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), BOUND_S)
+        with listen("127.0.0.1", port, manner) as successor:
+            assert accepted(successor, "127.0.0.1").getsockname()[1] == port
+        # Who is inside is still answered.
+        inside.sendall(b"x")
+    stop_listening(listener)

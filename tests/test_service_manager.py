@@ -189,3 +189,8 @@ def test_a_manager_that_does_not_read_delays_nothing(
 )
 def test_the_status_line(snapshot: Snapshot, line: str) -> None:
     assert status_line(snapshot) == line
+
+
+def test_the_status_line_says_what_else_there_is_to_mend() -> None:
+    assert status_line(Snapshot(), "a port is taken.") == "disconnected: a port is taken."
+    assert status_line(Snapshot(reason="so."), "a port is taken.") == "disconnected: so. a port is taken."

@@ -21,10 +21,13 @@ _interruption = _Interruption()
 
 
 def watch_for_signals() -> None:
-    """From now on an ending signal raises KeyboardInterrupt, once: what ends the run must not be interrupted."""
-    # A shell may have left SIGINT ignored.
+    """From now on an ending signal raises KeyboardInterrupt, once: what ends the run must not be interrupted.
+
+    One that was ignored at the start stays ignored: `nohup`, or a script's `&`.
+    """
     for number in ENDING_SIGNALS:
-        signal.signal(number, _take)
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _take)
 
 
 def _take(_number: int, _frame: object) -> None:

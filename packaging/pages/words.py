@@ -106,7 +106,8 @@ FOCUSD = Words(
     section=8,
     description=(
         "focusd owns the serial port of one focuser, and lets other programs move it over Pyro, focus(1) for one. "
-        "The loss of its terminal ends it as SIGTERM does.",
+        "The loss of its terminal ends it as SIGTERM does. A signal that was ignored when it started (nohup, or a "
+        "script's &) stays ignored.",
         "With the key alpaca in its configuration it also serves astronomy programs by Alpaca, and a panel for "
         "browsers. That needs aiohttp.",
         "As a service it runs from the unit focusd@.service, one instance for each file in /etc/focusd.",
@@ -119,7 +120,8 @@ FOCUSD = Words(
         EXIT_FAILURE: "It cannot listen at its address or be called any more, the motor's thread does not end, or a "
         "result cannot be written. The message says which.",
         EXIT_USAGE: "Wrong usage.",
-        EXIT_CONFIG: "The configuration cannot be used. Every fault in it is told. systemd does not start it again.",
+        EXIT_CONFIG: "The configuration cannot be used, and every fault in it is told; or the system lets it open too "
+        "few files. systemd does not start it again.",
         EXIT_INTERRUPTED: "Ctrl-C while something was only to be printed.",
     },
     files=(

@@ -145,6 +145,14 @@ def test_a_fault_in_the_unit_is_seen(unit: str, write: Write, sound: str, broken
     assert _complaints(write(unit.replace(sound, broken)))
 
 
+def test_a_daemon_that_fails_is_started_at_once_and_given_up_only_late(unit: str) -> None:
+    number_of = {key: int(value) for key, value in re.findall(r"^(\w+)=(\d+)$", unit, re.MULTILINE)}
+    pause_s, starts = number_of["RestartSec"], number_of["StartLimitBurst"]
+    assert pause_s == 1
+    assert starts * pause_s >= 1800, "it is tried for half an hour at least"
+    assert starts * (pause_s + 0.5) < number_of["StartLimitIntervalSec"], "a start takes half a second"
+
+
 def test_a_program_that_is_not_there_is_seen(unit: str, write: Write) -> None:
     assert _complaints(write(unit.replace("/usr/bin/focusd", "/usr/bin/focusd-that-is-not-there")))
 

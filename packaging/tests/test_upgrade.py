@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from support.building import Built
 from support.machine import Machine
 from support.repository import Repository, deployment_packages
@@ -143,6 +145,29 @@ def test_an_erasure_leaves_nothing_but_what_was_written_by_others(
     left = {path for path in new if "site-packages" not in path or "rockit" in path}
     assert left == {"etc/focusd", saved, "etc/rockit", "etc/rockit/site.json"}
     assert (rehearsing.root / saved).read_text() == edited
+
+
+def test_a_downgraded_daemon_homes_where_the_newer_one_kept_its_state_in_another_format(
+    daemon: Daemon, rehearsing: Machine, repository: Repository, newer: Built
+) -> None:
+    publish_newer(repository, newer, rehearsing)
+    rehearsing.dnf("--refresh", "update").ok()
+    daemon.end()
+    daemon.start()
+    focus(rehearsing, "init").ok()
+    daemon.end()
+    (kept,) = rehearsing.root.rglob("focusd/rehearsal.json")
+    written = json.loads(kept.read_text())
+    kept.write_text(json.dumps({**written, "format": written["format"] + 1, "of_then": 1}))
+    rehearsing.dnf("downgrade", *deployment_packages("downgrade")).ok()
+
+    daemon.start()
+    focus(rehearsing, "init", "--resume").ok()
+
+    assert status(rehearsing)["position_trust"] == "homed"
+    assert "another version of focusd wrote it" in daemon.log
+    daemon.end()
+    assert json.loads(kept.read_text())["format"] == written["format"]
 
 
 def test_an_erasure_of_what_nobody_touched_leaves_nothing(machine: Machine, bare: Machine) -> None:

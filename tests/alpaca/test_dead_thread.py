@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from rockit.focuser.ok3z.alpaca.guard import Guard
+from rockit.focuser.ok3z.listening import stop_listening
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -56,3 +57,19 @@ def test_an_end_that_was_asked_for_is_no_error(serve: Any, caplog: pytest.LogCap
     server = serve()
     server.close()
     assert errors(caplog) == []
+
+
+def test_where_it_listens_no_more_those_inside_are_served(
+    serve: Any, dial: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The daemon ends: its port is a successor's already."""
+    server = serve()
+    wire = dial(server)
+    assert wire.get("name").error == 0
+    stop_listening(server._listener)
+    with pytest.raises(ConnectionRefusedError):
+        dial(server)
+    assert wire.get("name").error == 0
+    server.close()
+    assert wire.hung_up()
+    assert caplog.records == []

@@ -186,3 +186,28 @@ def test_closed_output_changes_no_exit_code_and_mixes_nothing(
     )
 
     assert (done.returncode, done.stdout) == (255, b"")
+
+
+@pytest.mark.parametrize("words", [["watch"], ["set", "5"]])
+def test_a_signal_that_was_ignored_at_the_start_stays_ignored(
+    words: list[str], script: Any, start: Any
+) -> None:
+    """As in what a script starts after `trap "" INT TERM`; a move that runs is not stopped."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    held = script.hold("set_focus")
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        process = start(*words)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if words == ["watch"]:
+        process.popen.stdout.readline()
+    else:
+        script.wait_for_call("set_focus")
+    for number in numbers:
+        process.popen.send_signal(number)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.popen.wait(0.5)
+    assert ("stop",) not in script.calls
+    held.set()

@@ -147,6 +147,10 @@ RESUMED = {
             {**OLD_IDLE, "state_file_problem": "the disk is full."},
             ["  the disk is full."],
         ),
+        (
+            {**OLD_IDLE, "alpaca_problem": "its port is taken.", "state_file_problem": "the disk is full."},
+            ["  the disk is full.", "  its port is taken."],
+        ),
         ({**OLD_IDLE, "position_trust": 7, "trust_reason": [], "homed_at": {}, "state_file_problem": 1}, []),
     ],
 )

@@ -26,6 +26,69 @@ def test_a_motor_that_runs_behind_a_port_that_is_back_is_halted(rig):
     assert not rig.model.is_port_open
 
 
+def come_back_at(rig, attempt, and_then=lambda: None):
+    """Let the adapter be back just before the port is opened for the `attempt`-th time."""
+    open_port, attempts = rig.surroundings.open_port, []
+
+    def opened():
+        attempts.append(rig.clock.monotonic())
+        if len(attempts) == attempt:
+            rig.give_back("hang-up")
+        if len(attempts) == attempt + 1:
+            and_then()
+        return open_port()
+
+    object.__setattr__(rig.surroundings, "open_port", opened)
+    return attempts
+
+
+def test_a_port_that_comes_back_just_after_the_first_try_is_tried_again(rig):
+    lose_in_a_move(rig, "hang-up")
+    attempts = come_back_at(rig, 4)
+    rig.commands.leave()
+    assert len(attempts) == 4
+    assert not rig.model.is_moving
+    assert not rig.commands.may_leave_running
+
+
+def test_a_port_that_is_lost_again_while_the_motor_is_halted_is_tried_again(rig):
+    lose_in_a_move(rig, "hang-up")
+    attempts = come_back_at(rig, 2, and_then=lambda: rig.give_back("hang-up"))
+    sent = len(rig.sent())
+    # The halt itself is lost with the link.
+    rig.model.fault("hang_up", to="P021")
+    rig.commands.leave()
+    assert len(attempts) == 3
+    assert rig.sent()[sent:].count("#P021 F $") >= 2
+    assert not rig.model.is_moving
+    assert not rig.commands.may_leave_running
+
+
+def test_a_link_that_is_lost_only_at_the_end_is_tried_again_too(rig):
+    """The daemon ends in the middle of a move, and with its last halt the adapter goes."""
+    rig.interrupt_at(40)
+    rig.model.fault("command_lost", to="P021", count=0)
+    rig.move(5.9)
+    assert rig.commands.snapshot.state is State.STOPPING
+    rig.model.clear_faults()
+    rig.lose("hang-up")
+    come_back_at(rig, 2)
+    rig.commands.leave()
+    assert not rig.model.is_moving
+    assert not rig.commands.may_leave_running
+
+
+def test_it_is_tried_no_longer_than_there_is_time(rig):
+    lose_in_a_move(rig, "hang-up")
+    attempts = come_back_at(rig, 10**6)
+    began_s = rig.clock.monotonic()
+    object.__setattr__(rig.surroundings, "give_up_halting_s", lambda begun_s: began_s + 0.45)
+    rig.commands.leave()
+    assert len(attempts) > 2
+    assert attempts[-1] <= began_s + 0.45
+    assert rig.commands.may_leave_running
+
+
 def test_a_port_that_was_slow_to_open_gets_the_halt_all_the_same(rig):
     lose_in_a_move(rig, "hang-up")
     rig.give_back("hang-up")

@@ -1,16 +1,20 @@
-"""Random lives of a focuser: moves, stops and faults in any order, against the true carriage (model-based)."""
+"""Random lives of a focuser: moves, stops and faults in any order, against the true carriage (model-based).
+
+They are the same ones each time, so that a change is judged and not chance. `FOCUSER_LIVES=5000` gives as many others.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
 import math
+import os
 import sys
 from pathlib import Path
 
 import pytest
 import serial
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -212,8 +216,17 @@ class FocuserLife(RuleBasedStateMachine):
         self.rig.close()
 
 
+others = int(os.environ.get("FOCUSER_LIVES", "0"))
 FocuserLife.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=others or 60,
+    derandomize=not others,
+    # A life that fails is shown as it was: to shorten it would take five minutes, in which the test is ended.
+    phases=[Phase.explicit, Phase.generate],
+    print_blob=True,
+    database=None,
+    stateful_step_count=25,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
 )
 # Sixty lives are one test: on a busy machine they take longer than others may.
-TestFocuserLife = pytest.mark.timeout(400)(FocuserLife.TestCase)
+TestFocuserLife = pytest.mark.timeout(400 + others)(FocuserLife.TestCase)

@@ -24,7 +24,10 @@ def small_room(monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 @pytest.mark.parametrize("source", [CONTROL_IP, STRANGER_IP])
-def test_who_says_nothing_gives_way_first(small_room: int, served: Any, source: str) -> None:
+def test_who_says_nothing_gives_way_first(
+    small_room: int, served: Any, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served.server._rooms[True], "_grace_s", 0.0)
     greeted = served.greeted(source)
     silent = [served.connect(source) for _ in range(small_room - 1)]
     assert served.ask(source) == {"calls": 0}
@@ -39,6 +42,15 @@ def test_then_who_was_not_heard_for_longest(small_room: int, served: Any, source
     served.greeted(source)
     assert held[1].is_hung_up_on()
     assert [client.is_open() for client in (held[0], *held[2:])] == [True] * (small_room - 1)
+
+
+def test_of_machines_that_may_control_who_has_only_just_come_stays(small_room: int, served: Any) -> None:
+    """It may bring a stop, and another one comes before it has greeted."""
+    held = [served.greeted() for _ in range(small_room)]
+    newcomers = [served.connect() for _ in range(small_room - 1)]
+    assert served.ask() == {"calls": 0}
+    assert [client.is_open() for client in newcomers] == [True] * (small_room - 1)
+    assert [client.is_hung_up_on() for client in held] == [True] * small_room
 
 
 def test_who_waits_for_a_call_never_gives_way(small_room: int, served: Any, say: Any) -> None:
@@ -92,9 +104,10 @@ def test_connections_leave_low_file_numbers_free(served: Any) -> None:
         (1024, 500_000, 3000, 1024),
         (8192, 8192, 3000, 1024),
         (1024, 4096, 3000, 1024),
-        (1024, 2048, 960, 0),
-        (256, 256, 192, 0),
-        (10, 10, 2, 0),
+        (1024, 2048, 928, 0),
+        (64, 256, 160, 0),
+        (256, 256, 160, 0),
+        (room.LEAST_FILES, room.LEAST_FILES, 48, 0),
     ],
 )
 def test_room_is_what_the_system_allows(
@@ -104,7 +117,22 @@ def test_room_is_what_the_system_allows(
     limits: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "setrlimit", lambda _, limit: limits.append(limit))
     assert room.allowed_files() == room.Files(connections, lowest)
-    assert limits == ([(4024, hard)] if soft < 4024 <= hard else [])
+    allowed = min(4024, hard)
+    assert limits == ([(allowed, hard)] if soft < allowed else [])
+
+
+@pytest.mark.parametrize(("soft", "hard"), [(40, 40), (66, 66), (room.LEAST_FILES - 1,) * 2])
+def test_too_few_files_are_told(soft: int, hard: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    assert room.why_too_few_files().startswith(f"this process may open {soft} files, and it needs 144")
+
+
+def test_a_limit_that_may_be_raised_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (40, 200))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limit: limits.append(limit))
+    assert room.why_too_few_files() == ""
+    assert limits == [(room.LEAST_FILES, 200)]
 
 
 def test_without_high_file_numbers_it_serves_all_the_same(

@@ -208,3 +208,20 @@ def test_link_is_required(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert caught.value.code == 2
     assert "--link PATH is needed" in capsys.readouterr().err
+
+
+def test_a_signal_that_was_ignored_at_the_start_stays_ignored(tmp_path: Path) -> None:
+    """`nohup`, or a script's `&`."""
+    link = tmp_path / "focuser"
+    words = [*PROGRAM, "--link", str(link), "--control", str(tmp_path / "control")]
+    with subprocess.Popen(
+        ["sh", "-c", 'trap "" INT HUP; exec "$@"', "sh", *words], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert "ready" in process.stdout.readline()
+        for number in (signal.SIGHUP, signal.SIGINT):
+            process.send_signal(number)
+        assert tell(str(tmp_path / "control"), "state")["ok"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    assert not link.is_symlink()

@@ -294,13 +294,6 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _sigint_is_not_ignored() -> None:
-    """Children inherit it where it is, as in what a script starts with `&`: then nobody could press Ctrl-C."""
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
     """The environment of every process: the developer's, without what would change how they behave."""

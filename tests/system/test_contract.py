@@ -48,6 +48,7 @@ ADDED = {
     "trust_reason": str,
     "audit": dict,
     "state_file_problem": str,
+    "alpaca_problem": str,
 }
 
 

@@ -9,16 +9,15 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Callable
 
 import aiohttp
 import pytest
 
-from rockit.focuser.ok3z import doors
 from rockit.focuser.ok3z.alpaca import discovery, library
 from rockit.focuser.ok3z.config import AlpacaAddress
-from rockit.focuser.ok3z.errors import ConfigError
+from rockit.focuser.ok3z.doors import AlpacaDoor
+from rockit.focuser.ok3z.errors import ConfigError, whole
 
 RunAll = Callable[..., "list[subprocess.CompletedProcess[str]]"]
 BOUND_S = 20.0
@@ -133,41 +132,87 @@ def test_which_versions_are_new_enough(
             library.require_aiohttp()
 
 
-def test_a_port_that_another_program_has_is_named_and_the_others_are_given_back(
-    make_daemon: Any, run_all: RunAll, reserve: Any
+def test_a_port_that_another_program_has_is_tried_again_and_pyro_is_served_meanwhile(
+    make_daemon: Any, run_all: RunAll
 ) -> None:
-    port = port_of(reserve(listens=True))
-    daemon = make_daemon(alpaca={"port": port})
-    (run,) = run_all(daemon, "focusd", (str(daemon.config_path),))
-    assert (run.returncode, run.stdout) == (1, "")
-    assert run.stderr.startswith(f"focusd: port {port} of 127.0.0.1 cannot be listened on for alpaca: ")
-    assert "alpaca.port" in run.stderr
-    assert len(run.stderr.splitlines()) == 1
-    assert not daemon.address.is_listening()
+    daemon = make_daemon(control_machines=["Elsewhere", "LocalHost"], alpaca={})
+    holder = socket.create_server(("127.0.0.1", daemon.alpaca.port))
+    with holder:
+        daemon.start()
+        daemon.wait_for_log(f"port {daemon.alpaca.port} of 127.0.0.1 cannot be listened on for alpaca: ")
+        assert daemon.call("initialize") == 0
+        told = daemon.status()["alpaca_problem"]
+        assert "alpaca.port" in told
+        assert "It is tried again." in told
+        (checked,) = run_all(daemon, "focusd", ("--check", str(daemon.config_path)))
+        assert checked.returncode == 0
+    daemon.wait_for_log(f"http://127.0.0.1:{daemon.alpaca.port}/")
+    assert status_of(daemon.alpaca.port, "/management/apiversions") == 200
+    assert "alpaca_problem" not in daemon.status()
+    assert daemon.log.count("cannot be listened on") == 1
 
 
-def test_of_two_ports_none_is_kept_where_one_cannot_be_had(reserve: Any) -> None:
-    taken = reserve(listens=True)
+def test_an_address_that_is_not_up_yet_is_tried_again(make_daemon: Any) -> None:
+    """Of a machine that boots before its network, or of another machine."""
+    daemon = make_daemon(alpaca={"host": "203.0.113.7", "port": 11111}).start()
+    assert daemon.call("initialize") == 0
+    assert "alpaca.host must be an address of this machine" in daemon.status()["alpaca_problem"]
 
-    class Configured:
-        """What is asked of a configuration."""
 
-        daemon = SimpleNamespace(host="127.0.0.1", port=0)
-        alpaca = AlpacaAddress("127.0.0.1", port_of(taken), discovery=False, name="Dome")
+class Server:
+    """Stands in for the server of the Alpaca port."""
 
+    def __init__(self, listener: socket.socket, starts: bool = True) -> None:
+        self.listener = listener
+        self.lives_on = True
+        self._starts = starts
+
+    def start(self) -> None:
+        if not self._starts:
+            raise RuntimeError("can't start new thread")
+
+    def lives(self) -> bool:
+        return self.lives_on
+
+    def close(self) -> None:
+        self.listener.close()
+
+
+def new_door(port: int, new_server: Any = Server, discovery: bool = False) -> AlpacaDoor:
+    return AlpacaDoor(AlpacaAddress("127.0.0.1", port, discovery, name="Dome"), new_server)
+
+
+def test_what_everybody_may_read_of_a_port_names_no_address(reserve: Any) -> None:
+    door = new_door(port_of(reserve(listens=True)))
+    door.try_to_open()
+    assert "127.0.0.1" in whole(door.problem)
+    assert door.problem == (
+        "Alpaca programs and browsers are not served: their port cannot be had now. It is tried again."
+    )
+
+
+def test_a_machine_that_can_make_no_more_threads_keeps_nothing_open(reserve: Any) -> None:
+    starts: list[bool] = []
+    door = new_door(port_of(reserve()), lambda listener: Server(listener, bool(starts)))
     before = len(os.listdir("/proc/self/fd"))
-    # The error is kept, and with it all that the function still held.
-    with pytest.raises(OSError, match="for alpaca") as _caught:
-        doors.take_ports(Configured())  # type: ignore[arg-type]
+    door.try_to_open()
+    assert "can't start new thread" in whole(door.problem)
     assert len(os.listdir("/proc/self/fd")) == before
+    starts.append(True)
+    door.try_to_open()
+    assert door.problem == ""
+    door.close()
 
 
-def test_an_address_that_is_another_machine_s_is_named(make_daemon: Any, run_all: RunAll) -> None:
-    daemon = make_daemon(alpaca={"host": "203.0.113.7", "port": 11111})
-    (run,) = run_all(daemon, "focusd", (str(daemon.config_path),))
-    assert run.returncode == 1
-    assert run.stderr.startswith("focusd: port 11111 of 203.0.113.7 cannot be listened on for alpaca: ")
-    assert "alpaca.host must be an address of this machine" in run.stderr
+def test_a_server_that_died_is_told(reserve: Any) -> None:
+    made: list[Server] = []
+    door = new_door(port_of(reserve()), lambda listener: made.append(Server(listener)) or made[0])
+    door.try_to_open()
+    made[0].lives_on = False
+    assert "not served any more" in door.problem
+    door.try_to_open()
+    assert len(made) == 1
+    door.close()
 
 
 def test_its_end_waits_for_no_client(make_daemon: Any, reserve: Any, background: Callable[..., Any]) -> None:
@@ -195,18 +240,19 @@ def test_its_end_waits_for_no_client(make_daemon: Any, reserve: Any, background:
             client.close()
 
 
-def test_the_port_for_discovery_that_another_program_keeps_is_no_reason_not_to_serve(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_the_port_for_discovery_that_another_program_keeps_is_tried_again(
+    reserve: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    address = AlpacaAddress("127.0.0.1", 4567, discovery=True, name="Dome")
+    caplog.set_level(logging.INFO)
+    door = new_door(port_of(reserve()), discovery=True)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
         holder.bind(("0.0.0.0", 0))
         port = holder.getsockname()[1]
         monkeypatch.setattr(discovery, "DISCOVERY_PORT", port)
-        with caplog.at_level(logging.WARNING):
-            assert doors._open_discovery(address) is None
-    assert f"UDP port {port} cannot be listened on" in caplog.text
-    assert "http://127.0.0.1:4567/" in caplog.text
-    served = doors._open_discovery(address)
-    assert served is not None
-    served.close()
+        for _ in range(3):
+            door.try_to_open()
+    assert caplog.text.count(f"UDP port {port} cannot be listened on") == 1
+    assert door.problem == "", "what is configured is served"
+    door.try_to_open()
+    assert f"answering programs that look for Alpaca devices on UDP port {port}" in caplog.text
+    door.close()

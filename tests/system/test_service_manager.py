@@ -113,6 +113,21 @@ def test_a_life_as_systemd_is_told_it(focuser: Any, systemd: Systemd) -> None:
     focuser.assert_ended_well()
 
 
+def test_it_is_ready_though_alpacas_port_cannot_be_had(focuser: Any, systemd: Systemd) -> None:
+    focuser.write_config(serial_port={}, alpaca={})
+    with socket.create_server(("127.0.0.1", focuser.alpaca.port)):
+        focuser.launch()
+        systemd.wait_for(lambda message: message == "READY=1", "that it is ready")
+        systemd.wait_for(
+            lambda message: message.startswith(
+                "STATUS=disconnected: Alpaca programs and browsers are not served"
+            ),
+            "what there is to mend",
+        )
+    systemd.wait_for(lambda message: message == "STATUS=disconnected", "that it is mended")
+    focuser.end()
+
+
 def test_the_watchdogs_signal_shows_where_each_thread_was(focuser: Any, systemd: Systemd) -> None:
     focuser.launch()
     systemd.wait_for(lambda message: message == "READY=1", "that it is ready")

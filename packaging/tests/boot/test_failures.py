@@ -98,10 +98,19 @@ def test_an_instance_comes_back_after_the_machine_has_been_restarted(serving: Si
     assert "focusd@boot.service" in wanted.split()
 
 
-def _await_restart(site: Site) -> None:
+def test_a_daemon_that_dies_again_and_again_is_started_each_time(serving: Site) -> None:
+    """As it is shipped: of its own systemd gives up after five times."""
+    for restarts in range(1, 8):
+        serving.container.ok("kill", "-KILL", str(serving.pid()))
+        _await_restart(serving, restarts)
+    assert serving.focus_ok("status") == "Focuser is OFFLINE\n"
+
+
+def _await_restart(site: Site, restarts: int = 1) -> None:
     # In this order: until systemd has noticed the end, the old process counts as active.
     site.container.until(
-        "it is started again", lambda: site.show("NRestarts") == "1" and site.show("ActiveState") == "active"
+        "it is started again",
+        lambda: site.show("NRestarts") == str(restarts) and site.show("ActiveState") == "active",
     )
 
 

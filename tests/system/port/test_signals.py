@@ -109,6 +109,21 @@ def test_a_daemon_that_was_suspended_goes_on(make_daemon: Any) -> None:
     assert_ends_well(daemon, signal.SIGTERM)
 
 
+def test_a_signal_that_was_ignored_at_the_start_stays_ignored(make_daemon: Any) -> None:
+    """`nohup`, and a script's `&`: the end of the ssh connection that started it is not the end of the night."""
+    daemon = make_daemon()
+    launcher = daemon.folder / "launcher"
+    launcher.write_text(f'#!/bin/sh\ntrap "" INT HUP\nexec "{daemon.command}" "$@"\n')
+    launcher.chmod(0o755)
+    daemon.start(command=launcher)
+    for number in (signal.SIGHUP, signal.SIGINT):
+        daemon.send_signal(number)
+    assert daemon.call("initialize") == 0
+    assert daemon.call("set_focus", 0.2) == 0
+    assert_ends_well(daemon, signal.SIGTERM)
+    assert "ending on SIGTERM" in daemon.log
+
+
 def test_while_homing(make_daemon: Any, make_simulator: Any, background: Background) -> None:
     simulator = make_simulator(start_mm=9, time_scale=10)
     daemon = make_daemon(serial_port=simulator.link).start()

@@ -38,6 +38,8 @@ _log = logging.getLogger(__name__)
 
 # After these the position is not trusted; after a mistake in this program nothing that it knows is.
 DOUBTS = (PositionLostError, InternalError)
+# Between two attempts at a port that is away when the daemon ends, in seconds.
+BETWEEN_LAST_TRIES_S = 0.02
 POSITION_UNKNOWN = "The position is not known: home the focuser (focus init)."
 
 
@@ -346,32 +348,41 @@ class Commands:
 
     def leave(self) -> None:
         """Halt the motor and close the port, whatever the state: the daemon ends."""
-        motion = self._motion or self._regained()
-        if motion is None:
-            return
-        try:
-            if self.snapshot.state is State.STOPPING:
-                # It was just tried with all the time there is.
-                self._connection.halt_blindly()
-            else:
-                motion.halt()
-                self._board.stand(motion, "")
-        except FocuserError as error:
+        motion = self._motion
+        error = None if motion is None else self._halt_at_last()
+        is_out_of_reach = motion is None or isinstance(error, LinkError)
+        # A port that was given back may be somebody else's by now.
+        if is_out_of_reach and self.may_leave_running and self._recovery.is_wanted:
+            error = self._halt_regained()
+        if isinstance(error, LinkError) and self.may_leave_running:
+            self._announce(logging.ERROR, f"the daemon ends while the motor may be running: {error}")
+        elif error is not None:
             _log.error("while leaving: %s", error)
+        if motion is not None or self._motion is not None:
+            self._disconnect()
+
+    def _halt_regained(self) -> FocuserError | None:
+        """Halt a motor that a lost link left running. Its port is tried for as long as there is time: the adapter may
+        be back in a moment."""
+        clock = self._surroundings.clock
+        give_up_s = self._surroundings.give_up_halting_s(clock.monotonic())
+        while True:
+            self._connection.close()
+            error = self._halt_at_last()
+            if not isinstance(error, LinkError) or clock.monotonic() + BETWEEN_LAST_TRIES_S >= give_up_s:
+                return error
+            clock.sleep(BETWEEN_LAST_TRIES_S)
+
+    def _halt_at_last(self) -> FocuserError | None:
+        try:
+            motion = self._motion or self._connection.open_unasked()
+            motion.halt()
+            self._board.stand(motion, "")
+        except FocuserError as error:
             if isinstance(error, DOUBTS):
                 self._forget_position()
-        self._disconnect()
-
-    def _regained(self) -> Motion | None:
-        """At the end, where a lost link left a motion running: the motor, if its port can be opened once more. A port
-        that was given back may be somebody else's by now."""
-        if not (self.may_leave_running and self._recovery.is_under_way):
-            return None
-        try:
-            return self._connection.open_unasked()
-        except FocuserError as error:
-            self._announce(logging.ERROR, f"the daemon ends while the motor may be running: {error}")
-            return None
+            return error
+        return None
 
     @property
     def may_leave_running(self) -> bool:

@@ -94,11 +94,6 @@ class Connection:
         assert self._controller is not None
         return self._controller.read()
 
-    def halt_blindly(self) -> None:
-        """Send one halt, proving nothing."""
-        if self._controller is not None:
-            self._controller.deaf().halt()
-
     def _new_motion(self, controller: Controller) -> Motion:
         settings, surroundings = self._settings, self._surroundings
         motor = Motor(

@@ -34,16 +34,16 @@ examples:
   focusd --check /etc/focusd/ngts_m06.json
 
 SIGTERM and Ctrl-C halt the motor and end it.
-Exit code: 0 ended as it was told, 1 failed, 2 wrong usage, 78 the configuration cannot be used.
+Exit code: 0 ended as it was told, 1 failed, 2 wrong usage, 78 the configuration cannot be used, or too few files may be
+opened.
 """
 EXIT_FAILURE = 1
-# Starting it again does not help: somebody has to mend the configuration. (EX_CONFIG of sysexits.h.)
+# Starting it again does not help: somebody has to mend the configuration, of the system too. (EX_CONFIG of sysexits.h.)
 EXIT_CONFIG = 78
 # What a shell shows for a command that Ctrl-C ended.
 EXIT_INTERRUPTED = 130
 # A lost terminal ends it as well, for a motor that nobody watches must not run on.
 ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-HELD_SIGNALS = (*ENDING_SIGNALS, signal.SIGALRM)
 LAST_STANDARD_DESCRIPTOR = 2
 # pyserial looks in the packages of this list for the handler of a URL's scheme; it imports them when asked.
 SIMULATOR_PACKAGE = "rockit.focuser.ok3z.simulator"
@@ -68,7 +68,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _hold_signals_back() -> None:
     """Keep them until they are waited for, on every thread: no handler runs in the middle of anything."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, HELD_SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _held_signals())
+
+
+def _held_signals() -> list[signal.Signals]:
+    """What is waited for. A signal that was ignored at the start, as with `nohup` or a script's `&`, stays ignored: the
+    system keeps one that is held back, ignored or not."""
+    heeded = [number for number in ENDING_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    return [*heeded, signal.SIGALRM]
 
 
 def _fill_closed_descriptors() -> None:
@@ -178,21 +185,21 @@ def _serve_and_log(config: Config, verbose: bool) -> int:
 def serve(config: Config) -> int:
     """Serve the focuser of a configuration until SIGTERM or SIGINT, which must be blocked. Returns the exit code.
 
-    Within 2 s of the signal the motor is halted and the port closed; the sockets end with the process. Raises
-    ConfigError where the site's library cannot be used.
+    At the signal the TCP ports are given back. Within 2 s of it the motor is halted, the serial port closed, and
+    everybody hung up on. Raises ConfigError where the site's library cannot be used, or too few files may be opened.
     """
     from .journal import Journal, path_for
     from .service_manager import ServiceManager, status_line
 
     # Only now: the configuration has shown that there is such a library, and what is wrong with it.
     try:
-        from .doors import Doors, take_ports
+        from .doors import Doors, take_port
         from .observatory_log import ObservatoryLog
     except Exception as error:
         raise ConfigError(f"the site's rockit.common cannot be used: {error!r}") from error
 
     try:
-        ports = take_ports(config)
+        listener = take_port(config)
     except OSError as error:
         return _fail(str(error))
     observatory_log = ObservatoryLog(config.log_name)
@@ -201,7 +208,7 @@ def serve(config: Config) -> int:
     focuser = new_focuser(
         config, observatory_log.announce, journal, lambda: service_manager.alive(lambda: doors.pyro.lives())
     )
-    doors = Doors(config, ports, focuser)
+    doors = Doors(config, listener, focuser)
     observatory_log.start()
     journal.start()
     focuser.start()
@@ -210,12 +217,15 @@ def serve(config: Config) -> int:
 
     def every_second() -> None:
         observatory_log.log_overdue()
-        service_manager.status(status_line(focuser.snapshot))
+        doors.look_after()
+        service_manager.status(status_line(focuser.snapshot, doors.problem))
 
     try:
         served = _wait_for_the_end(doors.pyro_thread, every_second)
     finally:
         service_manager.ending()
+        # First of all: a thread that waits for a dead disk can keep the process from ending, and its ports with it.
+        doors.stop_listening()
         halted = focuser.close()
     if not halted:
         _log.error(
@@ -235,7 +245,7 @@ def _wait_for_the_end(serving: threading.Thread, meanwhile: Callable[[], None]) 
     signal.setitimer(signal.ITIMER_REAL, LOOK_AT_PYRO_S, LOOK_AT_PYRO_S)
     while serving.is_alive():
         meanwhile()
-        number = signal.sigwait(HELD_SIGNALS)
+        number = signal.sigwait(_held_signals())
         if number in ENDING_SIGNALS:
             _log.info("ending on %s", signal.Signals(number).name)
             return True

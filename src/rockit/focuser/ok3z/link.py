@@ -7,9 +7,11 @@ one (docs/decisions/0002-late-replies.md).
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
+import queue
 import termios
 from typing import Callable
 
@@ -38,6 +40,9 @@ WAIT_OUT_S = 0.5
 # A port that gives out more than so many reads hold is no focuser; its noise must not hold the thread.
 MAX_DRAIN_READS = 1000
 
+# Of what a port says before it hangs up, so many characters stand in the message.
+MAX_LAST_WORDS = 80
+
 _PORT_FAILURES = (OSError, termios.error)
 
 
@@ -51,6 +56,8 @@ class Link:
         self._abandoned: set[str] = set()
         self._late_until_s: dict[str, float] = {}
         self._owed: Query | None = None
+        # What was no frame since the last reply: a serial server may say why it hangs up.
+        self._last_words = b""
         self.noise_sample = b""
         """The first bytes that were no frame, for the message about a port that is no focuser."""
 
@@ -171,7 +178,7 @@ class Link:
         try:
             data = self._port.read(max(1, self._waiting()))
         except _PORT_FAILURES as error:
-            raise _hung_up(error) from error
+            raise self._hung_up(error) from error
         return self._parse(data)
 
     def _waiting(self) -> int:
@@ -182,12 +189,17 @@ class Link:
         if not data:
             return []
         received = self._parser.feed(data)
-        for reply in received.replies:
-            _log.debug("<- %s", reply)
         for noise in received.noise:
             _log.debug("<- no frame: %r", noise.data)
-            self.noise_sample = self.noise_sample or noise.data
+            self._note_noise(noise.data)
+        for reply in received.replies:
+            _log.debug("<- %s", reply)
+            self._last_words = b""
         return received.replies
+
+    def _note_noise(self, data: bytes) -> None:
+        self.noise_sample = self.noise_sample or data
+        self._last_words = (self._last_words + data)[:MAX_LAST_WORDS]
 
     def _drain(self) -> None:
         """Take what nobody asked for off the line, so that it answers nothing."""
@@ -199,17 +211,29 @@ class Link:
                 for reply in self._parse(self._port.read(waiting)):
                     _log.debug("drained: %s", reply)
         except _PORT_FAILURES as error:
-            raise _hung_up(error) from error
+            raise self._hung_up(error) from error
         if cut := self._parser.reset():
             _log.debug("drained: %r", cut)
-            self.noise_sample = self.noise_sample or cut
+            self._note_noise(cut)
 
     def _write(self, data: bytes) -> None:
         _log.debug("-> %s", data.decode("ascii").rstrip("\n"))
         try:
             self._port.write(data)
         except _PORT_FAILURES as error:
-            raise _hung_up(error) from error
+            # What it said meanwhile was not read yet.
+            with contextlib.suppress(LinkLostError):
+                self._receive()
+            raise self._hung_up(error) from error
+
+    def _hung_up(self, error: Exception) -> LinkLostError:
+        look = "Look at the adapter, its cable and its power."
+        self._note_noise(self._parser.reset())
+        number = _system_error_number(error)
+        public = f"the serial port failed ({os.strerror(number)})" if number else "the serial port failed"
+        return LinkLostError(
+            f"the serial port failed ({error}).{_quoted(self._last_words)} {look}", public=f"{public}. {look}"
+        )
 
 
 def _only(query: Query, answers: list[Reply]) -> Reply:
@@ -221,11 +245,11 @@ def _only(query: Query, answers: list[Reply]) -> Reply:
     return answers[0]
 
 
-def _hung_up(error: Exception) -> LinkLostError:
-    look = "Look at the adapter, its cable and its power."
-    number = _system_error_number(error)
-    public = f"the serial port failed ({os.strerror(number)})" if number else "the serial port failed"
-    return LinkLostError(f"the serial port failed ({error}). {look}", public=f"{public}. {look}")
+def _quoted(words: bytes) -> str:
+    """What a port said before it hung up, as a sentence for those who may control; nothing for nothing."""
+    text = "".join(char if char.isprintable() else " " for char in words.decode("ascii", "replace"))
+    text = " ".join(text.replace("\N{REPLACEMENT CHARACTER}", "?").split())[:MAX_LAST_WORDS]
+    return f' It said "{text}" and hung up.' if text else ""
 
 
 def open_link(url: str, baud: int, clock: Clock) -> Link:
@@ -238,6 +262,7 @@ def open_link(url: str, baud: int, clock: Clock) -> Link:
     Raises:
         PortUnavailableError: the port is absent, not permitted, no serial port, or held by another process.
     """
+    port = None
     try:
         port = serial.serial_for_url(url, do_not_open=True)
         port.baudrate = baud
@@ -246,14 +271,26 @@ def open_link(url: str, baud: int, clock: Clock) -> Link:
             # pyserial's client for this protocol refuses one; its socket has a timeout of its own.
             port.write_timeout = WRITE_TIMEOUT_S
         port.exclusive = True
+        # What a server says at once would be thrown away. A Link drains by itself what nobody asked for.
+        port.reset_input_buffer = lambda: None  # type: ignore[method-assign]
         port.open()
     except Exception as error:
         # Whatever the handler of a URL may raise: pyserial has many, and a site may add its own.
-        raise _unavailable(url, error) from error
+        raise _unavailable(url, error, _said_while_opening(port)) from error
     return Link(port, clock)
 
 
-def _unavailable(url: str, error: Exception) -> PortUnavailableError:
+def _said_while_opening(port: object) -> bytes:
+    """What a server of rfc2217:// said instead of agreeing on the settings of its port. pyserial's client for this
+    protocol keeps it in a queue, byte by byte, which cannot be read of a port that is not open."""
+    waiting = getattr(port, "_read_buffer", None)
+    words = b""
+    while isinstance(waiting, queue.Queue) and len(words) < MAX_LAST_WORDS and not waiting.empty():
+        words += waiting.get_nowait() or b""
+    return words
+
+
+def _unavailable(url: str, error: Exception, words: bytes) -> PortUnavailableError:
     advice: dict[int | None, str] = {
         errno.ENOENT: "There is no such device: is the adapter plugged in, and the udev rule installed?",
         errno.EACCES: "This user may not open it: it must be in the group of the device (dialout).",
@@ -267,7 +304,7 @@ def _unavailable(url: str, error: Exception) -> PortUnavailableError:
     # What a handler says of its own may repeat any part of the configured URL.
     public = f"the serial port cannot be opened: {what}" if number else "the serial port cannot be opened"
     return PortUnavailableError(
-        f"the serial port cannot be opened: {url}: {what}. {hint}", public=f"{public}. {hint}"
+        f"the serial port cannot be opened: {url}: {what}.{_quoted(words)} {hint}", public=f"{public}. {hint}"
     )
 
 

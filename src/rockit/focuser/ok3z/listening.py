@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from typing import NamedTuple
 
@@ -51,3 +52,13 @@ def listen(host: str, port: int, manner: Manner) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def stop_listening(listener: socket.socket) -> None:
+    """Let nobody in any more: another process can listen there from now on. Who accepts gets EINVAL, once and for all.
+
+    Any thread may call it, also where the one that accepts hangs; the socket stays open.
+    """
+    # One that was closed listens no more.
+    with contextlib.suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)

@@ -53,11 +53,15 @@ class PyroFocuser:
     Args:
         focuser: the service.
         control_ips: the addresses that may control; everybody may ask for the status.
+        alpaca_problem: why Alpaca programs are not served though they should be, in a sentence; empty where they are.
     """
 
-    def __init__(self, focuser: Focuser, control_ips: Sequence[str]) -> None:
+    def __init__(
+        self, focuser: Focuser, control_ips: Sequence[str], alpaca_problem: Callable[[], str] = lambda: ""
+    ) -> None:
         self._focuser = focuser
         self._control_ips = list(control_ips)
+        self._alpaca_problem = alpaca_problem
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def initialize(self, resume: Any = False, restore: Any = None) -> int:
@@ -100,7 +104,8 @@ class PyroFocuser:
         # Not by the site's helper: that may raise, and nobody may wait here. The most that hangs on it is a sentence.
         may_control = _caller() in self._control_ips
         now = datetime.now(timezone.utc)
-        return report(snapshot, self._focuser.reading_age_s(snapshot), now, may_control)
+        age_s = self._focuser.reading_age_s(snapshot)
+        return report(snapshot, age_s, now, may_control, self._alpaca_problem())
 
     def _command(self, name: str, run: Callable[[], None]) -> int:
         try:
@@ -130,7 +135,11 @@ def _caller() -> str:
 
 
 def report(
-    snapshot: Snapshot, reading_age_s: float | None, now: datetime, may_control: bool = False
+    snapshot: Snapshot,
+    reading_age_s: float | None,
+    now: datetime,
+    may_control: bool = False,
+    alpaca_problem: str = "",
 ) -> dict[str, Any]:
     """The published dict of a snapshot. Keys of the contract first; the others are additions.
 
@@ -139,6 +148,7 @@ def report(
         reading_age_s: how old it is; None without a link.
         now: the time of the report, UTC.
         may_control: whether it is for somebody who may read whole sentences.
+        alpaca_problem: why Alpaca programs are not served though they should be; empty where they are.
     """
     # In either case a plain str: serpent knows no others.
     told: Callable[[str], str] = whole if may_control else str
@@ -157,7 +167,10 @@ def report(
         answer |= _motion_keys(snapshot)
     if snapshot.status != FocuserStatus.Disabled:
         answer |= _position_keys(snapshot)
-    return answer | _trust_keys(snapshot, told) | {"version": VERSION}
+    answer |= _trust_keys(snapshot, told)
+    if alpaca_problem:
+        answer["alpaca_problem"] = told(alpaca_problem)
+    return answer | {"version": VERSION}
 
 
 def _trust_keys(snapshot: Snapshot, told: Callable[[str], str]) -> dict[str, Any]:

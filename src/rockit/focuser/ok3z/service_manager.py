@@ -76,12 +76,15 @@ class ServiceManager:
             _log.warning("systemd could not be told %s: %s", message.partition("=")[0], error)
 
 
-def status_line(snapshot: Snapshot) -> str:
-    """What the focuser does, for `systemctl status`: state, position in mm, what it rests on or why it has none."""
+def status_line(snapshot: Snapshot, problem: str = "") -> str:
+    """What the focuser does, for `systemctl status`: state, position in mm, what it rests on or why it has none; and
+    what else there is to mend."""
     words = [snapshot.state.value]
     if snapshot.current_steps is not None:
         words.append(f"at {mm_from_steps(snapshot.current_steps):.3f} mm ({snapshot.confidence.trust.value})")
-    return f"{' '.join(words)}: {snapshot.reason}" if snapshot.reason else " ".join(words)
+    line = " ".join(words)
+    said = [sentence for sentence in (snapshot.reason, problem) if sentence]
+    return f"{line}: {' '.join(said)}" if said else line
 
 
 def _address(named: str) -> bytes:

@@ -7,6 +7,7 @@ are not read, and how often strangers ask (docs/decisions/0013-alpaca-sessions.m
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import logging
 import resource
@@ -134,10 +135,12 @@ class Guard:
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
-                # Of a process that can open no more files. Trying at once would take all of the processor.
-                self._tally.count(f"cannot take more connections: {error.strerror}")
                 self._loop.remove_reader(self._listener)
-                self._loop.call_later(ACCEPT_AGAIN_S, self._let_in)
+                # Else it listens no more, for the daemon ends.
+                if error.errno != errno.EINVAL:
+                    # Of a process that can open no more files. Trying at once would take all of the processor.
+                    self._tally.count(f"cannot take more connections: {error.strerror}")
+                    self._loop.call_later(ACCEPT_AGAIN_S, self._let_in)
                 return
             self._receive(sock, str(address[0]))
 

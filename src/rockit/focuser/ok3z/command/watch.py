@@ -17,7 +17,9 @@ INTERVAL_S = 0.2
 
 def watch(feed: StatusFeed) -> None:
     """Show the status until SIGINT or SIGTERM, or until nobody reads it any more."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # One that was ignored at the start stays ignored.
+    if signal.getsignal(signal.SIGTERM) != signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if output.stdout_can_redraw():
             _watch_live(feed)

@@ -93,10 +93,8 @@ def _homing_parts(report: Report) -> list[str]:
 def status_lines(report: Report) -> list[str]:
     """What a person who asks for the status should know as well: how far to trust it, and what to do."""
     lines = [*_trust_lines(report), *_advice_lines(report)]
-    problem = text_in(report, "state_file_problem")
-    if problem:
-        lines.append(f"  {problem}")
-    return lines
+    problems = [text_in(report, key) for key in ("state_file_problem", "alpaca_problem")]
+    return lines + [f"  {problem}" for problem in problems if problem]
 
 
 def _trust_lines(report: Report) -> list[str]:

@@ -6,11 +6,12 @@ One thread speaks to all connections and never waits for one. Calls that wait ru
 
 from .message import MAX_MESSAGE_BYTES
 from .published import CONTROL_THREADS, URGENT_THREADS, Published
-from .room import MAX_CONNECTIONS
+from .room import LEAST_FILES, MAX_CONNECTIONS, why_too_few_files
 from .server import MANNER, PATIENCE_S, STRANGERS_TURN_S, PyroServer
 
 __all__ = [
     "CONTROL_THREADS",
+    "LEAST_FILES",
     "MANNER",
     "MAX_CONNECTIONS",
     "MAX_MESSAGE_BYTES",
@@ -19,4 +20,5 @@ __all__ = [
     "URGENT_THREADS",
     "Published",
     "PyroServer",
+    "why_too_few_files",
 ]

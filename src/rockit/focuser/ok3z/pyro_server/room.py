@@ -8,9 +8,10 @@ import resource
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 
 from .connection import Connection
+from .published import CONTROL_THREADS, URGENT_THREADS
 
 _log = logging.getLogger(__name__)
 
@@ -19,7 +20,11 @@ MAX_CONNECTIONS = 3000
 # select() takes no file beyond this number, and pyserial asks it about the serial port. So connections stay above,
 # or, where the system allows no such numbers, leave some free below.
 SELECT_LIMIT = 1024
-SPARE_FILES = 64
+# For all but these connections: 30 of the daemon itself, and 32 of Alpaca programs.
+SPARE_FILES = 96
+# With fewer the calls that run could fill the half of those who may control, and a stop would find no room.
+LEAST_CONNECTIONS = 2 * (CONTROL_THREADS + URGENT_THREADS)
+LEAST_FILES = SPARE_FILES + LEAST_CONNECTIONS
 
 
 @dataclass(frozen=True)
@@ -40,21 +45,45 @@ class Files:
 def allowed_files() -> Files:
     """Raise this process's limit of open files as far as connections need it, and say what came of it."""
     needed = SELECT_LIMIT + MAX_CONNECTIONS
+    files = _raised_limit(needed)
+    if files >= needed:
+        return Files(MAX_CONNECTIONS, SELECT_LIMIT)
+    connections = max(LEAST_CONNECTIONS, min(files, SELECT_LIMIT) - SPARE_FILES)
+    _log.info("%d connections at most: this process may open %d files", connections, files)
+    return Files(connections, 0)
+
+
+def why_too_few_files() -> str:
+    """Why this process cannot serve: it may not open the files for that. Empty where it may."""
+    files = _raised_limit(LEAST_FILES)
+    if files >= LEAST_FILES:
+        return ""
+    return (
+        f"this process may open {files} files, and it needs {LEAST_FILES}: with fewer a stop could be refused while "
+        "the motor runs. Raise the limit (ulimit -n, or LimitNOFILE= of the unit)."
+    )
+
+
+def _raised_limit(needed: int) -> int:
+    """Raise this process's limit of open files as far as it may, and no further than needed. Gives what came of it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < needed <= hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-    elif soft < needed:
-        connections = max(2, min(soft, SELECT_LIMIT) - SPARE_FILES)
-        _log.info("%d connections at most: this process may open %d files", connections, soft)
-        return Files(connections, 0)
-    return Files(MAX_CONNECTIONS, SELECT_LIMIT)
+    allowed = max(soft, min(needed, hard))
+    if allowed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
 
 
 class Room:
-    """The connections of one sort of clients, at most `size`, in the order in which they give way."""
+    """The connections of one sort of clients, in the order in which they give way.
 
-    def __init__(self, size: int) -> None:
+    Args:
+        size: how many there may be.
+        grace_s: how long a newcomer may take to greet before it gives way to the next one. It may bring a stop.
+    """
+
+    def __init__(self, size: int, grace_s: float = 0.0) -> None:
         self._size = size
+        self._grace_s = grace_s
         self._silent: dict[Connection, None] = {}
         self._greeted: dict[Connection, None] = {}
 
@@ -80,6 +109,9 @@ class Room:
         self.remove(connection)
         (self._greeted if connection.is_greeted else self._silent)[connection] = None
 
-    def first_to_go(self) -> Connection | None:
-        """Who never greeted, else who was not heard for longest; nobody for whom a call runs."""
-        return next((one for one in self if not one.is_busy), None)
+    def first_to_go(self, now_s: float) -> Connection | None:
+        """Who did not greet in time, else who was not heard for longest; nobody for whom a call runs."""
+        # The first has been silent for longest.
+        mute = (one for one in islice(self._silent, 1) if one.heard_s + self._grace_s <= now_s)
+        idle = (one for one in chain(self._greeted, self._silent) if not one.is_busy)
+        return next(chain(mute, idle), None)

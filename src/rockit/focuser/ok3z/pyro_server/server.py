@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import selectors
 import socket
@@ -36,6 +37,8 @@ _log = logging.getLogger(__name__)
 
 # How long a client may take to greet, to end a message that it began, to take an answer, and to hang up when told.
 PATIENCE_S = 5.0
+# How long a newcomer of the machines that may control is not sent away for the next one.
+GRACE_S = 1.0
 # What is done for strangers before it is looked again for others.
 STRANGERS_TURN_S = 0.005
 # A backlog as long as the system allows as a rule: a flood of newcomers pushes out others where it is full. Calls and
@@ -61,7 +64,7 @@ class PyroServer:
         self._patience_s = patience_s
         self._files = allowed_files()
         half = self._files.connections // 2
-        self._rooms = {True: Room(half), False: Room(half)}
+        self._rooms = {True: Room(half, GRACE_S), False: Room(half)}
         self._tally = Tally("Pyro port")
         # In the order in which they end, since all are equally long.
         self._deadlines: dict[Connection, float] = {}
@@ -71,7 +74,7 @@ class PyroServer:
         self._bell_out, self._bell_in = socket.socketpair()
         self._bell_out.setblocking(False)
         self._bell_in.setblocking(False)
-        self._is_closing = threading.Event()
+        self._is_finishing, self._is_closing = threading.Event(), threading.Event()
         self._turns = 0
         self._turns_at_last_question = -1
         self._selector = selectors.DefaultSelector()
@@ -85,12 +88,21 @@ class PyroServer:
         return host, port
 
     def serve_forever(self) -> None:
-        """Serve until `close`, which any other thread may call. Closes all sockets."""
+        """Serve until `finish` or `close`, which any other thread may call. Closes all sockets."""
         try:
-            while not self._is_closing.is_set():
+            while not (self._is_closing.is_set() or (self._is_finishing.is_set() and self._owes_nothing)):
                 self._turn()
         finally:
             self._close_all()
+
+    def finish(self) -> None:
+        """Have `serve_forever` end when all calls that run are answered."""
+        self._is_finishing.set()
+        self._ring()
+
+    @property
+    def _owes_nothing(self) -> bool:
+        return not any(one.is_busy or one.has_unsent for one in chain(*self._rooms.values()))
 
     def close(self) -> None:
         """Have `serve_forever` end. Calls that run are not waited for."""
@@ -301,9 +313,11 @@ class PyroServer:
             except ConnectionError:
                 continue
             except OSError as error:
-                self._tally.count(f"cannot take more connections: {error}")
                 self._selector.unregister(self._listener)
-                self._accept_again_s = now_s + ACCEPT_AGAIN_S
+                # Else it listens no more, for the daemon ends.
+                if error.errno != errno.EINVAL:
+                    self._tally.count(f"cannot take more connections: {error}")
+                    self._accept_again_s = now_s + ACCEPT_AGAIN_S
                 return
             self._welcome(sock, address[:2], now_s)
 
@@ -318,7 +332,7 @@ class PyroServer:
         connection.heard_s = now_s
         room = self._room_of(connection)
         if room.is_full:
-            leaving = room.first_to_go()
+            leaving = room.first_to_go(now_s)
             if leaving is None:
                 sock.close()
                 self._tally.count("no room for a new connection, for calls run over all that there are")

@@ -89,7 +89,9 @@ def _run(model: VirtualOK3Z, link: str, control: str | None) -> int:
         bell = _Bell()
         stack.callback(bell.close)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            stack.callback(signal.signal, number, signal.signal(number, bell.on_signal))
+            # One that was ignored at the start stays ignored: `nohup`, or a script's `&`.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                stack.callback(signal.signal, number, signal.signal(number, bell.on_signal))
         port = PtyPort(link)
         stack.callback(port.unplug)
         port.plug_in()
