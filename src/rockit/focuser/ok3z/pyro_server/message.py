@@ -25,6 +25,9 @@ PYRO_DAEMON: str = constants.DAEMON_NAME
 # The only call that proxies make to the daemon itself.
 ASK_METADATA = "get_metadata"
 
+# How numpy 2 writes its numbers, and serpent those that are of a class of Python's own too.
+_NUMPY_NUMBERS = frozenset({"float64", "float32", "int64", "int32"})
+
 _SERPENT = util.get_serializer("serpent")
 _NAN = {"__class__": "float", "value": "nan"}
 _NAME = rb"""u?(?:'([^'"\\]{1,200})'|"([^'"\\]{1,200})")"""
@@ -133,18 +136,52 @@ warnings.filterwarnings("ignore", category=SyntaxWarning, module="<unknown>")
 
 
 def read_arguments(data: bytes) -> tuple[Sequence[Any], dict[str, Any]]:
-    """The arguments of a call: literals, and never an object of a class.
+    """The arguments of a call: literals, and never an object of a class. A number of numpy's is that number.
 
     Raises RefusedError for what is no call.
     """
     try:
-        _, _, positional, named = ast.literal_eval(data.decode())
+        written = _NumpyNumbers().visit(ast.parse(data.decode(), mode="eval"))
+        _, _, positional, named = ast.literal_eval(written)
         if not isinstance(positional, (list, tuple)) or not isinstance(named, dict):
             raise TypeError("no arguments")
     # Too deep, too long a number, no literal, no UTF-8: each Python's parser has its own errors for that.
     except Exception:
-        raise RefusedError("the arguments of this call cannot be read. Numbers were expected.") from None
+        raise RefusedError(
+            "the arguments of this call cannot be read. Plain numbers were expected: use float(x)."
+        ) from None
     return [_plain(value) for value in positional], {name: _plain(value) for name, value in named.items()}
+
+
+class _NumpyNumbers(ast.NodeTransformer):
+    """Puts `2.13` in the place of `np.float64(2.13)`, in what was parsed and is never run."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        kind = node.func
+        is_number = (
+            isinstance(kind, ast.Attribute)
+            and isinstance(kind.value, ast.Name)
+            and kind.value.id == "np"
+            and kind.attr in _NUMPY_NUMBERS
+            and len(node.args) == 1
+            and not node.keywords
+            and _is_number(node.args[0])
+        )
+        return node.args[0] if is_number else node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        # Nobody writes a minus in front of such a number.
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        return node
+
+
+def _is_number(node: ast.expr) -> bool:
+    """Whether it is a number as Python writes it, with a minus or without."""
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        node = node.operand
+    return isinstance(node, ast.Constant) and type(node.value) in (int, float)
 
 
 def connected(greeting: Header, methods: Sequence[str]) -> bytes:
