@@ -327,6 +327,17 @@ def test_restore_returns_to_the_last_target_that_was_reached(rig):
     assert rig.confidence.trust is Trust.HOMED
 
 
+@pytest.mark.parametrize("how", [{"resume": True}, {"restore": True}])
+def test_what_was_asked_for_outlives_a_restart(rig, how):
+    assert rig.move(2.0125) is None
+    rig.restart()
+    assert rig.carry_out(lambda: rig.commands.initialize(**how)) is None
+    rig.assert_stands_at(2.0125)
+    assert rig.commands.snapshot.target_mm == 2.0125
+    assert rig.move(-0.0125, offset=True) is None
+    assert rig.commands.snapshot.target_mm == 2.0
+
+
 @pytest.mark.parametrize(("configured", "asked", "returns"), [(True, None, True), (True, False, False)])
 def test_the_configuration_chooses_where_the_call_does_not(rig, configured, asked, returns):
     assert rig.move(2.0) is None

@@ -7,7 +7,7 @@ from typing import Any, Callable
 import Pyro4
 import pytest
 
-from rockit.focuser.ok3z.mechanics import Limits, requested_steps
+from rockit.focuser.ok3z.mechanics import Limits, requested_target
 from rockit.focuser.ok3z.pyro_service import PyroFocuser
 from rockit.focuser.ok3z.snapshot import Snapshot, State
 
@@ -38,7 +38,7 @@ class StandIn:
 
     def set_focus(self, position: object, offset: bool = False) -> None:
         self._note("set_focus", position, offset)
-        requested_steps(position, 5088 if offset else None, LIMITS)
+        requested_target(position, 1.0 if offset else None, LIMITS)
 
     def stop(self, by: str) -> None:
         self._note("stop", by)

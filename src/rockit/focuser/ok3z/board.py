@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Callable
 
-from .mechanics import Leg, mm_from_steps
+from .mechanics import Leg, Target, mm_from_steps
 from .memory import UTC_FORMAT, Memory
 from .motion import Motion
 from .motions import Record, recorded
@@ -62,7 +62,7 @@ class Board:
         motion: Motion,
         reason: str,
         shortfall_steps: int = 0,
-        reached_steps: int | None = None,
+        reached: Target | None = None,
         stopped: bool = False,
     ) -> None:
         """The motor is proven to stand: put up and remember where, if that is known.
@@ -70,7 +70,7 @@ class Board:
         Args:
             reason: what there is to say of it.
             shortfall_steps: what the last approach lacked of the full backlash.
-            reached_steps: the target that was reached; None where it stands elsewhere.
+            reached: the target that was reached; None where it stands elsewhere.
             stopped: somebody wanted it to stand.
         """
         standing = motion.standing
@@ -80,7 +80,7 @@ class Board:
                 Snapshot(state=State.UNHOMED, reason=reason, read_at_s=standing.at_s, stopped=stopped)
             )
             return
-        self._memory.stands(motion, reached_steps)
+        self._memory.stands(motion, reached)
         here_steps = motion.steps_out(standing)
         self.publish(
             Snapshot(
@@ -88,6 +88,7 @@ class Board:
                 reason=reason,
                 current_steps=here_steps,
                 target_steps=here_steps,
+                target_mm=self._memory.target_at(here_steps).asked_mm,
                 shortfall_steps=shortfall_steps,
                 read_at_s=standing.at_s,
             )

@@ -24,7 +24,7 @@ from .errors import (
     StoppedError,
     joined,
 )
-from .mechanics import Plan, mm_from_steps, plan_move, requested_steps
+from .mechanics import Plan, Target, mm_from_steps, plan_move, requested_target
 from .memory import Memory
 from .motion import Motion
 from .motions import Record
@@ -136,12 +136,12 @@ class Commands:
         return ""
 
     def _restore(self, motion: Motion) -> None:
-        target_steps = self._memory.entry.target_steps
-        if target_steps is None or not 0 <= target_steps <= self._settings.limits.range_steps:
-            known = "none is known" if target_steps is None else "it lies outside focus_range_mm"
+        target = self._memory.target
+        if target is None or not 0 <= target.steps <= self._settings.limits.range_steps:
+            known = "none is known" if target is None else "it lies outside focus_range_mm"
             self._announce(logging.WARNING, f"not returning to the last target: {known}.")
             return
-        self._go(motion, target_steps)
+        self._go(motion, target)
         self._announce(logging.INFO, f"returned to {self._board.where}")
 
     def shutdown(self) -> None:
@@ -167,22 +167,30 @@ class Commands:
             DeviceError, LinkError, StoppedError: it did not arrive; `settle` must follow.
         """
         motion = self._ready_motion()
-        offset_from_steps = self.snapshot.target_steps if offset else None
-        self._go(motion, requested_steps(position, offset_from_steps, self._settings.limits))
+        here = self.snapshot.target
+        self._go(
+            motion, requested_target(position, here.mm if offset and here else None, self._settings.limits)
+        )
 
-    def _go(self, motion: Motion, target_steps: int) -> None:
+    def _go(self, motion: Motion, target: Target) -> None:
         """Move to a position within the limits from where the motor was last seen standing."""
         start_steps = motion.steps_out(motion.standing)
-        plan = plan_move(start_steps, motion.taken_up_steps, target_steps, self._settings.limits)
+        plan = plan_move(start_steps, motion.taken_up_steps, target.steps, self._settings.limits)
         if plan.legs:
             self._board.publish(
-                replace(self.snapshot, state=State.MOVING, reason="", target_steps=target_steps)
+                replace(
+                    self.snapshot,
+                    state=State.MOVING,
+                    reason="",
+                    target_steps=target.steps,
+                    target_mm=target.asked_mm,
+                )
             )
             self._memory.set_out(motion.registers_of(plan))
             motion.move(plan)
         else:
             motion.look()
-        self._board.stand(motion, _shortfall_sentence(plan), plan.shortfall_steps, reached_steps=target_steps)
+        self._board.stand(motion, _shortfall_sentence(plan), plan.shortfall_steps, reached=target)
 
     def audit(self) -> None:
         """Home again, note how many steps were lost since the last homing, and return.
@@ -193,7 +201,9 @@ class Commands:
         """
         motion = self._ready_motion()
         motion.look()
-        back_to_steps = motion.steps_out(motion.standing)
+        here_steps = motion.steps_out(motion.standing)
+        within_steps = min(max(here_steps, 0), self._settings.limits.range_steps)
+        back_to = self._memory.target_at(within_steps)
         origin_register, since = motion.origin_register, self._memory.confidence.homed_at
         self._board.publish(Snapshot(state=State.HOMING))
         self._memory.homing(self._settings.port_name, self._connection.firmware)
@@ -204,7 +214,7 @@ class Commands:
         self._board.audit = Audit(self._memory.confidence.homed_at, since, lost_steps)
         self._board.stand(motion, reason="")
         self._announce(logging.INFO, _audit_sentence(lost_steps))
-        self._go(motion, min(max(back_to_steps, 0), self._settings.limits.range_steps))
+        self._go(motion, back_to)
 
     def _home_again(self, motion: Motion) -> bool:
         try:

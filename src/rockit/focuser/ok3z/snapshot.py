@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 
 from .constants import FocuserStatus
-from .mechanics import Leg
+from .mechanics import Leg, Target
 
 
 class State(enum.Enum):
@@ -94,6 +94,7 @@ class Snapshot:
         reason: one sentence for a human: why it is offline, or what went wrong last; empty for nothing. An
             `errors.Sentence` where those who may control may read more than others.
         current_steps, target_steps: where it is and where it shall stand, in steps out; None where unknown.
+        target_mm: what was asked for, in mm; None where nobody asked, as after a stop: it shall stand where it stands.
         leg: which leg of a move runs.
         speed_mm_sec: measured, positive outward.
         time_left_s: until the running command ends.
@@ -111,6 +112,7 @@ class Snapshot:
     reason: str = ""
     current_steps: int | None = None
     target_steps: int | None = None
+    target_mm: float | None = None
     leg: Leg | None = None
     speed_mm_sec: float = 0.0
     time_left_s: float | None = None
@@ -122,6 +124,11 @@ class Snapshot:
     audit: Audit | None = None
     journal_problem: str = ""
     stopped: bool = False
+
+    @property
+    def target(self) -> Target | None:
+        """Where it shall stand; None where unknown."""
+        return None if self.target_steps is None else Target(self.target_steps, self.target_mm)
 
     @property
     def status(self) -> int:

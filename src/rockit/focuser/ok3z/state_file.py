@@ -25,6 +25,7 @@ FORMAT = 1
 HIGHEST_REGISTER = 2**31
 LONGEST_TEXT = 1000
 LONGEST_WAY = 8
+LONGEST_LENGTH_MM = 1000.0
 # With what is added to it, a name has room in any file system.
 LONGEST_NAME = 150
 
@@ -64,6 +65,7 @@ class Entry:
         taken_up_steps: how far it has run inward since it last ran outward.
         target_steps: where the last move that succeeded ended, in steps out from 0 mm; None before the first.
         homed_at: when the homing was that the origin comes from, UTC.
+        target_mm: what that move was asked for, in mm; None where only the steps are known.
     """
 
     port: str
@@ -74,6 +76,7 @@ class Entry:
     taken_up_steps: int
     target_steps: int | None
     homed_at: datetime | None
+    target_mm: float | None = None
 
 
 # Where it is
@@ -127,6 +130,7 @@ def encode(entry: Entry, daemon: str, written_at: datetime) -> bytes:
         "way": None if entry.way is None else list(entry.way),
         "taken_up_steps": entry.taken_up_steps,
         "target_steps": entry.target_steps,
+        "target_mm": entry.target_mm,
         "homed_at": None if entry.homed_at is None else entry.homed_at.isoformat(),
     }
     values["sha256"] = _digest(values)
@@ -181,6 +185,8 @@ def _entry(values: Mapping[str, Any]) -> Entry:
         taken_up_steps=_steps(values["taken_up_steps"], lowest=0),
         target_steps=_steps_or_none(values["target_steps"]),
         homed_at=None if homed_at is None else _moment(homed_at),
+        # Earlier versions wrote none.
+        target_mm=_length_or_none(values.get("target_mm")),
     )
 
 
@@ -199,6 +205,14 @@ def _steps(value: object, lowest: int = -HIGHEST_REGISTER) -> int:
 
 def _steps_or_none(value: object) -> int | None:
     return None if value is None else _steps(value)
+
+
+def _length_or_none(value: object) -> float | None:
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not 0 <= float(value) <= LONGEST_LENGTH_MM:  # type: ignore[arg-type]
+        raise ValueError("a length in mm was expected")
+    return float(value)  # type: ignore[arg-type]
 
 
 def _way_or_none(value: object) -> tuple[int, ...] | None:

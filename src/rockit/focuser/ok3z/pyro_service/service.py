@@ -13,8 +13,8 @@ from typing import Any, Callable
 import Pyro4
 from rockit.common import helpers
 
-from .constants import CommandStatus, FocuserStatus
-from .errors import (
+from ..constants import CommandStatus, FocuserStatus
+from ..errors import (
     AlreadyConnectedError,
     BusyError,
     FocuserError,
@@ -24,10 +24,10 @@ from .errors import (
     OutsideLimitsError,
     whole,
 )
-from .focuser import Focuser
-from .mechanics import mm_from_steps
-from .snapshot import Snapshot, State
-from .version import VERSION
+from ..focuser import Focuser
+from ..mechanics import mm_from_steps
+from ..snapshot import Snapshot, State
+from ..version import VERSION
 
 _log = logging.getLogger(__name__)
 
@@ -182,10 +182,9 @@ def _trust_keys(snapshot: Snapshot, told: Callable[[str], str]) -> dict[str, Any
 
 def _position_keys(snapshot: Snapshot) -> dict[str, Any]:
     current_steps = snapshot.current_steps or 0
-    target_steps = current_steps if snapshot.target_steps is None else snapshot.target_steps
     keys: dict[str, Any] = {
         "current_mm": _published_mm(current_steps),
-        "target_mm": _published_mm(target_steps),
+        "target_mm": _published_target_mm(snapshot, current_steps),
         "current_steps": current_steps,
     }
     if snapshot.shortfall_steps:
@@ -202,6 +201,13 @@ def _motion_keys(snapshot: Snapshot) -> dict[str, Any]:
     if snapshot.state is State.HOMING and snapshot.homing_travelled_mm is not None:
         keys["homing_travelled_mm"] = round(snapshot.homing_travelled_mm, 3)
     return keys
+
+
+def _published_target_mm(snapshot: Snapshot, current_steps: int) -> float:
+    """What was asked for, to the last digit: sweeps compare it as text."""
+    if snapshot.target_mm is not None:
+        return snapshot.target_mm
+    return _published_mm(current_steps if snapshot.target_steps is None else snapshot.target_steps)
 
 
 def _published_mm(steps: int) -> float:
