@@ -27,7 +27,7 @@ class StandIn:
     def reading_age_s(self, snapshot: Snapshot) -> float | None:
         return self.age_s if snapshot is self.snapshot else None
 
-    def initialize(self, resume: bool = False, restore: bool | None = None) -> None:
+    def initialize(self, resume: bool | None = None, restore: bool | None = None) -> None:
         self._note("initialize", resume, restore)
 
     def audit(self) -> None:

@@ -30,6 +30,7 @@ from .motion import Motion
 from .motions import Record
 from .motor import Progress
 from .recovery import Recovery
+from .resumption import require_young_homing
 from .snapshot import Audit, Snapshot, State
 from .surroundings import Settings, Surroundings
 
@@ -75,11 +76,12 @@ class Commands:
         # A process that died in a move may have left the motor running.
         self._board.publish(Snapshot(motion_unproven=self._memory.entry.way is not None))
 
-    def initialize(self, resume: bool = False, restore: bool | None = None) -> None:
+    def initialize(self, resume: bool | None = None, restore: bool | None = None) -> None:
         """Open the port, identify, configure and home.
 
         Args:
-            resume: carry on without homing if the controller is proven to be as it was left.
+            resume: carry on without homing if the controller is proven to be as it was left; None: as configured, and
+                only if the last homing is young enough.
             restore: return to the last target that was reached; None: as configured.
 
         Raises:
@@ -95,8 +97,9 @@ class Commands:
         self._recovery.begin()
         firmware = self._connection.firmware
         self._announce(logging.INFO, f"connected to {self._settings.port_name} (firmware {firmware!r})")
-        why_not = self._resume(motion) if resume else ""
-        if why_not or not resume:
+        shall_resume = self._settings.resume_on_init if resume is None else resume
+        why_not = self._resume(motion, unasked=resume is None) if shall_resume else ""
+        if why_not or not shall_resume:
             self._bring_up(motion, why_not)
         if self._settings.restore_on_init if restore is None else restore:
             self._restore(motion)
@@ -125,14 +128,21 @@ class Commands:
         self._board.stand(motion, reason="")
         self._announce(logging.INFO, "homed: the focuser stands at 0 mm")
 
-    def _resume(self, motion: Motion) -> str:
-        """Carry on without homing; or why that cannot be."""
+    def _resume(self, motion: Motion, unasked: bool) -> str:
+        """Carry on without homing, because a call or else the configuration says so; or why that cannot be."""
         try:
+            if unasked:
+                now = self._surroundings.utc_now()
+                require_young_homing(self._memory.entry, now, self._settings.resume_max_age_s)
             self._recovery.prove_as_left(motion, halting=False)
         except PositionLostError as error:
             self._announce(logging.WARNING, f"homing, because it cannot be resumed: {error}")
             return joined("it could not be resumed:", error.reason)
-        self._announce(logging.INFO, f"resumed at {self._board.where}")
+        how = f"resumed at {self._board.where} without homing"
+        if unasked:
+            how += f", as resume_on_init says; last homed at {self._memory.confidence.homed_at}"
+            self._board.publish(replace(self.snapshot, reason=f"{how}."))
+        self._announce(logging.INFO, how)
         return ""
 
     def _restore(self, motion: Motion) -> None:

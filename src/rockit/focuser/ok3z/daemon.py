@@ -268,6 +268,8 @@ def new_focuser(
         limits=Limits.from_mm(config.focus_range_mm, config.travel_mm, config.anti_backlash_mm),
         drive=Drive.from_mm(config.speed_mm_sec, config.acceleration_mm_sec_sec),
         restore_on_init=config.restore_on_init,
+        resume_on_init=config.resume_on_init,
+        resume_max_age_s=config.resume_max_age_h * 3600,
     )
     return Focuser(
         settings,

@@ -163,12 +163,12 @@ class Focuser:
         """How old a snapshot's reading is, in seconds; None without a link."""
         return None if snapshot.read_at_s is None else max(0.0, self._clock.monotonic() - snapshot.read_at_s)
 
-    def initialize(self, resume: bool = False, restore: bool | None = None) -> None:
+    def initialize(self, resume: bool | None = None, restore: bool | None = None) -> None:
         """Open the port, identify, configure and home. Blocks until the focuser stands at 0 mm, or where it was left
         or shall return to.
 
         Args:
-            resume: carry on without homing if the controller is proven to be as it was left.
+            resume: carry on without homing if the controller is proven to be as it was left; None: as configured.
             restore: return to the last target that was reached; None: as configured.
 
         Raises:

@@ -94,7 +94,6 @@ class Snapshot:
         reason: one sentence for a human: why it is offline, or what went wrong last; empty for nothing. An
             `errors.Sentence` where those who may control may read more than others.
         current_steps, target_steps: where it is and where it shall stand, in steps out; None where unknown.
-        target_mm: what was asked for, in mm; None where nobody asked, as after a stop: it shall stand where it stands.
         leg: which leg of a move runs.
         speed_mm_sec: measured, positive outward.
         time_left_s: until the running command ends.
@@ -106,13 +105,13 @@ class Snapshot:
         audit: what the last audit found; None before there was one.
         journal_problem: why the position cannot be kept over a restart; empty where it can.
         stopped: the motor stands because somebody wanted it to, where no position is known to say so.
+        target_mm: what was asked for, in mm; None where nobody asked, as after a stop: it shall stand where it stands.
     """
 
     state: State = State.DISCONNECTED
     reason: str = ""
     current_steps: int | None = None
     target_steps: int | None = None
-    target_mm: float | None = None
     leg: Leg | None = None
     speed_mm_sec: float = 0.0
     time_left_s: float | None = None
@@ -124,6 +123,7 @@ class Snapshot:
     audit: Audit | None = None
     journal_problem: str = ""
     stopped: bool = False
+    target_mm: float | None = None
 
     @property
     def target(self) -> Target | None:

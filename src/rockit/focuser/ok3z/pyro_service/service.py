@@ -60,13 +60,13 @@ class PyroFocuser:
         self._control_ips = list(control_ips)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
-    def initialize(self, resume: Any = False, restore: Any = None) -> int:
+    def initialize(self, resume: Any = None, restore: Any = None) -> int:
         """Connect and home; blocks until homed. `resume`: without homing, if the controller is as it was left.
-        `restore`: return to the last target that was reached; None: as configured."""
+        `restore`: return to the last target that was reached. None: as configured."""
         return self._command(
             "initialize",
             lambda: self._focuser.initialize(
-                _yes_or_no("resume", resume), None if restore is None else _yes_or_no("restore", restore)
+                _yes_no_or_as_configured("resume", resume), _yes_no_or_as_configured("restore", restore)
             ),
         )
 
@@ -115,6 +115,10 @@ class PyroFocuser:
             return CommandStatus.Failed
         _log.info("%s, asked by %s: succeeded", name, _caller())
         return CommandStatus.Succeeded
+
+
+def _yes_no_or_as_configured(name: str, value: object) -> bool | None:
+    return None if value is None else _yes_or_no(name, value)
 
 
 def _yes_or_no(name: str, value: object) -> bool:
