@@ -20,11 +20,15 @@ class Board:
     Args:
         memory: says what is thought of the position.
         utc_now: the time of day.
+        changed: called after each snapshot that tells its readers something new.
     """
 
-    def __init__(self, memory: Memory, utc_now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, memory: Memory, utc_now: Callable[[], datetime], changed: Callable[[], None] = lambda: None
+    ) -> None:
         self._memory = memory
         self._utc_now = utc_now
+        self._changed = changed
         self.audit: Audit | None = None
         """What the last audit found; stands in every snapshot from then on."""
         self.snapshot = Snapshot()
@@ -45,11 +49,17 @@ class Board:
             confidence=self._confidence_in(snapshot),
             audit=self.audit,
             journal_problem=self._memory.problem,
+            change=self.snapshot.change,
         )
+        is_news = replace(published, read_at_s=self.snapshot.read_at_s) != self.snapshot
+        if is_news:
+            published = replace(published, change=published.change + 1)
         now_utc = self._utc_now().strftime(UTC_FORMAT)
         # First: whoever has read a snapshot finds the motions that belong to it.
         self.motions = recorded(self.motions, self.snapshot, published, now_utc)
         self.snapshot = published
+        if is_news:
+            self._changed()
 
     def _confidence_in(self, snapshot: Snapshot) -> Confidence:
         if snapshot.current_steps is not None:

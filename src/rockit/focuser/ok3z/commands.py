@@ -50,7 +50,7 @@ class Commands:
         self._surroundings = surroundings
         self._announce = surroundings.announce
         self._memory = Memory(settings.port_name, surroundings.keeper, surroundings.utc_now)
-        self._board = Board(self._memory, surroundings.utc_now)
+        self._board = Board(self._memory, surroundings.utc_now, surroundings.changed)
         self._connection = Connection(settings, surroundings, self._progress, self._board.leg_begins)
         self._recovery = Recovery(settings, surroundings, self._connection, self._memory, self._board)
 

@@ -106,6 +106,7 @@ class Snapshot:
         journal_problem: why the position cannot be kept over a restart; empty where it can.
         stopped: the motor stands because somebody wanted it to, where no position is known to say so.
         target_mm: what was asked for, in mm; None where nobody asked, as after a stop: it shall stand where it stands.
+        change: grows with each snapshot that tells its readers something new, which a later reading of the same is not.
     """
 
     state: State = State.DISCONNECTED
@@ -124,6 +125,7 @@ class Snapshot:
     journal_problem: str = ""
     stopped: bool = False
     target_mm: float | None = None
+    change: int = 0
 
     @property
     def target(self) -> Target | None:

@@ -50,6 +50,7 @@ class Surroundings:
         give_up_halting_s: for a halt that began at a moment of the clock, the moment to give it up.
         announce: passes a message on to the observatory's log: a level of `logging` and a sentence. Must not wait.
         keeper: keeps what is known of the position over a restart.
+        changed: called when what is published tells its readers something new. Must not wait.
     """
 
     open_port: Callable[[], Link]
@@ -61,3 +62,4 @@ class Surroundings:
     give_up_halting_s: Callable[[float], float]
     announce: Callable[[int, str], None]
     keeper: Keeper
+    changed: Callable[[], None] = lambda: None
