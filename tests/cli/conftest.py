@@ -50,6 +50,8 @@ class Script:
             "shutdown": 0,
             "set_focus": 0,
             "stop": 0,
+            # As on a machine that may not control.
+            "wait_for_change": 3,
         }
         self.report: Any = dict(IDLE)
         self.reads = 0
@@ -124,6 +126,9 @@ class StandIn(OldStandIn):
 
     def audit(self) -> Any:
         return self._server.script.answer("audit")
+
+    def wait_for_change(self, since: Any, timeout: Any) -> Any:
+        return self._server.script.answer("wait_for_change", since, timeout)
 
 
 Pyro4.expose(OldStandIn)

@@ -124,6 +124,9 @@ class StatusFeed:
         self._daemon = daemon
         self._timeout_s = timeout_s
         self._proxy: Any | None = None
+        self._change: Any = None
+        self.tells_changes = True
+        """Whether `next` waits for a change: not for daemons of before, nor on a machine that may not control."""
 
     def __enter__(self) -> StatusFeed:
         return self
@@ -133,19 +136,40 @@ class StatusFeed:
 
     def read(self) -> Report:
         """One status report. Raises CallError, after which the next call connects again."""
-        try:
-            if self._proxy is None:
-                self._proxy = _bound_proxy(self._daemon, self._timeout_s)
-            answer = _invoke(self._daemon, self._proxy, "report_status", timeout_s=self._timeout_s)
-        except CallError:
-            self.close()
-            raise
+        answer = self._ask("report_status")
         if not isinstance(answer, dict):
             raise DaemonFaultError(f"The daemon answered report_status with {answer!r}, not with a status.")
         return answer
 
+    def next(self, longest_s: float) -> Report:
+        """The status as soon as it is another than the last one from here, or after `longest_s`; at once where the
+        daemon does not tell changes. Raises CallError as `read` does."""
+        if self.tells_changes:
+            try:
+                answer = self._ask("wait_for_change", self._change, longest_s)
+            except TooOldError:
+                answer = None
+            if isinstance(answer, dict):
+                self._change = answer.get("change")
+                return answer
+            self.tells_changes = False
+        return self.read()
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        try:
+            if self._proxy is None:
+                self._proxy = _bound_proxy(self._daemon, self._timeout_s)
+            return _invoke(self._daemon, self._proxy, method, *arguments, timeout_s=self._timeout_s)
+        except TooOldError:
+            # The connection is as good as it was.
+            raise
+        except CallError:
+            self.close()
+            raise
+
     def close(self) -> None:
-        """Give the connection up."""
+        """Give the connection up. The next daemon may be another one."""
+        self._change, self.tells_changes = None, True
         if self._proxy is not None:
             self._proxy._pyroRelease()
             self._proxy = None
@@ -169,7 +193,7 @@ def _invoke(
     daemon: RegisteredDaemon,
     proxy: Any,
     method: str,
-    *arguments: float | bool,
+    *arguments: Any,
     timeout_s: float,
     **asked_for: bool,
 ) -> Any:
