@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .errors import FocuserError, RequestError
 from .mechanics import mm_from_steps
-from .snapshot import Snapshot
+from .snapshot import Snapshot, Trust
 
 # Of a value that somebody sent: enough for every number that means a position.
 MOST_SHOWN = 60
@@ -24,6 +24,34 @@ def move(position: object, offset: bool = False) -> str:
     if not offset:
         return f"{text} mm"
     return f"by {text} mm" if text.startswith("-") else f"by +{text} mm"
+
+
+def arrived(snapshot: Snapshot) -> str:
+    """How a move ended."""
+    return f"arrived at {where(snapshot)}"
+
+
+def stands(snapshot: Snapshot) -> str:
+    """How a stop ended."""
+    return f"stands at {where(snapshot)}"
+
+
+def initialized(snapshot: Snapshot) -> str:
+    """How `initialize` ended."""
+    how = "resumed" if snapshot.confidence.trust is Trust.RESUMED else "homed"
+    return f"{how}, {stands(snapshot)}"
+
+
+def audited(snapshot: Snapshot) -> str:
+    """How an audit ended."""
+    lost_steps = snapshot.audit.lost_steps if snapshot.audit else None
+    lost = "an unknown number of" if lost_steps is None else str(lost_steps)
+    return f"{lost} steps were lost, {stands(snapshot)}"
+
+
+def disconnected(_: Snapshot) -> str:
+    """How a shutdown ended."""
+    return "disconnected"
 
 
 def succeeded(how: str, took_s: float) -> str:

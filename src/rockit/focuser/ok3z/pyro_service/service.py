@@ -30,7 +30,7 @@ from ..errors import (
 )
 from ..focuser import Focuser
 from ..later import Later
-from ..snapshot import Snapshot, Trust
+from ..snapshot import Snapshot
 from .callers import Callers, Failure
 from .refusals import RefusalLog
 from .reports import UTC_FORMAT, last_ended, measurement, report
@@ -101,17 +101,17 @@ class PyroFocuser:
                 _yes_no_or_as_configured("resume", resume), _yes_no_or_as_configured("restore", restore)
             )
 
-        return self._carry_out(self._asked("initialize"), run, _how_initialized)
+        return self._carry_out(self._asked("initialize"), run, outcomes.initialized)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def audit(self) -> int:
         """Home again, note the steps lost since the last homing, and return; blocks until it is back."""
-        return self._carry_out(self._asked("audit"), self._focuser.audit, _how_audited)
+        return self._carry_out(self._asked("audit"), self._focuser.audit, outcomes.audited)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def shutdown(self) -> int:
         """Disconnect."""
-        return self._carry_out(self._asked("shutdown"), self._focuser.shutdown, lambda _: "disconnected")
+        return self._carry_out(self._asked("shutdown"), self._focuser.shutdown, outcomes.disconnected)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def set_focus(self, pos: Any, offset: Any = False) -> int:
@@ -120,7 +120,7 @@ class PyroFocuser:
         def run() -> None:
             self._focuser.set_focus(pos, _yes_or_no("offset", offset))
 
-        return self._carry_out(self._asked_to_move("set_focus", pos, offset), run, _how_arrived)
+        return self._carry_out(self._asked_to_move("set_focus", pos, offset), run, outcomes.arrived)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def begin_move(self, pos: Any, offset: Any = False) -> int:
@@ -143,7 +143,7 @@ class PyroFocuser:
         def run() -> None:
             self._focuser.stop(_caller())
 
-        return self._carry_out(self._asked("stop"), run, _how_stopped, _stop_status)
+        return self._carry_out(self._asked("stop"), run, outcomes.stands, _stop_status)
 
     # Questions
 
@@ -248,7 +248,7 @@ class PyroFocuser:
     def _begun_move_ended(self, asked: _Asked, ended: Future[None]) -> None:
         error = ended.exception()
         if error is None:
-            self._succeeded(asked, _how_arrived)
+            self._succeeded(asked, outcomes.arrived)
         elif isinstance(error, FocuserError):
             self._failed(asked, error, command_status(error))
 
@@ -272,25 +272,6 @@ class PyroFocuser:
 
     def _log_end(self, asked: _Asked, end: str) -> None:
         _log.info("%s, asked by %s: %s", asked.what, self._callers.named(asked.address), end)
-
-
-def _how_arrived(snapshot: Snapshot) -> str:
-    return f"arrived at {outcomes.where(snapshot)}"
-
-
-def _how_stopped(snapshot: Snapshot) -> str:
-    return f"stands at {outcomes.where(snapshot)}"
-
-
-def _how_initialized(snapshot: Snapshot) -> str:
-    how = "resumed" if snapshot.confidence.trust is Trust.RESUMED else "homed"
-    return f"{how}, stands at {outcomes.where(snapshot)}"
-
-
-def _how_audited(snapshot: Snapshot) -> str:
-    lost_steps = snapshot.audit.lost_steps if snapshot.audit else None
-    lost = "an unknown number of" if lost_steps is None else str(lost_steps)
-    return f"{lost} steps were lost, stands at {outcomes.where(snapshot)}"
 
 
 def _patience_s(timeout: object) -> float:
