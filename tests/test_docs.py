@@ -20,7 +20,7 @@ import pytest
 from rockit.focuser.ok3z import cli, daemon, wire
 from rockit.focuser.ok3z.constants import CommandStatus
 from rockit.focuser.ok3z.mechanics import Leg
-from rockit.focuser.ok3z.pyro_service import PyroFocuser, report
+from rockit.focuser.ok3z.pyro_service import PyroFocuser, measurement, report
 from rockit.focuser.ok3z.snapshot import Audit, Confidence, Snapshot, State, Trust
 from rockit.focuser.ok3z.version import VERSION
 
@@ -176,7 +176,7 @@ def test_exit_codes(name: str, title: str) -> None:
 
 def test_methods() -> None:
     described = [re.match(r"`(\w+)\(", row["Call"]) for row in rows("docs/pyro.md", "Call", "What it does")]
-    exposed = [name for name in vars(PyroFocuser) if not name.startswith("_")]
+    exposed = [name for name, method in vars(PyroFocuser).items() if getattr(method, "_pyroExposed", False)]
     assert [match and match[1] for match in described] == exposed
 
 
@@ -204,6 +204,14 @@ def test_keys_of_the_status() -> None:
         assert (key in ("speed_mm_sec", "time_left_s", "leg", "homing_travelled_mm")) == all(
             moving for _, moving in present
         )
+
+
+def test_keys_of_a_measurement() -> None:
+    answer = measurement(Snapshot(), (), None, datetime(2026, 11, 22, tzinfo=timezone.utc))
+    described = [
+        code(row["Key of `last_measurement`"])[0] for row in rows("docs/pyro.md", "Key of `last_measurement`")
+    ]
+    assert described == [key for key in answer if not key.endswith("_valid")]
 
 
 def test_states_and_their_status() -> None:
