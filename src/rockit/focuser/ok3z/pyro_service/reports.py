@@ -121,7 +121,10 @@ def measurement(
         "current_steps": (position.get("current_steps"), 0),
         "target_mm": (position.get("target_mm"), 0.0),
         "moving": (snapshot.motor_may_run, False),
-        "homed": (snapshot.confidence.trust is not Trust.UNKNOWN, False),
+        "homed": (
+            None if snapshot.state is State.FAULT else snapshot.confidence.trust is not Trust.UNKNOWN,
+            False,
+        ),
         "position_trust": (snapshot.confidence.trust.value, ""),
         "settled_s": (
             None if settled_s is None or snapshot.motor_may_run else round(settled_s, 3),
