@@ -23,7 +23,7 @@ import rockit.focuser.ok3z as ok3z
 from rockit.focuser.ok3z import cli, daemon, wire
 from rockit.focuser.ok3z.constants import CommandStatus, FocuserStatus
 from rockit.focuser.ok3z.mechanics import Leg
-from rockit.focuser.ok3z.pyro_service import PyroFocuser, report
+from rockit.focuser.ok3z.pyro_service import PyroFocuser, measurement, report
 from rockit.focuser.ok3z.snapshot import Audit, Confidence, Snapshot, State, Trust
 from rockit.focuser.ok3z.version import VERSION
 
@@ -190,7 +190,7 @@ def test_exit_codes(name: str, title: str) -> None:
 
 def test_methods() -> None:
     described = [re.match(r"`(\w+)\(", row["Call"]) for row in rows("docs/pyro.md", "Call", "What it does")]
-    exposed = [name for name in vars(PyroFocuser) if not name.startswith("_")]
+    exposed = [name for name, method in vars(PyroFocuser).items() if getattr(method, "_pyroExposed", False)]
     assert [match and match[1] for match in described] == exposed
 
 
@@ -220,6 +220,14 @@ def test_keys_of_the_status() -> None:
         )
 
 
+def test_keys_of_a_measurement() -> None:
+    answer = measurement(Snapshot(), (), None, datetime(2026, 11, 22, tzinfo=timezone.utc))
+    described = [
+        code(row["Key of `last_measurement`"])[0] for row in rows("docs/pyro.md", "Key of `last_measurement`")
+    ]
+    assert described == [key for key in answer if not key.endswith("_valid")]
+
+
 def test_states_and_their_status() -> None:
     described = {
         code(row["`state`"])[0]: int(row["`status`"].split()[0]) for row in rows("docs/pyro.md", "`state`")
@@ -235,7 +243,7 @@ def test_configuration_keys() -> None:
     assert list(described) == list(schema["properties"])
     assert {key: json.loads(value[0]) for key, value in described.items() if value} == example
     optional = set(schema["properties"]) - set(schema["required"])
-    assert optional == {"travel_mm", "restore_on_init", "alpaca"}
+    assert optional == {"travel_mm", "restore_on_init", "resume_on_init", "resume_max_age_h", "alpaca"}
     assert json.loads(blocks(page("docs/configuration.md"), "json")[0]) == example
 
 

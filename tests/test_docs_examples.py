@@ -91,13 +91,19 @@ def run(served: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]
 
 
 def test_the_ten_lines_run(served: dict[str, str]) -> None:
-    (example,) = blocks(page("docs/pyro.md"), "python")
+    example, waiting = blocks(page("docs/pyro.md"), "python")
     assert len(example.splitlines()) == 10
 
-    ran = run(served, "-c", example.replace("localhost_test", "docs_test"))
+    ran = run(served, "-c", f"{example}\n{waiting}".replace("localhost_test", "docs_test"))
 
     assert ran.stderr == ""
-    assert ran.stdout.splitlines() == ["2.6 arrived", "2.55 arrived", "2.5 arrived", "stands at 2.5"]
+    assert ran.stdout.splitlines() == [
+        "2.6 arrived",
+        "2.55 arrived",
+        "2.5 arrived",
+        "stands at 2.5",
+        "stands at 2.4",
+    ]
 
 
 def test_the_five_lines_run(served: dict[str, str]) -> None:

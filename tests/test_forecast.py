@@ -44,6 +44,7 @@ def test_the_site_in_full() -> None:
         "acceleration": "4.9994 mm/s^2 (register 437)",
         # 9 mm at 0.25 mm/s; twice that and 2 s.
         "homing at worst": "36.0 s (given up after 74.0 s)",
+        "initialize": "homes",
         "after homing": "stays at 0 mm",
         # Out to 6 mm and back by 0.5 mm: 6.5 / 0.491832 + 2 * 0.491832 / 4.999361; twice that and 2 s.
         "full-range move at worst": "13.4 s (given up after 28.8 s)",
@@ -97,6 +98,13 @@ def test_every_machine_that_may_control_is_named(tmp_path: Path) -> None:
 def test_a_focuser_that_returns_after_homing_is_said_to(tmp_path: Path) -> None:
     path = written(tmp_path / "site.json", restore_on_init=True)
     assert facts(path)["after homing"] == "returns to the last position"
+
+
+def test_a_focuser_that_resumes_is_said_to(tmp_path: Path) -> None:
+    assert facts(written(tmp_path / "home.json"))["initialize"] == "homes"
+    path = written(tmp_path / "site.json", resume_on_init=True, resume_max_age_h=12)
+    resumes = "resumes if the last homing is 12 h old at most, and homes otherwise"
+    assert facts(path)["initialize"] == resumes
 
 
 def test_a_slow_drive_may_hold_homing_back(tmp_path: Path) -> None:

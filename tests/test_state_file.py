@@ -20,7 +20,20 @@ from rockit.focuser.ok3z.state_file import Entry, Ratios, UnusableError
 HOMED_AT = datetime(2026, 11, 22, 20, 0, 0, 250000, tzinfo=timezone.utc)
 NOW = datetime(2026, 11, 22, 21, 30, tzinfo=timezone.utc)
 RATIOS = Ratios(homing=2.0, legs=0.5, speed_register=41, acceleration_register=436)
-ENTRY = Entry("/dev/focuser", -4000, -14176, (-20000, -14176), 2544, 10176, HOMED_AT, 17, RATIOS, (30000, -5))
+ENTRY = Entry(
+    "/dev/focuser",
+    -4000,
+    -14176,
+    (-20000, -14176),
+    2544,
+    10176,
+    HOMED_AT,
+    17,
+    RATIOS,
+    (30000, -5),
+    True,
+    2.00005,
+)
 UNKNOWN = Entry("sim://", None, None, None, 0, None, None)
 DAEMON = "night"
 
@@ -234,6 +247,7 @@ def test_a_file_of_another_format_is_said_to_be_one_whatever_its_checksum(number
             )
         ],
         ("written_at", None),
+        *[("target_mm", value) for value in ("2", True, -0.1, 1001, [2.0])],
     ],
 )
 def test_a_value_of_another_kind_is_not_taken_even_with_a_checksum(key: str, value: object) -> None:
@@ -243,11 +257,20 @@ def test_a_value_of_another_kind_is_not_taken_even_with_a_checksum(key: str, val
 
 def test_a_missing_value_is_not_taken_even_with_a_checksum() -> None:
     values = json.loads(encoded())
-    for key in set(values) - {"sha256", "format", "daemon"}:
+    for key in set(values) - {"sha256", "format", "daemon", "target_mm"}:
         less = {name: value for name, value in values.items() if name not in (key, "sha256")}
         text = json.dumps(less, sort_keys=True, separators=(",", ":"))
         less["sha256"] = hashlib.sha256(text.encode()).hexdigest()
         assert f"('{key}')" in why_unusable(json.dumps(less).encode())
+
+
+def test_an_earlier_version_wrote_the_steps_of_the_target_only() -> None:
+    values = json.loads(encoded())
+    del values["target_mm"], values["sha256"]
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+    values["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    entry, _ = state_file.decode(json.dumps(values).encode(), DAEMON)
+    assert entry == dataclasses.replace(ENTRY, target_mm=None)
 
 
 @pytest.mark.parametrize(

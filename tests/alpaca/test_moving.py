@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from typing import Any, Callable
 
 import pytest
@@ -295,3 +297,15 @@ def test_a_halt_that_came_before_its_move_reached_the_service_is_said_again(
     assert program.put("halt").error == 0
     assert half_deaf == ["127.0.0.1"] * 2
     until(lambda: not program.get("ismoving").value)
+
+
+def test_the_log_tells_where_a_move_came_to(
+    program: Any, focuser: Any, until: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    assert program.put("move", Position=10176).error == 0
+    asked = "Alpaca move to step 10176 (2.000 mm), asked by 127.0.0.1"
+    until(lambda: f"{asked}: arrived at 2.000 mm after " in caplog.text)
+    focuser.move_error = NoProgressError("the motor does not advance.")
+    program.put("move", Position=0)
+    until(lambda: re.search(r"step 0 .*: ended at .* s: the motor does not advance", caplog.text))

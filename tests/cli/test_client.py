@@ -208,6 +208,39 @@ def test_a_report_that_is_no_dict_is_refused(client: FocuserClient, script: Any,
         client.report_status()
 
 
+def test_a_feed_waits_for_the_change_after_the_last_one_that_it_gave(
+    client: FocuserClient, script: Any
+) -> None:
+    changes = iter([3, 5])
+    script.answers["wait_for_change"] = lambda: {"status": 1, "change": next(changes)}
+    with client.status_feed() as feed:
+        assert feed.next(2.0) == {"status": 1, "change": 3}
+        assert feed.next(2.0) == {"status": 1, "change": 5}
+        assert feed.tells_changes
+    assert script.calls == [("wait_for_change", None, 2.0), ("wait_for_change", 3, 2.0)]
+
+
+@pytest.mark.parametrize("refusal", [1, 2, 3])
+def test_a_feed_that_may_not_wait_reads_and_does_not_ask_again(
+    client: FocuserClient, script: Any, refusal: int
+) -> None:
+    script.answers["wait_for_change"] = refusal
+    with client.status_feed() as feed:
+        for _ in range(2):
+            assert feed.next(2.0)["status"] == 1
+        assert not feed.tells_changes
+    assert script.count("wait_for_change") == 1
+    assert feed.tells_changes, "the next daemon may be another one"
+
+
+def test_a_feed_of_a_daemon_that_knows_no_changes_reads(registered_old: Any) -> None:
+    with FocuserClient(registered_old).status_feed() as feed:
+        for _ in range(2):
+            assert feed.next(2.0)["status"] == 1
+        assert not feed.tells_changes
+    assert len(registered_old.timeouts) == 1
+
+
 @pytest.mark.parametrize("server", ["mortal"], indirect=True)
 def test_a_feed_keeps_one_connection_and_makes_a_new_one_after_a_failure(
     client: FocuserClient, server: Any, registered: Any

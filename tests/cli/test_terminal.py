@@ -218,3 +218,18 @@ def test_piped_watch_writes_a_line_for_a_change_and_none_without(
     process.popen.send_signal(number)
 
     assert process.end() == (0, "", "")
+
+
+def test_watch_waits_for_changes_and_does_not_poll(script: Any, start: Any) -> None:
+    script.answers["wait_for_change"] = lambda: {**script.report, "change": 1}
+    script.report = ARRIVED
+    process = start("watch")
+    assert process.popen.stdout.readline() == "Focuser is IDLE (2.500 mm)\n"
+    script.wait_for_call("wait_for_change", 3)
+    script.report = MOVING
+    assert process.popen.stdout.readline().startswith("Focuser is MOVING")
+    process.popen.send_signal(signal.SIGINT)
+
+    assert process.end() == (0, "", "")
+    assert script.reads == 0
+    assert {since for name, since, _ in script.calls if name == "wait_for_change"} == {None, 1}

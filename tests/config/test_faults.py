@@ -19,12 +19,18 @@ Write = Callable[..., Path]
 Faults = Callable[[Path], list[str]]
 
 
+@pytest.mark.parametrize(
+    ("key", "meaning"),
+    [
+        ("restore_on_init", "whether to return to the last position that was reached, after homing"),
+        ("resume_on_init", "whether to carry on without homing if the controller is as it was left"),
+    ],
+)
 @pytest.mark.parametrize("text", ["1", "0", '"true"', "null", "[]"])
-def test_what_is_neither_true_nor_false_is_refused(text: str, write: Write, faults: Faults) -> None:
-    assert faults(write({"restore_on_init": text})) == [
-        f"restore_on_init: {text} was given; expected true or false "
-        "(whether to return to the last position that was reached, after homing)"
-    ]
+def test_what_is_neither_true_nor_false_is_refused(
+    text: str, key: str, meaning: str, write: Write, faults: Faults
+) -> None:
+    assert faults(write({key: text})) == [f"{key}: {text} was given; expected true or false ({meaning})"]
 
 
 # The site's other values must fit the one at its limit: hence the last column.
@@ -43,6 +49,7 @@ def test_what_is_neither_true_nor_false_is_refused(text: str, write: Write, faul
         ("travel_mm", (0.1, 9), (0, 9.001, -1), {"anti_backlash_mm": 0, "focus_range_mm": 0.1}),
         ("speed_mm_sec", (0.012, 12.28), (0.0119, 12.29, 0, -0.5), {"move_timeout": 3600}),
         ("acceleration_mm_sec_sec", (0.0115, 46.85), (0.0114, 46.86, 0, -5), {}),
+        ("resume_max_age_h", (0.1, 24, 8760), (0, -1, 8761, True, "24"), {}),
         ("control_machines", (), ([], ["LocalHost", "LocalHost"], ["LocalHost"] * 101), {}),
         ("log_name", ("x", "é", "x" * 100), ("", " ", "x" * 101, "a\nb", "a\n", "\x7f", "a\u2028b"), {}),
         ("serial_port", ("socket://host:9", "x" * 1000), ("", "\t", "x" * 1001, "/dev/a\0", "/dev/a\n"), {}),

@@ -36,6 +36,8 @@ def test_the_site_in_the_types_that_the_daemon_computes_with() -> None:
         "speed_mm_sec": 0.5,
         "acceleration_mm_sec_sec": 5.0,
         "restore_on_init": False,
+        "resume_on_init": False,
+        "resume_max_age_h": 24.0,
         "alpaca": None,
     }
     assert isinstance(config.serial_timeout_s, float)
@@ -75,6 +77,11 @@ def test_a_whole_number_may_be_written_with_a_point(write: Write, number: str) -
 def test_the_focuser_returns_to_where_it_was_only_where_that_is_configured(write: Write) -> None:
     assert Config(write(restore_on_init=True)).restore_on_init is True
     assert Config(write(restore_on_init=False)).restore_on_init is False
+
+
+def test_whether_to_resume_and_how_old_a_homing_may_be(write: Write) -> None:
+    assert Config(write(resume_on_init=True)).resume_on_init is True
+    assert Config(write(resume_max_age_h=12)).resume_max_age_h == 12.0
 
 
 def test_travel_may_exceed_the_range(write: Write) -> None:

@@ -16,8 +16,10 @@ from rockit.focuser.ok3z.errors import (
     BusyError,
     HaltFailedError,
     InternalError,
+    InvalidArgumentError,
     LinkLostError,
     NotConnectedError,
+    OutsideLimitsError,
     PortUnavailableError,
     StoppedError,
 )
@@ -445,3 +447,45 @@ def test_a_caller_does_not_wait_for_ever(homed, monkeypatch):
     with pytest.raises(HaltFailedError):
         homed.focuser.stop("the test")
     assert isinstance(move.exception(PATIENCE_S), StoppedError)
+
+
+def test_begin_move_returns_as_soon_as_the_status_says_moving(homed):
+    move = homed.focuser.begin_move(5.0)
+    assert homed.focuser.snapshot.state is State.MOVING
+    assert homed.focuser.snapshot.target_mm == 5.0
+    with pytest.raises(BusyError):
+        homed.focuser.begin_move(1.0)
+    assert move.result(PATIENCE_S) is None
+    assert homed.model.carriage_mm == pytest.approx(5.0, abs=0.0003)
+    assert not move.cancel()
+
+
+def test_begin_move_raises_what_speaks_against_it(bench):
+    with pytest.raises(NotConnectedError):
+        bench.focuser.begin_move(1.0)
+    bench.focuser.initialize()
+    with pytest.raises(OutsideLimitsError):
+        bench.focuser.begin_move(6.1)
+    with pytest.raises(InvalidArgumentError):
+        bench.focuser.begin_move("1")
+    assert bench.focuser.snapshot.state is State.IDLE
+
+
+def test_a_begun_move_of_no_length_has_ended(homed):
+    homed.focuser.set_focus(1.0)
+    assert homed.focuser.begin_move(0, offset=True).done()
+
+
+def test_a_begun_move_that_is_stopped_ends_as_stopped(homed):
+    move = homed.focuser.begin_move(5.0)
+    homed.focuser.stop("the test")
+    with pytest.raises(StoppedError):
+        move.result(PATIENCE_S)
+
+
+def test_nobody_waits_for_a_begun_move_of_a_daemon_that_ends(request):
+    with make_bench(request) as bench:
+        bench.focuser.initialize()
+        move = bench.focuser.begin_move(5.0)
+    with pytest.raises((StoppedError, NotConnectedError)):
+        move.result(PATIENCE_S)

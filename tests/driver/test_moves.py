@@ -93,12 +93,34 @@ def test_a_move_to_where_it_stands_moves_nothing(rig):
 
 
 def test_offsets_count_from_the_target(rig):
+    """From what was asked for, and not from its rounded step: a quarter of a step counts too."""
     rig.move(2.0)
     for _ in range(10):
-        assert rig.move(-0.00005, offset=True) is None  # a quarter of a step: rounds to none
-    rig.assert_stands_at(2.0)
+        assert rig.move(-0.00005, offset=True) is None
+    rig.assert_stands_at(1.9995)
+    assert rig.commands.snapshot.target_mm == 1.9995
     assert rig.move(-0.25, offset=True) is None
-    rig.assert_stands_at(1.75)
+    rig.assert_stands_at(1.7495)
+
+
+def test_the_target_is_what_was_asked_for_and_after_a_stop_where_it_stands(rig):
+    rig.move(2.0125)
+    assert rig.commands.snapshot.target_mm == 2.0125
+    assert rig.carry_out(rig.commands.halt_at_rest) is None
+    assert rig.commands.snapshot.target_mm == 2.0125
+    assert rig.move(2.01252) is None, "the same step: nothing moves"
+    assert rig.commands.snapshot.target_mm == 2.01252
+    rig.interrupt_at(60)
+    assert rig.move(3.0) is not None
+    assert rig.commands.snapshot.target_mm is None
+    assert rig.commands.snapshot.target.steps == rig.commands.snapshot.current_steps
+
+
+def test_an_audit_returns_to_what_was_asked_for(rig):
+    rig.move(2.0125)
+    assert rig.carry_out(rig.commands.audit) is None
+    rig.assert_stands_at(2.0125)
+    assert rig.commands.snapshot.target_mm == 2.0125
 
 
 def test_the_overshoot_is_shortened_at_the_outer_limit_and_reported(rig):

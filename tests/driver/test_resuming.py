@@ -312,6 +312,64 @@ def test_a_focuser_that_was_let_go_is_not_resumed_unasked(rig):
     assert rig.commands._memory.is_watched
 
 
+# Because the configuration says so
+
+
+@pytest.mark.parametrize(("asked", "homings"), [(None, 1), (True, 1), (False, 2)])
+def test_resume_on_init_resumes_where_the_call_does_not_say(rig, asked, homings):
+    rig.settings = replace(rig.settings, resume_on_init=True)
+    assert rig.move(2.0125) is None
+    rig.restart()
+    assert rig.carry_out(lambda: rig.commands.initialize(asked)) is None
+    assert rig.homing_runs == homings
+    rig.assert_stands_at(2.0125 if homings == 1 else 0.0)
+
+
+def test_a_focuser_that_was_resumed_unasked_says_so(rig):
+    rig.settings = replace(rig.settings, resume_on_init=True)
+    assert rig.move(2.0125) is None
+    rig.restart()
+    rig.announced.clear()
+    assert rig.carry_out(rig.commands.initialize) is None
+    how = (
+        f"resumed at 2.013 mm without homing, as resume_on_init says; last homed at {rig.confidence.homed_at}"
+    )
+    assert rig.commands.snapshot.reason == f"{how}."
+    assert (logging.INFO, how) in rig.announced
+    assert rig.confidence.trust is Trust.RESUMED
+
+
+def test_an_old_homing_is_not_resumed_unasked(rig):
+    rig.settings = replace(rig.settings, resume_on_init=True, resume_max_age_s=3600.0)
+    assert rig.move(2.0) is None
+    rig.restart()
+    rig.clock.sleep(3600.0)
+    assert rig.carry_out(rig.commands.initialize) is None
+    assert rig.homing_runs == 2
+    assert rig.confidence.trust is Trust.HOMED
+    assert "the last homing is 1.0 h away, and resume_max_age_h is 1." in rig.confidence.reason
+
+
+def test_an_old_homing_is_resumed_where_somebody_asks_for_it(rig):
+    rig.settings = replace(rig.settings, resume_on_init=True, resume_max_age_s=3600.0)
+    assert rig.move(2.0) is None
+    rig.restart()
+    rig.clock.sleep(3600.0)
+    rig.resume()
+    assert rig.homing_runs == 1
+
+
+def test_after_a_power_cut_it_is_homed_whatever_the_configuration_says(rig):
+    rig.settings = replace(rig.settings, resume_on_init=True)
+    assert rig.move(2.0) is None
+    rig.kill_process()
+    rig.model.power_cut(0.0)
+    rig.start_process()
+    assert rig.carry_out(rig.commands.initialize) is None
+    assert rig.confidence.trust is Trust.HOMED
+    assert "it could not be resumed" in rig.confidence.reason
+
+
 # Returning
 
 
@@ -324,6 +382,17 @@ def test_restore_returns_to_the_last_target_that_was_reached(rig):
     rig.assert_stands_at(2.0)
     assert rig.homings == 2
     assert rig.confidence.trust is Trust.HOMED
+
+
+@pytest.mark.parametrize("how", [{"resume": True}, {"restore": True}])
+def test_what_was_asked_for_outlives_a_restart(rig, how):
+    assert rig.move(2.0125) is None
+    rig.restart()
+    assert rig.carry_out(lambda: rig.commands.initialize(**how)) is None
+    rig.assert_stands_at(2.0125)
+    assert rig.commands.snapshot.target_mm == 2.0125
+    assert rig.move(-0.0125, offset=True) is None
+    assert rig.commands.snapshot.target_mm == 2.0
 
 
 @pytest.mark.parametrize(("configured", "asked", "returns"), [(True, None, True), (True, False, False)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable
 from typing import Any, Callable
 
@@ -145,7 +146,9 @@ def test_little_of_a_value_is_logged(
 
     run(test)
     said = [record.getMessage() for record in caplog.records if "on the panel" in record.getMessage()]
-    assert said == [f"{command} {'9' * 60}…, asked by 127.0.0.1 on the panel: succeeded"]
+    asked = f"set {'9' * 60}… mm" if command == "set" else f"set by +{'9' * 60}… mm"
+    assert len(said) == 1
+    assert said[0].startswith(f"{asked}, asked by 127.0.0.1 on the panel: arrived at ")
 
 
 @pytest.mark.parametrize(
@@ -252,9 +255,10 @@ def test_every_stop_is_logged_with_who_asked_and_what_came_of_it(
 
     run(test)
     said = [record.getMessage() for record in caplog.records if "on the panel" in record.getMessage()]
-    assert said == [
-        "stop, asked by 127.0.0.1 on the panel: succeeded",
-        "stop, asked by 127.0.0.1 on the panel: standstill was not seen.",
+    asked = "stop, asked by 127.0.0.1 on the panel"
+    assert [re.sub(r" after \d+\.\d s", "", line) for line in said] == [
+        f"{asked}: stands at 1.000 mm",
+        f"{asked}: ended at 1.000 mm: standstill was not seen.",
     ]
 
 
@@ -274,7 +278,7 @@ def test_a_stop_of_who_goes_away_is_made_and_logged(
         while served.client.server.runner.server.connections:
             await asyncio.sleep(0.01)
         service.may_stand.set()
-        while "stop, asked by 127.0.0.1 on the panel: succeeded" not in caplog.text:
+        while "stop, asked by 127.0.0.1 on the panel: stands at " not in caplog.text:
             await asyncio.sleep(0.01)
 
     run(test)
@@ -291,7 +295,7 @@ def test_who_goes_away_stops_nothing(run: Run, service: Any, caplog: pytest.LogC
         asking.cancel()
         await asyncio.wait([asking])
         service.may_end.set()
-        while "set 1, asked by 127.0.0.1 on the panel: succeeded" not in caplog.text:
+        while "set 1 mm, asked by 127.0.0.1 on the panel: arrived at " not in caplog.text:
             await asyncio.sleep(0.01)
 
     run(test)

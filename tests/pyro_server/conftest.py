@@ -15,6 +15,7 @@ import Pyro4
 import pytest
 from Pyro4 import message, util
 
+from rockit.focuser.ok3z.later import Later
 from rockit.focuser.ok3z.listening import listen
 from rockit.focuser.ok3z.pyro_server import MANNER, Published, PyroServer
 
@@ -34,6 +35,8 @@ class Target:
         self.callers: list[Any] = []
         self.waiting = threading.Semaphore(0)
         self.go_on = threading.Event()
+        self.news = 0
+        self.asked_for_news = 0
 
     @Pyro4.expose
     def report(self) -> dict[str, int]:
@@ -52,6 +55,16 @@ class Target:
         self.waiting.release()
         assert self.go_on.wait(BOUND_S)
         return 0
+
+    @Pyro4.expose
+    def wait_for_news(self, since: Any, patience_s: Any) -> Any:
+        self.calls.append(("wait_for_news", since, patience_s))
+
+        def is_due() -> bool:
+            self.asked_for_news += 1
+            return self.news != since
+
+        return Later(is_due, patience_s, lambda: {"news": self.news})
 
     @Pyro4.expose
     def stop(self) -> int:
@@ -156,6 +169,7 @@ class Served:
 
     def __init__(self, patience_s: float, host: str) -> None:
         self.target = Target()
+        self.refused: list[tuple[str, str, Any, str]] = []
         published = Published(
             OBJECT,
             self.target,
@@ -164,6 +178,7 @@ class Served:
             control_ips=[CONTROL_IP, "::1", "no address"],
             not_permitted=NOT_PERMITTED,
             busy=BUSY,
+            refused=lambda *refusal: self.refused.append(refusal),
         )
         self.server = PyroServer(listen(host, 0, MANNER), published, patience_s)
         self.address = self.server.address

@@ -47,7 +47,15 @@ def test_listening_at_every_address_is_listening_at_those_of_ipv4_too(serve: Any
 def test_a_proxy_is_told_of_the_methods_and_of_nothing_else(served: Any) -> None:
     proxy = served.proxy()
     proxy._pyroBind()
-    assert proxy._pyroMethods == {"fail", "give_unspeakable", "move", "report", "stop", "wait"}
+    assert proxy._pyroMethods == {
+        "fail",
+        "give_unspeakable",
+        "move",
+        "report",
+        "stop",
+        "wait",
+        "wait_for_news",
+    }
     assert proxy._pyroAttrs == proxy._pyroOneway == set()
 
 

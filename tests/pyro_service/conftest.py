@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from typing import Any, Callable
 
 import Pyro4
 import pytest
 
-from rockit.focuser.ok3z.mechanics import Limits, requested_steps
+from rockit.focuser.ok3z.mechanics import Limits, requested_target
+from rockit.focuser.ok3z.motions import Record
 from rockit.focuser.ok3z.pyro_service import PyroFocuser
 from rockit.focuser.ok3z.snapshot import Snapshot, State
 
@@ -22,12 +24,18 @@ class StandIn:
         self.calls: list[tuple[Any, ...]] = []
         self.failure: Exception | None = None
         self.snapshot = Snapshot(state=State.IDLE, current_steps=10176, target_steps=10176, read_at_s=1.0)
-        self.age_s: float | None = 0.25
+        self.reading_s: float | None = 0.25
+        self.now_s = 100.0
+        self.motions: Record = ()
+        self.begun: list[Future[None]] = []
 
     def reading_age_s(self, snapshot: Snapshot) -> float | None:
-        return self.age_s if snapshot is self.snapshot else None
+        return self.reading_s if snapshot is self.snapshot else None
 
-    def initialize(self, resume: bool = False, restore: bool | None = None) -> None:
+    def age_s(self, moment_s: float) -> float:
+        return self.now_s - moment_s
+
+    def initialize(self, resume: bool | None = None, restore: bool | None = None) -> None:
         self._note("initialize", resume, restore)
 
     def audit(self) -> None:
@@ -38,7 +46,17 @@ class StandIn:
 
     def set_focus(self, position: object, offset: bool = False) -> None:
         self._note("set_focus", position, offset)
-        requested_steps(position, 5088 if offset else None, LIMITS)
+        requested_target(position, 1.0 if offset else None, LIMITS)
+
+    def begin_move(self, position: object, offset: bool = False) -> Future[None]:
+        """Nothing needs to move, unless the test gives what ends later."""
+        self._note("begin_move", position, offset)
+        requested_target(position, 1.0 if offset else None, LIMITS)
+        if self.begun:
+            return self.begun[-1]
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
 
     def stop(self, by: str) -> None:
         self._note("stop", by)
@@ -49,7 +67,7 @@ class StandIn:
             raise self.failure
 
 
-@pytest.fixture(params=["initialize", "shutdown", "set_focus", "stop", "audit"])
+@pytest.fixture(params=["initialize", "shutdown", "set_focus", "stop", "audit", "begin_move"])
 def command(request: pytest.FixtureRequest) -> str:
     """Each method that moves the focuser, or might."""
     name: str = request.param
@@ -78,7 +96,7 @@ def uncalled(stand_in: StandIn) -> PyroFocuser:
     """The object, outside of any call."""
     # It has of a Focuser what the service uses.
     focuser: Any = stand_in
-    return PyroFocuser(focuser, CONTROL_IPS)
+    return PyroFocuser(focuser, CONTROL_IPS, {CONTROL_IPS[0]: "NGTSDASNUC"})
 
 
 @pytest.fixture
@@ -92,7 +110,7 @@ def call() -> Callable[[PyroFocuser, str], int]:
     """Calls a command by its name."""
 
     def call(service: PyroFocuser, command: str) -> int:
-        status = service.set_focus(2.0) if command == "set_focus" else getattr(service, command)()
+        status = getattr(service, command)(*([2.0] if command in ("set_focus", "begin_move") else []))
         assert type(status) is int
         return status
 

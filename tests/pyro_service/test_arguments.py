@@ -88,11 +88,11 @@ def test_an_offset_is_a_yes_or_a_no(offset: Any, service: PyroFocuser, stand_in:
 @pytest.mark.parametrize(
     ("arguments", "given"),
     [
-        ((), (False, None)),
+        ((), (None, None)),
         ((True,), (True, None)),
         ((False, True), (False, True)),
         ((1, 0), (True, False)),
-        ((None, False), (False, False)),
+        ((None, False), (None, False)),
     ],
 )
 def test_what_initialize_is_asked_for(

@@ -68,5 +68,9 @@ def test_nothing_but_the_documented_calls_is_exposed(uri: str) -> None:
             "stop",
             "audit",
             "report_status",
+            "begin_move",
+            "wait_for_change",
+            "last_measurement",
+            "last_failure",
         }
         assert set(proxy._pyroAttrs) == set()

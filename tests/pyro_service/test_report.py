@@ -171,6 +171,17 @@ def test_a_target_that_is_not_known_is_where_the_focuser_is() -> None:
     assert (answer["current_mm"], answer["target_mm"]) == (1.0, 1.0)
 
 
+@pytest.mark.parametrize("asked_mm", [2.0125, 2.0025, 1 / 3, 0.0])
+def test_the_target_has_the_text_of_what_was_asked_for(asked_mm: float) -> None:
+    snapshot = Snapshot(
+        state=State.IDLE, current_steps=10240, target_steps=round(asked_mm * 5088), target_mm=asked_mm
+    )
+    answer = report(snapshot, None, NOW)
+    assert answer["target_mm"] == asked_mm
+    assert f"{answer['target_mm']:.3f}" == f"{asked_mm:.3f}"
+    assert answer["current_mm"] == 2.013
+
+
 def test_during_an_overshoot_the_target_is_the_one_asked_for() -> None:
     snapshot = Snapshot(
         state=State.MOVING, current_steps=12000, target_steps=10176, leg=Leg(12720, overshoot=True)

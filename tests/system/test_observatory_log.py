@@ -87,7 +87,7 @@ def test_each_message_is_on_the_daemon_s_output_once(make_daemon: Any, log_serve
     assert daemon.call("initialize") == 0
     assert daemon.call("shutdown") == 0
     daemon.end()
-    assert daemon.log.count("homed") == 1
+    assert daemon.log.count("homed: the focuser stands") == 1
     assert daemon.log.count(" connected to sim://") == 1
 
 

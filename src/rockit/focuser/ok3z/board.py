@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Callable
 
-from .mechanics import Leg, mm_from_steps
+from .mechanics import Leg, Target, mm_from_steps
 from .memory import UTC_FORMAT, Memory
 from .motion import Motion
 from .motions import Record, recorded
@@ -20,11 +20,15 @@ class Board:
     Args:
         memory: says what is thought of the position.
         utc_now: the time of day.
+        changed: called after each snapshot that tells its readers something new.
     """
 
-    def __init__(self, memory: Memory, utc_now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, memory: Memory, utc_now: Callable[[], datetime], changed: Callable[[], None] = lambda: None
+    ) -> None:
         self._memory = memory
         self._utc_now = utc_now
+        self._changed = changed
         self.audit: Audit | None = None
         """What the last audit found; stands in every snapshot from then on."""
         self.snapshot = Snapshot()
@@ -45,11 +49,17 @@ class Board:
             confidence=self._confidence_in(snapshot),
             audit=self.audit,
             journal_problem=self._memory.problem,
+            change=self.snapshot.change,
         )
+        is_news = replace(published, read_at_s=self.snapshot.read_at_s) != self.snapshot
+        if is_news:
+            published = replace(published, change=published.change + 1)
         now_utc = self._utc_now().strftime(UTC_FORMAT)
         # First: whoever has read a snapshot finds the motions that belong to it.
         self.motions = recorded(self.motions, self.snapshot, published, now_utc)
         self.snapshot = published
+        if is_news:
+            self._changed()
 
     def _confidence_in(self, snapshot: Snapshot) -> Confidence:
         if snapshot.current_steps is not None:
@@ -62,7 +72,7 @@ class Board:
         motion: Motion,
         reason: str,
         shortfall_steps: int = 0,
-        reached_steps: int | None = None,
+        reached: Target | None = None,
         stopped: bool = False,
     ) -> None:
         """The motor is proven to stand: put up and remember where, if that is known.
@@ -70,7 +80,7 @@ class Board:
         Args:
             reason: what there is to say of it.
             shortfall_steps: what the last approach lacked of the full backlash.
-            reached_steps: the target that was reached; None where it stands elsewhere.
+            reached: the target that was reached; None where it stands elsewhere.
             stopped: somebody wanted it to stand.
         """
         standing = motion.standing
@@ -80,7 +90,7 @@ class Board:
                 Snapshot(state=State.UNHOMED, reason=reason, read_at_s=standing.at_s, stopped=stopped)
             )
             return
-        self._memory.stands(motion, reached_steps)
+        self._memory.stands(motion, reached)
         here_steps = motion.steps_out(standing)
         self.publish(
             Snapshot(
@@ -88,6 +98,7 @@ class Board:
                 reason=reason,
                 current_steps=here_steps,
                 target_steps=here_steps,
+                target_mm=self._memory.target_at(here_steps).asked_mm,
                 shortfall_steps=shortfall_steps,
                 read_at_s=standing.at_s,
             )

@@ -166,6 +166,9 @@ class StatusFeed:
         self._daemon = daemon
         self._timeout_s = timeout_s
         self._proxy: Any | None = None
+        self._change: Any = None
+        self.tells_changes = True
+        """Whether `next` waits for a change: not for daemons of before, nor on a machine that may not control."""
 
     def __enter__(self) -> StatusFeed:
         return self
@@ -177,7 +180,21 @@ class StatusFeed:
         """One status report. Raises CallError, after which the next call connects again."""
         return self._ask("report_status", timeout_s=self._timeout_s)
 
-    def wait_for_change(self, since: int, patience_s: float) -> Report:
+    def next(self, longest_s: float) -> Report:
+        """The status as soon as it is another than the last one from here, or after `longest_s`; at once where the
+        daemon does not tell changes. Raises CallError as `read` does."""
+        if self.tells_changes:
+            try:
+                answer = self.wait_for_change(self._change, longest_s)
+            except (TooOldError, DaemonFaultError):
+                # An older daemon, or one that lets nobody wait: no control machine, or no room.
+                self.tells_changes = False
+            else:
+                self._change = answer.get("change")
+                return answer
+        return self.read()
+
+    def wait_for_change(self, since: int | None, patience_s: float) -> Report:
         """The next report whose `change` is not `since`, or after `patience_s` (at most 20) the same one again.
 
         Raises CallError as `read` does; TooOldError if the daemon cannot tell.
@@ -190,7 +207,7 @@ class StatusFeed:
         """As FocuserClient.last_failure."""
         return self._ask("last_failure", timeout_s=self._timeout_s)
 
-    def _ask(self, method: str, *arguments: float, timeout_s: float) -> Report:
+    def _ask(self, method: str, *arguments: float | None, timeout_s: float) -> Report:
         try:
             if self._proxy is None:
                 self._proxy = _bound_proxy(self._daemon, self._timeout_s)
@@ -204,7 +221,8 @@ class StatusFeed:
         return answer
 
     def close(self) -> None:
-        """Give the connection up."""
+        """Give the connection up. The next daemon may be another one."""
+        self._change, self.tells_changes = None, True
         if self._proxy is not None:
             self._proxy._pyroRelease()
             self._proxy = None
@@ -232,7 +250,7 @@ def _invoke(
     daemon: RegisteredDaemon,
     proxy: Any,
     method: str,
-    *arguments: float | bool,
+    *arguments: Any,
     timeout_s: float,
     **asked_for: bool,
 ) -> Any:

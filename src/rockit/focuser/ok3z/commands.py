@@ -24,12 +24,13 @@ from .errors import (
     StoppedError,
     joined,
 )
-from .mechanics import Plan, mm_from_steps, requested_steps
+from .mechanics import Plan, Target, mm_from_steps, requested_target
 from .memory import Memory
 from .motion import Homing, Motion
 from .motions import Record
 from .motor import Progress
 from .recovery import Recovery
+from .resumption import require_young_homing
 from .snapshot import Audit, Snapshot, State
 from .surroundings import Settings, Surroundings
 
@@ -51,7 +52,7 @@ class Commands:
         self._surroundings = surroundings
         self._announce = surroundings.announce
         self._memory = Memory(settings.port_name, surroundings.keeper, surroundings.utc_now)
-        self._board = Board(self._memory, surroundings.utc_now)
+        self._board = Board(self._memory, surroundings.utc_now, surroundings.changed)
         self._connection = Connection(
             settings, surroundings, self._memory, self._progress, self._board.leg_begins
         )
@@ -80,13 +81,14 @@ class Commands:
         self._board.publish(Snapshot(motion_unproven=self._memory.entry.way is not None))
 
     def initialize(
-        self, resume: bool = False, restore: bool | None = None, new_controller: bool = False
+        self, resume: bool | None = None, restore: bool | None = None, new_controller: bool = False
     ) -> None:
         """Open the port, identify, configure and home.
 
         Args:
             new_controller: what was measured of the controller before is forgotten.
-            resume: carry on without homing if the controller is proven to be as it was left.
+            resume: carry on without homing if the controller is proven to be as it was left; None: as configured, and
+                only if the last homing is young enough.
             restore: return to the last target that was reached; None: as configured.
 
         Raises:
@@ -103,8 +105,9 @@ class Commands:
         motion = self._connection.open(self._settings.serial_timeout_s, self._surroundings.checkpoint)
         self._recovery.begin()
         self._announce(logging.INFO, f"connected to {self._settings.port_name}")
-        why_not = self._resume(motion) if resume else ""
-        if why_not or not resume:
+        shall_resume = self._settings.resume_on_init if resume is None else resume
+        why_not = self._resume(motion, unasked=resume is None) if shall_resume else ""
+        if why_not or not shall_resume:
             self._bring_up(motion, why_not)
         if self._settings.restore_on_init if restore is None else restore:
             self._restore(motion)
@@ -132,23 +135,30 @@ class Commands:
         self._board.stand(motion, reason="")
         self._announce(logging.INFO, "homed: the focuser stands at 0 mm")
 
-    def _resume(self, motion: Motion) -> str:
-        """Carry on without homing; or why that cannot be."""
+    def _resume(self, motion: Motion, unasked: bool) -> str:
+        """Carry on without homing, because a call or else the configuration says so; or why that cannot be."""
         try:
+            if unasked:
+                now = self._surroundings.utc_now()
+                require_young_homing(self._memory.entry, now, self._settings.resume_max_age_s)
             self._recovery.prove_as_left(motion, halting=False)
         except PositionLostError as error:
             self._announce(logging.WARNING, f"homing, because it cannot be resumed: {error}")
             return joined("it could not be resumed:", error.reason)
-        self._announce(logging.INFO, f"resumed at {self._board.where}")
+        how = f"resumed at {self._board.where} without homing"
+        if unasked:
+            how += f", as resume_on_init says; last homed at {self._memory.confidence.homed_at}"
+            self._board.publish(replace(self.snapshot, reason=f"{how}."))
+        self._announce(logging.INFO, how)
         return ""
 
     def _restore(self, motion: Motion) -> None:
-        target_steps = self._memory.entry.target_steps
-        if target_steps is None or not 0 <= target_steps <= self._settings.limits.range_steps:
-            known = "none is known" if target_steps is None else "it lies outside focus_range_mm"
+        target = self._memory.target
+        if target is None or not 0 <= target.steps <= self._settings.limits.range_steps:
+            known = "none is known" if target is None else "it lies outside focus_range_mm"
             self._announce(logging.WARNING, f"not returning to the last target: {known}.")
             return
-        self._go(motion, target_steps)
+        self._go(motion, target)
         self._announce(logging.INFO, f"returned to {self._board.where}")
 
     def shutdown(self) -> None:
@@ -177,31 +187,35 @@ class Commands:
             DeviceError, LinkError, StoppedError: it did not arrive; `settle` must follow.
         """
         motion = self._ready_motion()
-        offset_from_steps = self.snapshot.target_steps if offset else None
-        target_steps = requested_steps(position, offset_from_steps, self._settings.limits)
-        self._go(motion, target_steps if exact else self._beside_power_up(motion, target_steps))
+        here = self.snapshot.target
+        target = requested_target(position, here.mm if offset and here else None, self._settings.limits)
+        self._go(motion, target if exact else self._beside_power_up(motion, target))
 
-    def _beside_power_up(self, motion: Motion, target_steps: int) -> int:
+    def _beside_power_up(self, motion: Motion, target: Target) -> Target:
         """The target, or its neighbour outward where a power cut would not show in the register. 0 mm stays."""
-        there = motion.is_power_up_at(target_steps)
-        return (
-            target_steps + 1
-            if there and 0 < target_steps < self._settings.limits.range_steps
-            else target_steps
-        )
+        inside = 0 < target.steps < self._settings.limits.range_steps
+        if not inside or not motion.is_power_up_at(target.steps):
+            return target
+        return replace(target, steps=target.steps + 1)
 
-    def _go(self, motion: Motion, target_steps: int) -> None:
+    def _go(self, motion: Motion, target: Target) -> None:
         """Move to a position within the limits from where the motor was last seen standing."""
-        plan = motion.plan(target_steps)
+        plan = motion.plan(target.steps)
         if plan.legs:
             self._board.publish(
-                replace(self.snapshot, state=State.MOVING, reason="", target_steps=target_steps)
+                replace(
+                    self.snapshot,
+                    state=State.MOVING,
+                    reason="",
+                    target_steps=target.steps,
+                    target_mm=target.asked_mm,
+                )
             )
             self._memory.set_out(motion.registers_of(plan))
             motion.move(plan)
         else:
             motion.look()
-        self._board.stand(motion, _shortfall_sentence(plan), plan.shortfall_steps, reached_steps=target_steps)
+        self._board.stand(motion, _shortfall_sentence(plan), plan.shortfall_steps, reached=target)
 
     def audit(self) -> None:
         """Home again, note how many steps were lost since the last homing, and return.
@@ -212,7 +226,8 @@ class Commands:
         """
         motion = self._ready_motion()
         motion.look()
-        back_to_steps = motion.place_steps
+        within_steps = min(max(motion.place_steps, 0), self._settings.limits.range_steps)
+        back_to = self._memory.target_at(within_steps)
         origin_register, since = motion.origin_register, self._memory.confidence.homed_at
         self._board.publish(Snapshot(state=State.HOMING))
         self._memory.homing()
@@ -224,7 +239,7 @@ class Commands:
         self._board.audit = Audit(self._memory.confidence.homed_at, since, lost_steps)
         self._board.stand(motion, reason="")
         self._announce(logging.INFO, _audit_sentence(lost_steps))
-        self._go(motion, min(max(back_to_steps, 0), self._settings.limits.range_steps))
+        self._go(motion, back_to)
 
     def _home_again(self, motion: Motion) -> Homing:
         try:

@@ -70,6 +70,8 @@ class Config:
     speed_mm_sec: float
     acceleration_mm_sec_sec: float
     restore_on_init: bool
+    resume_on_init: bool
+    resume_max_age_h: float
     alpaca: AlpacaAddress | None
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -91,6 +93,8 @@ class Config:
             "speed_mm_sec": float(values["speed_mm_sec"]),
             "acceleration_mm_sec_sec": float(values["acceleration_mm_sec_sec"]),
             "restore_on_init": values.get("restore_on_init", False),
+            "resume_on_init": values.get("resume_on_init", False),
+            "resume_max_age_h": float(values.get("resume_max_age_h", 24)),
             "alpaca": _alpaca_address(values.get("alpaca"), values["daemon"]),
         }
         for name, value in fields.items():

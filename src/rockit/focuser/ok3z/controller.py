@@ -208,7 +208,7 @@ class Controller:
 
     def run_to_limit_switch(self) -> None:
         """Start the homing run: inward, until the inner limit switch stops the motor."""
-        self._command(wire.run_to_limit_switch(HOMING_RUN_REGISTER))
+        self._command(wire.run_to_limit_switch(HOMING_RUN_REGISTER), logging.INFO)
 
     def halt(self, again: bool = False) -> None:
         """Tell the motor to stop now. Repeating it does no harm.
@@ -218,9 +218,10 @@ class Controller:
         """
         self._command(wire.HALT, logging.DEBUG if again else logging.INFO)
 
-    def _command(self, command: wire.Command, level: int = logging.INFO) -> None:
+    def _command(self, command: wire.Command, level: int = logging.DEBUG) -> None:
         self._checkpoint()
-        _log.log(level, "%s%s", command.name, f" {command.argument}" if command.argument else "")
+        # Its registers are in the frame, which the link logs where every frame is.
+        _log.log(level, "%s", command.name)
         self._link.send(command)
 
 

@@ -205,16 +205,21 @@ class AlpacaDoor:
 def _pyro_server(
     config: Config, listener: socket.socket, focuser: Focuser, alpaca_problem: Callable[[], str]
 ) -> PyroServer:
+    machine_names = dict(zip(config.control_ips, config.control_machines))
+    service = PyroFocuser(focuser, config.control_ips, machine_names, alpaca_problem)
     published = Published(
         config.daemon.name,
-        PyroFocuser(focuser, config.control_ips, alpaca_problem),
-        open_methods=["report_status"],
+        service,
+        open_methods=["report_status", "last_measurement", "last_failure"],
         urgent_methods=["stop"],
         control_ips=config.control_ips,
         not_permitted=CommandStatus.InvalidControlIP,
         busy=CommandStatus.Blocked,
+        refused=service.refused,
     )
-    return PyroServer(listener, published)
+    server = PyroServer(listener, published)
+    focuser.on_change(server.news)
+    return server
 
 
 def _alpaca_server(config: Config, focuser: Focuser, listener: socket.socket) -> AlpacaServer:

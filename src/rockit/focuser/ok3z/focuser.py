@@ -11,7 +11,7 @@ import logging
 import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Callable
 
@@ -57,7 +57,13 @@ class _Task:
 
     name: str
     run: Callable[[], None]
-    future: Future[None]
+    future: Future[None] = field(default_factory=Future)
+    under_way: threading.Event = field(default_factory=threading.Event)
+    """It moves, or has ended."""
+
+    def end(self, outcome: FocuserError | None) -> None:
+        _resolve(self.future, outcome)
+        self.under_way.set()
 
 
 class Focuser:
@@ -84,6 +90,7 @@ class Focuser:
     ) -> None:
         self._clock = clock or SystemClock()
         self._sign_of_life = sign_of_life
+        self._on_change: Callable[[], None] = lambda: None
         self._announce = announce
         self._move_patience_s = settings.move_timeout_s + CALL_MARGIN_S
         homing_patience_s = (HOMING_TRIES + 1) * (homing_deadline_s(settings.drive) + settings.move_timeout_s)
@@ -100,6 +107,7 @@ class Focuser:
                 give_up_halting_s=self._give_up_halting_s,
                 announce=announce,
                 keeper=keeper,
+                changed=self._changed,
             ),
         )
         # Shared between callers and the worker. Written under the lock; the worker's checkpoint only looks.
@@ -153,18 +161,27 @@ class Focuser:
         motions = self._commands.motions
         return unanswered(motions) if self.snapshot.state is State.FAULT else motions
 
+    def on_change(self, call: Callable[[], None]) -> None:
+        """Have something called whenever the snapshot's `change` has grown: on the worker thread, so it must not wait.
+        To be said once, before `start`."""
+        self._on_change = call
+
     def reading_age_s(self, snapshot: Snapshot) -> float | None:
         """How old a snapshot's reading is, in seconds; None without a link."""
-        return None if snapshot.read_at_s is None else max(0.0, self._clock.monotonic() - snapshot.read_at_s)
+        return None if snapshot.read_at_s is None else self.age_s(snapshot.read_at_s)
+
+    def age_s(self, moment_s: float) -> float:
+        """How long ago a moment of the service's clock was, in seconds."""
+        return max(0.0, self._clock.monotonic() - moment_s)
 
     def initialize(
-        self, resume: bool = False, restore: bool | None = None, new_controller: bool = False
+        self, resume: bool | None = None, restore: bool | None = None, new_controller: bool = False
     ) -> None:
         """Open the port, identify, configure and home. Blocks until the focuser stands at 0 mm, or where it was left
         or shall return to.
 
         Args:
-            resume: carry on without homing if the controller is proven to be as it was left.
+            resume: carry on without homing if the controller is proven to be as it was left; None: as configured.
             restore: return to the last target that was reached; None: as configured.
             new_controller: what was measured of the controller before is forgotten.
 
@@ -209,11 +226,28 @@ class Focuser:
             NotConnectedError, BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved.
             StoppedError, DeviceError, LinkError: it did not arrive.
         """
-        self._call(
-            "set_focus",
-            lambda: self._commands.move(position, offset, exact),
-            self._move_patience_s,
-            needs_link=True,
+        _wait(self._move(position, offset, exact).future, self._move_patience_s)
+
+    def begin_move(self, position: object, offset: bool = False) -> Future[None]:
+        """As `set_focus`, but blocks only until the snapshot says that the focuser moves.
+
+        Returns:
+            What ends with the move, with what `set_focus` raises; it has ended where nothing needed to move.
+
+        Raises:
+            NotConnectedError, BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved.
+            StoppedError, DeviceError, LinkError: it has ended already, and did not arrive.
+        """
+        task = self._move(position, offset)
+        if not task.under_way.wait(self._move_patience_s):
+            raise no_answer(self._move_patience_s)
+        if task.future.done():
+            task.future.result()
+        return task.future
+
+    def _move(self, position: object, offset: bool, exact: bool = False) -> _Task:
+        return self._submit(
+            "set_focus", lambda: self._commands.move(position, offset, exact), needs_link=True
         )
 
     def stop(self, by: str) -> None:
@@ -249,7 +283,12 @@ class Focuser:
             return self._stop
 
     def _call(self, name: str, run: Callable[[], None], patience_s: float, needs_link: bool = False) -> None:
-        task = _Task(name, run, Future())
+        _wait(self._submit(name, run, needs_link).future, patience_s)
+
+    def _submit(self, name: str, run: Callable[[], None], needs_link: bool) -> _Task:
+        task = _Task(name, run)
+        # None of those who are given it can cancel it.
+        task.future.set_running_or_notify_cancel()
         with self._attention:
             if self._closing:
                 raise NotConnectedError("the daemon is ending.")
@@ -264,7 +303,7 @@ class Focuser:
                 )
             self._task = task
             self._attention.notify_all()
-        _wait(task.future, patience_s)
+        return task
 
     # The worker: everything below runs on its thread
 
@@ -298,7 +337,7 @@ class Focuser:
         if stop:
             self._announce_stop(unhalted)
             _resolve(stop, unhalted)
-        _resolve(task.future, outcome)
+        task.end(outcome)
 
     def _answer_stop(self, stop: Future[None]) -> None:
         """Answer a stop that found no command running: halt all the same, and prove standstill."""
@@ -350,13 +389,22 @@ class Focuser:
     def _dismiss(self) -> None:
         """Nobody may wait for a worker that has left."""
         with self._attention:
-            waiting = [self._task.future if self._task else None, self._stop]
+            task, stop = self._task, self._stop
             self._task = self._stop = None
-        for future in waiting:
-            if future:
-                _resolve(future, NotConnectedError("the daemon is ending."))
+        ending = NotConnectedError("the daemon is ending.")
+        if task:
+            task.end(ending)
+        if stop:
+            _resolve(stop, ending)
 
     # What the commands ask of their thread
+
+    def _changed(self) -> None:
+        task = self._task
+        # Only a move of this task can have begun since it is here.
+        if task is not None and self._commands.snapshot.state is State.MOVING:
+            task.under_way.set()
+        self._on_change()
 
     def _checkpoint(self) -> None:
         self._sign_of_life()

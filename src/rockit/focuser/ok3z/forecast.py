@@ -31,10 +31,17 @@ def forecast(config: Config) -> str:
             f"{drive.acceleration_mm_sec_sec:.4f} mm/s^2 (register {drive.acceleration_register})",
         ),
         ("homing at worst", f"{homing_s:.1f} s (given up after {given_up_s:.1f} s)"),
+        ("initialize", _initialize(config)),
         ("after homing", "returns to the last position" if config.restore_on_init else "stays at 0 mm"),
         ("full-range move at worst", f"{config.longest_move_s:.1f} s (given up after {deadline_s:.1f} s)"),
     )
     return "\n".join(f"{name + ':':<26}{value}" for name, value in facts)
+
+
+def _initialize(config: Config) -> str:
+    if not config.resume_on_init:
+        return "homes"
+    return f"resumes if the last homing is {config.resume_max_age_h:g} h old at most, and homes otherwise"
 
 
 def _alpaca(address: AlpacaAddress | None) -> str:

@@ -26,6 +26,8 @@ HOMING_SPEED_MM_SEC = register_homing_speed_mm_sec(HOMING_RUN_REGISTER)
 
 # What adding up decimal fractions in binary may be off by, in mm.
 SUM_ROUNDING_MM = 1e-9
+# Sums of what was asked for are kept to 1e-6 mm, which is far less than a step.
+SUM_DECIMALS = 6
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,24 @@ class Drive:
 
 
 @dataclass(frozen=True)
+class Target:
+    """Where the focuser shall stand.
+
+    Args:
+        steps: the whole step, in steps out.
+        asked_mm: what was asked for, in mm, from which the step is less than one away; None where nobody asked.
+    """
+
+    steps: int
+    asked_mm: float | None = None
+
+    @property
+    def mm(self) -> float:
+        """What an offset counts from, in mm."""
+        return mm_from_steps(self.steps) if self.asked_mm is None else self.asked_mm
+
+
+@dataclass(frozen=True)
 class Leg:
     """One go-to of a move, in steps out. `overshoot` marks the leg that runs past the target."""
 
@@ -144,16 +164,17 @@ def _whole_steps_within(length_mm: float) -> int:
     return math.floor(length_mm * STEPS_PER_MM + 1e-6)
 
 
-def requested_steps(position: object, offset_from_steps: int | None, limits: Limits) -> int:
-    """The steps out that a caller asks for.
+def requested_target(position: object, offset_from_mm: float | None, limits: Limits) -> Target:
+    """What a caller asks for.
 
     Args:
-        position: millimetres from fully in; or, with `offset_from_steps`, relative to that.
-        offset_from_steps: what a relative position counts from, in steps out; None: it is absolute.
+        position: millimetres from fully in; or, with `offset_from_mm`, relative to that.
+        offset_from_mm: what a relative position counts from, in mm; None: it is absolute.
 
     Raises:
         InvalidArgumentError: `position` is no number (a bool or a text is none).
-        OutsideLimitsError: NaN, an infinity, or a position outside 0 ... focus_range_mm. Never clamped.
+        OutsideLimitsError: NaN, an infinity, or a position outside 0 ... focus_range_mm. It is never clamped; only a
+            sum that lies less than a step outside is the limit.
     """
     if isinstance(position, bool) or not isinstance(position, (int, float)):
         raise InvalidArgumentError(
@@ -163,18 +184,16 @@ def requested_steps(position: object, offset_from_steps: int | None, limits: Lim
         position_mm = float(position)
     except OverflowError:
         position_mm = math.inf if position > 0 else -math.inf
-    if offset_from_steps is None:
-        # A position is never clamped, not even by half a step; but 0.1 + 0.2 is 0.3.
-        if not -SUM_ROUNDING_MM <= position_mm <= limits.range_mm + SUM_ROUNDING_MM:
-            raise _outside_limits(position_mm, limits)
-        return min(steps_from_mm(position_mm), limits.range_steps)
-    # An offset counts from a whole step, which may lie half a step beside what was once asked for.
-    if not abs(position_mm) <= limits.range_mm + 1:
-        raise _outside_limits(position_mm + mm_from_steps(offset_from_steps), limits)
-    target_steps = offset_from_steps + steps_from_mm(position_mm)
-    if not 0 <= target_steps <= limits.range_steps:
-        raise _outside_limits(position_mm + mm_from_steps(offset_from_steps), limits)
-    return target_steps
+    # 0.1 + 0.2 is 0.3, also where the caller has added it up.
+    beyond_mm = SUM_ROUNDING_MM
+    if offset_from_mm is not None:
+        position_mm = round(offset_from_mm + position_mm, SUM_DECIMALS)
+        beyond_mm = mm_from_steps(1)
+    if not -beyond_mm <= position_mm <= limits.range_mm + beyond_mm:
+        raise _outside_limits(position_mm, limits)
+    # Not -0.0: it would be published so.
+    asked_mm = min(max(position_mm, 0.0), limits.range_mm) + 0.0
+    return Target(min(steps_from_mm(asked_mm), limits.range_steps), asked_mm)
 
 
 def _outside_limits(position_mm: float, limits: Limits) -> OutsideLimitsError:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Callable, Protocol
 
-from .mechanics import mm_from_steps
+from .mechanics import Target, mm_from_steps
 from .motion import Homing, Motion
 from .registers import near_power_up, same_place
 from .snapshot import Confidence, Trust
@@ -72,6 +72,17 @@ class Memory:
         return Confidence(self._trust, self._reason, homed_at)
 
     @property
+    def target(self) -> Target | None:
+        """What the last move that succeeded was asked for; None before the first."""
+        entry = self.entry
+        return None if entry.target_steps is None else Target(entry.target_steps, entry.target_mm)
+
+    def target_at(self, here_steps: int) -> Target:
+        """The target of a focuser that stands there: what was asked for if it is where that led to."""
+        target = self.target
+        return target if target and target.steps == here_steps else Target(here_steps)
+
+    @property
     def hint(self) -> str:
         """While there is no link: whether the position could be resumed, in a sentence; or nothing."""
         entry = self.entry
@@ -90,21 +101,22 @@ class Memory:
         """The motor is about to run past these registers, from a known position. Kept before it starts."""
         self._keep(replace(self.entry, way=tuple(registers), near_switch=False), durable=True)
 
-    def stands(self, motion: Motion, reached_steps: int | None = None, durable: bool = False) -> None:
+    def stands(self, motion: Motion, reached: Target | None = None, durable: bool = False) -> None:
         """The motor is proven to stand, at a known position.
 
         Args:
-            reached_steps: the target that it has reached, in steps out; None where it was on its way elsewhere.
+            reached: the target that it has reached; None where it was on its way elsewhere.
             durable: be sure that it is kept before going on.
         """
-        target_steps = self.entry.target_steps if reached_steps is None else reached_steps
+        target = reached or self.target
         entry = replace(
             self.entry,
             origin_register=motion.origin_register,
             register=motion.standing.register,
             way=None,
             taken_up_steps=motion.taken_up_steps,
-            target_steps=target_steps,
+            target_steps=target.steps if target else None,
+            target_mm=target.asked_mm if target else None,
             near_switch=motion.is_near_switch,
         )
         self._keep(entry, durable)

@@ -46,6 +46,7 @@ class RecordedMotion:
             not seen, where it was found once the link was back.
         result: what became of it.
         reason: one sentence for a human, if there is something to say of its end; as that of a snapshot.
+        ended_s: when it was seen standing, on the service's clock; None while it runs, and if nobody saw that.
     """
 
     number: int
@@ -56,6 +57,7 @@ class RecordedMotion:
     at_steps: int | None = None
     result: Result = Result.RUNNING
     reason: str = ""
+    ended_s: float | None = None
 
 
 Record = tuple[RecordedMotion, ...]
@@ -129,8 +131,16 @@ def _ended(motion: RecordedMotion, before: Snapshot, snapshot: Snapshot) -> Reco
         # A move that was halted has not arrived, wherever it stands: its caller was told so.
         arrived = before.state is not State.STOPPING
         result = Result.ARRIVED if arrived else Result.SHORT
-        return replace(motion, at_steps=snapshot.current_steps, result=result, reason=reason)
-    return replace(motion, result=_without_a_position(snapshot), reason=reason)
+        return replace(
+            motion,
+            at_steps=snapshot.current_steps,
+            result=result,
+            reason=reason,
+            ended_s=snapshot.read_at_s,
+        )
+    result = _without_a_position(snapshot)
+    ended_s = None if result is Result.UNSEEN else snapshot.read_at_s
+    return replace(motion, result=result, reason=reason, ended_s=ended_s)
 
 
 def _without_a_position(snapshot: Snapshot) -> Result:

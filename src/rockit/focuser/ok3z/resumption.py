@@ -6,6 +6,8 @@ without the motor (docs/decisions/0010-resuming.md).
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from .errors import PositionLostError
 from .mechanics import Limits, taken_up_after
 from .registers import POWER_UP_REGISTER
@@ -20,6 +22,18 @@ def require_known_position(entry: Entry, port: str) -> int:
     if entry.origin_register is None or entry.register is None:
         raise PositionLostError("when the controller was left, its position was not known.")
     return entry.origin_register
+
+
+def require_young_homing(entry: Entry, now: datetime, max_age_s: float) -> None:
+    """Raises PositionLostError if the homing is older than that, in seconds, or lies as far in the future."""
+    if entry.homed_at is None:
+        return
+    # Of a clock that was set back nobody can tell how old it is.
+    age_s = abs((now - entry.homed_at).total_seconds())
+    if age_s > max_age_s:
+        raise PositionLostError(
+            f"the last homing is {age_s / 3600:.1f} h away, and resume_max_age_h is {max_age_s / 3600:g}."
+        )
 
 
 def taken_up_if_as_left(entry: Entry, register: int, limits: Limits, watched: bool) -> int:

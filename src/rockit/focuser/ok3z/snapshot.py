@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, replace
 
 from .constants import FocuserStatus
-from .mechanics import Leg
+from .mechanics import Leg, Target
 
 
 class State(enum.Enum):
@@ -105,6 +105,8 @@ class Snapshot:
         audit: what the last audit found; None before there was one.
         journal_problem: why the position cannot be kept over a restart; empty where it can.
         stopped: the motor stands because somebody wanted it to, where no position is known to say so.
+        target_mm: what was asked for, in mm; None where nobody asked, as after a stop: it shall stand where it stands.
+        change: grows with each snapshot that tells its readers something new, which a later reading of the same is not.
     """
 
     state: State = State.DISCONNECTED
@@ -122,6 +124,13 @@ class Snapshot:
     audit: Audit | None = None
     journal_problem: str = ""
     stopped: bool = False
+    target_mm: float | None = None
+    change: int = 0
+
+    @property
+    def target(self) -> Target | None:
+        """Where it shall stand; None where unknown."""
+        return None if self.target_steps is None else Target(self.target_steps, self.target_mm)
 
     @property
     def status(self) -> int:

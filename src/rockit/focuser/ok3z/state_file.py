@@ -37,6 +37,7 @@ LONGEST_TEXT = 1000
 LONGEST_WAY = 8
 MOST_POWER_UP_REGISTERS = 4
 LOWEST_RATIO, HIGHEST_RATIO = 0.05, 200.0
+LONGEST_LENGTH_MM = 1000.0
 # With what is added to it, a name has room in any file system.
 LONGEST_NAME = 150
 
@@ -80,6 +81,7 @@ class Entry:
         power_up_registers: where the register was found after power cuts, the newest last.
         near_switch: whether the carriage was last known to stand at the limit switch or next to it, if only the
             register was lost since.
+        target_mm: what that move was asked for, in mm; None where only the steps are known.
     """
 
     port: str
@@ -93,6 +95,7 @@ class Entry:
     ratios: Ratios | None = None
     power_up_registers: tuple[int, ...] = ()
     near_switch: bool = False
+    target_mm: float | None = None
 
 
 # Where it is
@@ -145,6 +148,7 @@ def encode(entry: Entry, daemon: str, written_at: datetime) -> bytes:
         "way": None if entry.way is None else list(entry.way),
         "taken_up_steps": entry.taken_up_steps,
         "target_steps": entry.target_steps,
+        "target_mm": entry.target_mm,
         "homed_at": None if entry.homed_at is None else entry.homed_at.isoformat(),
         "homings": entry.homings,
         "ratios": None if entry.ratios is None else _written(entry.ratios),
@@ -208,6 +212,8 @@ def _entry(values: Mapping[str, Any]) -> Entry:
         ratios=_ratios_or_none(values["ratios"]),
         power_up_registers=_registers(values["power_up_registers"], MOST_POWER_UP_REGISTERS),
         near_switch=_flag(values["near_switch"]),
+        # Earlier versions wrote none.
+        target_mm=_length_or_none(values.get("target_mm")),
     )
 
 
@@ -262,6 +268,14 @@ def _steps(value: object, lowest: int = -HIGHEST_REGISTER) -> int:
 
 def _steps_or_none(value: object) -> int | None:
     return None if value is None else _steps(value)
+
+
+def _length_or_none(value: object) -> float | None:
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not 0 <= float(value) <= LONGEST_LENGTH_MM:  # type: ignore[arg-type]
+        raise ValueError("a length in mm was expected")
+    return float(value)  # type: ignore[arg-type]
 
 
 def _way_or_none(value: object) -> tuple[int, ...] | None:

@@ -22,6 +22,8 @@ class Settings:
         move_timeout_s: the longest that a whole move may take. Homing has its own deadline.
         limits, drive: where the focuser may go, and how it runs.
         restore_on_init: whether the focuser returns to its last target after homing, where a call does not say.
+        resume_on_init: whether the focuser is resumed without homing if it can be, where a call does not say.
+        resume_max_age_s: how long ago the last homing may be for that.
     """
 
     port_name: str
@@ -30,6 +32,8 @@ class Settings:
     limits: Limits
     drive: Drive
     restore_on_init: bool = False
+    resume_on_init: bool = False
+    resume_max_age_s: float = 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Surroundings:
         give_up_halting_s: for a halt that began at a moment of the clock, the moment to give it up.
         announce: passes a message on to the observatory's log: a level of `logging` and a sentence. Must not wait.
         keeper: keeps what is known of the position over a restart.
+        changed: called when what is published tells its readers something new. Must not wait.
     """
 
     open_port: Callable[[], Link]
@@ -57,3 +62,4 @@ class Surroundings:
     give_up_halting_s: Callable[[float], float]
     announce: Callable[[int, str], None]
     keeper: Keeper
+    changed: Callable[[], None] = lambda: None

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import suppress
 from typing import Callable
 
+from .. import outcomes
 from ..errors import BusyError, FocuserError, InternalError
+from ..focuser import Focuser
 from ..lane import Lane
+from ..snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +47,32 @@ def made_on(lane: Lane, call: Callable[[], None]) -> asyncio.Future[FocuserError
     if not lane.submit(job, tell):
         ended.set_result(BusyError("too many calls wait already. Try again."))
     return ended
+
+
+def logged(
+    focuser: Focuser, what: str, how: Callable[[Snapshot], str], call: Callable[[], None]
+) -> Callable[[], None]:
+    """A call of the service whose end is logged, even if nobody waits for it any more.
+
+    Args:
+        focuser: the service.
+        what: what was asked for, and by whom.
+        how: how it stands when the call has ended, of `outcomes`.
+        call: the call.
+    """
+
+    def run() -> None:
+        began_s = time.monotonic()
+        try:
+            call()
+        except FocuserError as error:
+            took_s = time.monotonic() - began_s
+            _log.info("%s: %s", what, outcomes.failed(error, focuser.snapshot, took_s))
+            raise
+        took_s = time.monotonic() - began_s
+        _log.info("%s: %s", what, outcomes.succeeded(how(focuser.snapshot), took_s))
+
+    return run
 
 
 def _outcome(call: Callable[[], None]) -> FocuserError | None:

@@ -246,7 +246,7 @@ class Device:
         # Who moves as a nobody may have no session yet: how its move ends is told to it, and not to who is connected.
         session = self._sessions.open(client)
         # The standard asks for the nearest possible position where it is asked for one beyond the range.
-        await self._operations.move(session, min(max(position_steps, 0), self.max_step))
+        await self._operations.move(session, min(max(position_steps, 0), self.max_step), by=client.address)
 
     def _begin_halt(self, by: str) -> Begun:
         # First the motor: what else the request says decides what the answer is, and never whether it stands.

@@ -9,6 +9,7 @@ import asyncio
 import threading
 from functools import partial
 
+from .. import outcomes
 from ..constants import FocuserStatus
 from ..errors import (
     AlreadyConnectedError,
@@ -21,7 +22,7 @@ from ..focuser import Focuser
 from ..lane import Lane
 from ..mechanics import mm_from_steps
 from ..snapshot import Snapshot, State
-from .calls import made_on
+from .calls import logged, made_on
 from .sessions import Session
 from .stops import Stop
 
@@ -155,19 +156,24 @@ class Operations:
         """Whether a move that was begun here has not ended."""
         return bool(self._moves)
 
-    async def move(self, session: Session, target_steps: int) -> None:
+    async def move(self, session: Session, target_steps: int, by: str) -> None:
         """Begin a move, and wait only until it is under way.
 
         Args:
             session: of who asks.
             target_steps: within the limits.
+            by: who asks, for the log.
 
         Raises:
             FocuserError: it was refused, or ended in that short time without arriving.
         """
         session.move_ended()
         target_mm = mm_from_steps(target_steps)
-        move = _Move(session, made_on(self._control, lambda: self._focuser.set_focus(target_mm, exact=True)))
+        what = f"Alpaca move to step {target_steps} ({target_mm:.3f} mm), asked by {by}"
+        call = logged(
+            self._focuser, what, outcomes.arrived, lambda: self._focuser.set_focus(target_mm, exact=True)
+        )
+        move = _Move(session, made_on(self._control, call))
         self._moves.add(move)
         move.ended.add_done_callback(partial(self._ended, move))
         await self._under_way(move, target_steps)

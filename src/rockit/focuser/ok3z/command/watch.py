@@ -12,7 +12,11 @@ from .wording import fitted, live_parts
 if TYPE_CHECKING:
     from rich.live import Live
 
+# Between two looks where nothing tells of changes, and between two lines where something does.
 INTERVAL_S = 0.2
+SPACING_S = 0.05
+# How long to wait for a change before it is looked whether anybody still reads.
+LONGEST_WAIT_S = 2.0
 
 
 def watch(feed: StatusFeed) -> None:
@@ -61,13 +65,13 @@ def _watch_changes(feed: StatusFeed) -> None:
 
 
 def _follow(feed: StatusFeed, show: Callable[[list[str]], bool]) -> None:
-    """Show the parts of one reading after the other, until `show` or stdout says that it is enough."""
-    while show(_read(feed)) and output.wait_while_read(INTERVAL_S):
-        pass
-
-
-def _read(feed: StatusFeed) -> list[str]:
-    try:
-        return live_parts(feed.read())
-    except CallError as error:
-        return ["Focus daemon does not answer; trying again.", str(error)]
+    """Show the parts of one status after the other, until `show` or stdout says that it is enough."""
+    while True:
+        try:
+            parts = live_parts(feed.next(LONGEST_WAIT_S))
+            pause_s = SPACING_S if feed.tells_changes else INTERVAL_S
+        except CallError as error:
+            parts = ["Focus daemon does not answer; trying again.", str(error)]
+            pause_s = INTERVAL_S
+        if not show(parts) or not output.wait_while_read(pause_s):
+            return

@@ -169,6 +169,13 @@ class _NumpyNumbers(ast.NodeTransformer):
         )
         return node.args[0] if is_number else node
 
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        # Nobody writes a minus in front of such a number.
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        return node
+
 
 def _is_number(node: ast.expr) -> bool:
     """Whether it is a number as Python writes it, with a minus or without."""

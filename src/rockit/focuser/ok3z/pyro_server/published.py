@@ -6,13 +6,14 @@ import inspect
 import ipaddress
 import logging
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Callable
 
 import Pyro4
 from Pyro4 import util
 from Pyro4.errors import DaemonError, PyroError
 
 from ..lane import Lane
+from ..later import Later
 from .connection import Connection
 from .message import (
     ASK_METADATA,
@@ -35,6 +36,13 @@ URGENT_THREADS = 8
 URGENT_WAITING = 4000
 
 
+Refused = Callable[[str, str, object, str], None]
+
+
+def _nobody_is_told(address: str, method: str, answer: object, why: str) -> None:
+    pass
+
+
 class Published:
     """One object, under one name. Its exposed methods can be called, and nothing else of it.
 
@@ -46,6 +54,8 @@ class Published:
         control_ips: the addresses from which all but the open methods may be called.
         not_permitted: the answer to such a call from elsewhere.
         busy: the answer to a call for which no thread is free.
+        refused: told of each call that does not reach the object: the caller's address, the method (empty where that
+            cannot be read), the answer, and why in a sentence. On several threads; must not wait.
     """
 
     def __init__(
@@ -58,11 +68,13 @@ class Published:
         control_ips: Collection[str],
         not_permitted: object,
         busy: object,
+        refused: Refused = _nobody_is_told,
     ) -> None:
         self.object_id = object_id
         self.methods: Sequence[str] = sorted(util.get_exposed_members(target)["methods"])
         self.not_permitted = not_permitted
         self.busy = busy
+        self.refused = refused
         self._target = target
         self._open_methods = frozenset(open_methods)
         self._urgent_methods = frozenset(urgent_methods)
@@ -95,16 +107,30 @@ class Published:
         if _asks_metadata(call):
             return result(header, metadata(self.methods))
         if call.has_arguments:
-            return failure(header, TypeError(f"{call.method} takes no arguments."))
-        return self._answer(connection, header, call, (), {})
+            return self._wrong(connection, header, call, f"{call.method} takes no arguments.")
+        answer = self._answer(connection, header, call, (), {})
+        assert isinstance(answer, bytes), "an open method never waits"
+        return answer
 
-    def answer(self, connection: Connection, header: Header, call: Call, data: bytes) -> bytes:
+    def answer(self, connection: Connection, header: Header, call: Call, data: bytes) -> bytes | Later:
         """The answer to a call that may wait, of a client that may control."""
         try:
             positional, named = read_arguments(data)
         except RefusedError as error:
-            return failure(header, TypeError(f"{call.method}: {error}"))
+            return self._wrong(connection, header, call, f"{call.method}: {error}")
         return self._answer(connection, header, call, positional, named)
+
+    def answer_later(self, header: Header, later: Later) -> bytes:
+        """The answer to a call that has waited for news."""
+        try:
+            return result(header, later.answer())
+        except Exception:
+            return _mistake(header, "a call that waited for news")
+
+    def _wrong(self, connection: Connection, header: Header, call: Call, why: str) -> bytes:
+        error = TypeError(why)
+        self.refused(connection.address[0], call.method, error, why)
+        return failure(header, error)
 
     def is_urgent(self, call: Call) -> bool:
         """Whether a call has threads of its own."""
@@ -126,22 +152,26 @@ class Published:
         call: Call,
         positional: Sequence[Any],
         named: dict[str, Any],
-    ) -> bytes:
+    ) -> bytes | Later:
         method = getattr(self._target, call.method)
         try:
             inspect.signature(method).bind(*positional, **named)
         except TypeError as error:
-            return failure(header, TypeError(f"{call.method}: {error}."))
+            return self._wrong(connection, header, call, f"{call.method}: {error}.")
         context = Pyro4.current_context
         context.client, context.client_sock_addr = connection, connection.address
         try:
-            return result(header, method(*positional, **named))
+            value = method(*positional, **named)
+            return value if isinstance(value, Later) else result(header, value)
         except Exception:
-            _log.exception("a mistake in this program, in %s", call.method)
-            why = f"{call.method}: the daemon made a mistake; its log has the details."
-            return failure(header, PyroError(why))
+            return _mistake(header, call.method)
         finally:
             context.client = context.client_sock_addr = None
+
+
+def _mistake(header: Header, where: str) -> bytes:
+    _log.exception("a mistake in this program, in %s", where)
+    return failure(header, PyroError(f"{where}: the daemon made a mistake; its log has the details."))
 
 
 def _asks_metadata(call: Call) -> bool:

@@ -14,6 +14,7 @@ from itertools import chain
 
 from Pyro4.errors import MessageTooLargeError, ProtocolError
 
+from ..later import Later
 from ..listening import Manner
 from ..tally import Tally
 from .connection import Connection, Received, TooLargeError
@@ -32,6 +33,7 @@ from .message import (
 )
 from .published import Published
 from .room import Room, allowed_files
+from .waiting import Waiting
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +72,8 @@ class PyroServer:
         self._deadlines: dict[Connection, float] = {}
         self._accept_again_s: float | None = None
         # What the threads of the lanes leave for this one.
-        self._answered: deque[tuple[Connection, bytes, bool]] = deque()
+        self._answered: deque[tuple[Connection, Header, bytes | Later, bool]] = deque()
+        self._waiting = Waiting()
         self._bell_out, self._bell_in = socket.socketpair()
         self._bell_out.setblocking(False)
         self._bell_in.setblocking(False)
@@ -109,6 +112,11 @@ class PyroServer:
         self._is_closing.set()
         self._ring()
 
+    def news(self) -> None:
+        """There is news: answer those who wait for it. Any thread may say so; does not wait."""
+        if len(self._waiting):
+            self._ring()
+
     def lives(self) -> bool:
         """Whether the serving thread has turned since this was last asked. To be asked by one thread, every now and
         then: the question itself gives it a reason to."""
@@ -131,6 +139,7 @@ class PyroServer:
             else:
                 self._accept_all(now_s)
         self._serve_ready(ready, now_s)
+        self._answer_waiting(now_s)
         self._hang_up_overdue(now_s)
         self._resume_accepting(now_s)
         self._tally.say(now_s)
@@ -139,7 +148,7 @@ class PyroServer:
         first_deadline_s = next(iter(self._deadlines.values()), None)
         due = [
             when_s
-            for when_s in (first_deadline_s, self._accept_again_s, self._tally.due_s)
+            for when_s in (first_deadline_s, self._accept_again_s, self._tally.due_s, self._waiting.due_s)
             if when_s is not None
         ]
         return max(0.0, min(due) - time.monotonic()) if due else None
@@ -161,6 +170,10 @@ class PyroServer:
                 connection.flush()
             elif connection.is_leaving:
                 connection.discard()
+            elif connection in self._waiting:
+                # It has hung up; or said more, which would begin only now.
+                self._drop(connection)
+                return
             else:
                 self._receive(connection)
             self._settle(connection, now_s)
@@ -176,7 +189,8 @@ class PyroServer:
         try:
             received = connection.receive()
         except TooLargeError as error:
-            self._part(connection, _refusal(error.header, MessageTooLargeError(str(error))))
+            too_large = MessageTooLargeError(str(error))
+            self._refuse(connection, too_large, _refusal(error.header, too_large))
             return
         if received:
             self._take(connection, received)
@@ -218,9 +232,8 @@ class PyroServer:
         elif header.is_call:
             self._take_call(connection, header, data)
         else:
-            self._part(
-                connection, failure(header, ProtocolError("this message is neither a call nor a ping."))
-            )
+            neither = ProtocolError("this message is neither a call nor a ping.")
+            self._refuse(connection, neither, failure(header, neither))
 
     def _greet(self, connection: Connection, header: Header, data: bytes) -> None:
         try:
@@ -230,7 +243,7 @@ class PyroServer:
             if header.wants_metadata and greeted_object(data) != self._published.object_id:
                 raise RefusedError("unknown object")
         except RefusedError as error:
-            self._part(connection, rejected(header, str(error)))
+            self._refuse(connection, error, rejected(header, str(error)))
         else:
             connection.is_greeted = True
             connection.send(connected(header, self._published.methods))
@@ -240,32 +253,38 @@ class PyroServer:
             header.require_plain()
             answer = self._begin(connection, header, read_call(data), data)
         except RefusedError as error:
-            self._part(connection, failure(header, ProtocolError(str(error))))
+            self._refuse(connection, error, failure(header, ProtocolError(str(error))))
             return
         if answer and not header.wants_no_answer:
             connection.send(answer)
 
     def _begin(self, connection: Connection, header: Header, call: Call, data: bytes) -> bytes | None:
         """Answer a call, or have a thread answer it: then None."""
+        address = connection.address[0]
         unknown = self._published.why_unknown(call)
         if unknown:
+            self._published.refused(address, call.method, unknown, str(unknown))
             return failure(header, unknown)
         if self._published.is_open(call):
             return self._published.answer_at_once(connection, header, call)
         if not connection.may_control:
             # Its arguments have not been looked at, nor will they be.
-            self._tally.count(f"{call.method} refused: {connection.address[0]} is not among control_machines")
+            why = f"{address} is not among control_machines"
+            self._tally.count(f"{call.method} refused: {why}")
+            self._published.refused(address, call.method, self._published.not_permitted, f"{why}.")
             return result(header, self._published.not_permitted)
         # An urgent call is waited for even where nobody wants its answer: a connection has one of them at a time.
         connection.is_busy = not header.wants_no_answer or self._published.is_urgent(call)
         if self._could_hand_on(connection, header, call, data):
             return None
         connection.is_busy = False
+        why = "too many calls run already. Wait for the end of some."
+        self._published.refused(address, call.method, self._published.busy, why)
         return result(header, self._published.busy)
 
     def _could_hand_on(self, connection: Connection, header: Header, call: Call, data: bytes) -> bool:
         """Have a thread answer a call. False: none is free."""
-        answer = b""
+        answer: bytes | Later = b""
 
         def job() -> None:
             nonlocal answer
@@ -273,7 +292,7 @@ class PyroServer:
 
         def hand_back() -> None:
             alone = self._published.is_urgent(call) or header.wants_no_answer
-            self._answered.append((connection, b"" if header.wants_no_answer else answer, alone))
+            self._answered.append((connection, header, b"" if header.wants_no_answer else answer, alone))
             self._ring()
 
         return self._published.lane_of(call).submit(job, hand_back)
@@ -286,20 +305,38 @@ class PyroServer:
     def _hand_out_answers(self, now_s: float) -> None:
         self._bell_out.recv(4096)
         while self._answered:
-            connection, answer, alone = self._answered.popleft()
+            connection, header, answer, alone = self._answered.popleft()
             if connection.is_closed:
                 continue
             connection.is_busy = False
-            try:
-                if not alone and connection.has_sent_more:
-                    # It would begin only now, perhaps after somebody has stopped what came before.
-                    self._tally.count("a call came before the answer to the one before it: hung up")
-                    self._part(connection, answer)
-                else:
-                    connection.send(answer)
-                self._settle(connection, now_s)
-            except OSError:
-                self._drop(connection)
+            if isinstance(answer, Later):
+                if self._could_wait(connection, header, answer, now_s):
+                    continue
+                answer = self._published.answer_later(header, answer)
+            self._send_answer(connection, answer, alone, now_s)
+
+    def _could_wait(self, connection: Connection, header: Header, later: Later, now_s: float) -> bool:
+        if not self._waiting.could_add(connection, header, later, now_s):
+            return False
+        self._listen_to(connection)
+        return True
+
+    def _answer_waiting(self, now_s: float) -> None:
+        for waiter in self._waiting.take_due(now_s):
+            answer = self._published.answer_later(waiter.header, waiter.later)
+            self._send_answer(waiter.connection, answer, False, now_s)
+
+    def _send_answer(self, connection: Connection, answer: bytes, alone: bool, now_s: float) -> None:
+        try:
+            if not alone and connection.has_sent_more:
+                # It would begin only now, perhaps after somebody has stopped what came before.
+                self._tally.count("a call came before the answer to the one before it: hung up")
+                self._part(connection, answer)
+            else:
+                connection.send(answer)
+            self._settle(connection, now_s)
+        except OSError:
+            self._drop(connection)
 
     # Coming and going
 
@@ -344,6 +381,11 @@ class PyroServer:
     def _room_of(self, connection: Connection) -> Room:
         return self._rooms[connection.may_control]
 
+    def _refuse(self, connection: Connection, error: Exception, last_words: bytes) -> None:
+        """Tell a client why its message is not taken, and see it off."""
+        self._published.refused(connection.address[0], "", error, str(error))
+        self._part(connection, last_words)
+
     def _part(self, connection: Connection, last_words: bytes) -> None:
         connection.is_leaving = True
         connection.send(last_words)
@@ -364,6 +406,7 @@ class PyroServer:
         if why:
             self._tally.count(why)
         self._deadlines.pop(connection, None)
+        self._waiting.remove(connection)
         self._room_of(connection).remove(connection)
         if connection.watched_for:
             self._selector.unregister(connection.sock)

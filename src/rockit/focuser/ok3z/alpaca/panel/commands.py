@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any, Callable
 
 from aiohttp import web
 
+from ... import outcomes
 from ...errors import FocuserError, InvalidArgumentError
 from ...focuser import Focuser
 from ...lane import Lane
-from ..calls import made_on
+from ...snapshot import Snapshot
+from ..calls import logged, made_on
 from ..stops import Stop
 from .pages import answered, refused
 from .view import sentence
@@ -26,8 +29,6 @@ COMMAND_THREADS = 4
 MOST_BODY_BYTES = 1000
 BODY_PATIENCE_S = 5.0
 JSON_TYPE = "application/json"
-# Of a value, in the log: enough for every number that means a position.
-MOST_LOGGED = 60
 
 
 class Commands:
@@ -58,7 +59,10 @@ class Commands:
             return values
         position_mm = values["position_mm"]
         return await self._run(
-            request, f"set {_short(position_mm)}", lambda: self._focuser.set_focus(position_mm)
+            request,
+            f"set {outcomes.move(position_mm)}",
+            outcomes.arrived,
+            lambda: self._focuser.set_focus(position_mm),
         )
 
     async def offset(self, request: web.Request) -> web.Response:
@@ -68,7 +72,10 @@ class Commands:
             return values
         offset_mm = values["offset_mm"]
         return await self._run(
-            request, f"offset {_short(offset_mm)}", lambda: self._focuser.set_focus(offset_mm, True)
+            request,
+            f"set {outcomes.move(offset_mm, offset=True)}",
+            outcomes.arrived,
+            lambda: self._focuser.set_focus(offset_mm, True),
         )
 
     async def stop(self, request: web.Request) -> web.Response:
@@ -85,25 +92,37 @@ class Commands:
         if isinstance(values, web.Response):
             return values
         resume = values["resume"]
-        return await self._run(request, "initialize", lambda: self._focuser.initialize(resume=resume))
+        return await self._run(
+            request,
+            "initialize",
+            outcomes.initialized,
+            lambda: self._focuser.initialize(resume=resume),
+        )
 
     async def shutdown(self, request: web.Request) -> web.Response:
         """POST {}: disconnect from the focuser, for everybody."""
         values = await _read(request, {})
         if isinstance(values, web.Response):
             return values
-        return await self._run(request, "shutdown", self._focuser.shutdown)
+        return await self._run(request, "shutdown", outcomes.disconnected, self._focuser.shutdown)
 
     async def _stop_and_log(self, by: str) -> FocuserError | None:
+        began_s = time.monotonic()
         error = await self._stop(by)
-        _log.info("stop, asked by %s on the panel: %s", by, error or "succeeded")
+        snapshot, took_s = self._focuser.snapshot, time.monotonic() - began_s
+        if error is None:
+            end = outcomes.succeeded(outcomes.stands(snapshot), took_s)
+        else:
+            end = outcomes.failed(error, snapshot, took_s)
+        _log.info("stop, asked by %s on the panel: %s", by, end)
         return error
 
-    async def _run(self, request: web.Request, name: str, call: Callable[[], None]) -> web.Response:
+    async def _run(
+        self, request: web.Request, name: str, how: Callable[[Snapshot], str], call: Callable[[], None]
+    ) -> web.Response:
         # Who asked may go away meanwhile; what was asked for goes on, and its end is logged.
-        return self._answered(
-            await made_on(self._lane, _logged(f"{name}, asked by {request.remote} on the panel", call))
-        )
+        what = f"{name}, asked by {request.remote} on the panel"
+        return self._answered(await made_on(self._lane, logged(self._focuser, what, how, call)))
 
     def _answered(self, error: FocuserError | None) -> web.Response:
         # Who reads the answer and acts on it at once must not be held up by a state that is past.
@@ -111,18 +130,6 @@ class Commands:
         if error is None:
             return answered({"done": True, "code": "", "message": ""})
         return answered({"done": False, "code": error.code, "message": sentence(str(error))})
-
-
-def _logged(what: str, call: Callable[[], None]) -> Callable[[], None]:
-    def run() -> None:
-        try:
-            call()
-        except FocuserError as error:
-            _log.info("%s: %s", what, error)
-            raise
-        _log.info("%s: succeeded", what)
-
-    return run
 
 
 async def _read(request: web.Request, expected: Mapping[str, Any]) -> dict[str, Any] | web.Response:
@@ -172,8 +179,3 @@ def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         # Which of the two is meant cannot be told.
         raise InvalidArgumentError("The body holds a name twice.")
     return values
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= MOST_LOGGED else f"{text[:MOST_LOGGED]}…"

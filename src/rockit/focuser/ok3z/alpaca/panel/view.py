@@ -91,7 +91,9 @@ def position_mm(snapshot: Snapshot) -> float | None:
 def target_mm(snapshot: Snapshot) -> float | None:
     """Where it shall stand; None where its position is not known."""
     here_mm = position_mm(snapshot)
-    return here_mm if here_mm is None or snapshot.target_steps is None else shown_mm(snapshot.target_steps)
+    if here_mm is None or snapshot.target is None:
+        return here_mm
+    return shown_mm(snapshot.target.steps) if snapshot.target_mm is None else snapshot.target_mm
 
 
 def shown_mm(steps: int) -> float:

@@ -1,0 +1,66 @@
+"""What became of a command, in the words of the log: the answer to "what was it told last night, and then?"."""
+
+from __future__ import annotations
+
+from .errors import FocuserError, RequestError
+from .mechanics import mm_from_steps
+from .snapshot import Snapshot, Trust
+
+# Of a value that somebody sent: enough for every number that means a position.
+MOST_SHOWN = 60
+
+
+def where(snapshot: Snapshot) -> str:
+    """Where the focuser is."""
+    steps = snapshot.current_steps
+    return "an unknown position" if steps is None else f"{mm_from_steps(steps) + 0.0:.3f} mm"
+
+
+def move(position: object, offset: bool = False) -> str:
+    """A move as it was asked for; `position` may be anything."""
+    # Looked at no closer than this: it may be of a class that answers badly.
+    text = repr(position) if type(position) in (int, float) else f"a {type(position).__name__}"
+    text = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+    if not offset:
+        return f"{text} mm"
+    return f"by {text} mm" if text.startswith("-") else f"by +{text} mm"
+
+
+def arrived(snapshot: Snapshot) -> str:
+    """How a move ended."""
+    return f"arrived at {where(snapshot)}"
+
+
+def stands(snapshot: Snapshot) -> str:
+    """How a stop ended."""
+    return f"stands at {where(snapshot)}"
+
+
+def initialized(snapshot: Snapshot) -> str:
+    """How `initialize` ended."""
+    how = "resumed" if snapshot.confidence.trust is Trust.RESUMED else "homed"
+    return f"{how}, {stands(snapshot)}"
+
+
+def audited(snapshot: Snapshot) -> str:
+    """How an audit ended."""
+    lost_steps = snapshot.audit.lost_steps if snapshot.audit else None
+    lost = "an unknown number of" if lost_steps is None else str(lost_steps)
+    return f"{lost} steps were lost, {stands(snapshot)}"
+
+
+def disconnected(_: Snapshot) -> str:
+    """How a shutdown ended."""
+    return "disconnected"
+
+
+def succeeded(how: str, took_s: float) -> str:
+    """How a command ended that did what it was told: `how`, such as "arrived at 2.500 mm", after so many seconds."""
+    return f"{how} after {took_s:.1f} s"
+
+
+def failed(error: FocuserError, snapshot: Snapshot, took_s: float) -> str:
+    """How a command ended that did not."""
+    if isinstance(error, RequestError):
+        return f"refused: {error}"
+    return f"ended at {where(snapshot)} after {took_s:.1f} s: {error}"

@@ -1,0 +1,135 @@
+"""What the observatory's own programs do, as they do it: autofocus with numpy, a sweep, a monitor, a watchdog."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any, Callable
+
+import numpy
+import pytest
+
+CONTROL = "LocalHost (127.0.0.1)"
+
+
+def test_an_autofocus_run_under_numpy_2(make_daemon: Any) -> None:
+    daemon = make_daemon().start().ready_at(2.0)
+    with daemon.proxy() as focuser:
+        positions = numpy.linspace(2.2, 1.8, 5)
+        widths = (positions - 1.93) ** 2
+        for position in positions:
+            assert focuser.set_focus(round(position, 3)) == 0
+        assert focuser.set_focus(numpy.min(positions)) == 0
+        best = positions[numpy.argmin(widths)]
+        assert focuser.set_focus(best + 0.1) == 0
+        assert focuser.set_focus(best) == 0
+        assert focuser.set_focus(numpy.float64(-0.05), True) == 0
+        assert focuser.report_status()["target_mm"] == round(float(best) - 0.05, 6)
+        with pytest.raises(TypeError, match=r"use float\(x\)"):
+            focuser.set_focus(numpy.complex128(2))
+        assert focuser.set_focus(2.0) == 0
+    assert f"set_focus, asked by {CONTROL}: refused: set_focus: the arguments of this call" in daemon.log
+
+
+def test_the_log_tells_positions_and_raw_registers_only_if_asked_to(make_daemon: Any) -> None:
+    daemon = make_daemon().start().ready_at(2.0)
+    daemon.wait_for_log(f"set_focus 2.0 mm, asked by {CONTROL}: arrived at 2.000 mm after ")
+    assert "go to" not in daemon.log
+    assert "21341" not in daemon.log
+    verbose = make_daemon().start("--verbose").ready_at(2.0)
+    verbose.wait_for_log("#P092 F -")
+
+
+@pytest.mark.parametrize("step_mm", [0.0125, 0.0025])
+def test_a_sweep_compares_the_text_of_what_it_asked_for(make_daemon: Any, step_mm: float) -> None:
+    daemon = make_daemon().start().ready_at(1.0)
+    with daemon.proxy() as focuser:
+        for number in range(8):
+            asked_mm = 2.0 + number * step_mm
+            assert focuser.set_focus(asked_mm) == 0
+            assert f"{focuser.report_status()['target_mm']:.3f}" == f"{asked_mm:.3f}"
+            assert f"{focuser.last_measurement()['target_mm']:.3f}" == f"{asked_mm:.3f}"
+
+
+def test_offsets_as_on_paper(make_daemon: Any) -> None:
+    daemon = make_daemon().start().ready_at(0.3)
+    with daemon.proxy() as focuser:
+        assert [focuser.set_focus(-0.1, True) for _ in range(3)] == [0, 0, 0]
+        assert focuser.report_status()["target_mm"] == 0.0
+        assert focuser.set_focus(-0.1, True) == 6
+
+
+def test_a_begun_move_and_who_waits_for_its_end(make_daemon: Any) -> None:
+    daemon = make_daemon(serial_port={"time_scale": 10}).start().ready_at(3.0)
+    with daemon.proxy() as focuser, daemon.proxy() as other:
+        assert focuser.begin_move(1.0) == 0
+        report = focuser.wait_for_change(None, 0)
+        assert (report["state"], report["target_mm"]) == ("moving", 1.0)
+        assert other.begin_move(2.0) == other.set_focus(2.0) == 2
+        changes = [report["change"]]
+        while report["moving"]:
+            report = focuser.wait_for_change(report["change"], 20)
+            changes.append(report["change"])
+        assert report["current_mm"] == pytest.approx(1.0, abs=0.001)
+        assert changes == sorted(set(changes))
+        assert focuser.last_failure()["status"] == 2
+    daemon.wait_for_log(f"begin_move 1.0 mm, asked by {CONTROL}: arrived at 1.000 mm after ")
+    assert f"begin_move 1.0 mm, asked by {CONTROL}: under way" in daemon.log
+
+
+def test_a_crowd_that_waits_keeps_no_stop_out(make_daemon: Any, background: Callable[..., Any]) -> None:
+    daemon = make_daemon(serial_port={"time_scale": 10}, speed_mm_sec=0.05).start().ready()
+    proxies = [daemon.proxy() for _ in range(40)]
+    try:
+        change = proxies[0].wait_for_change(None, 0)["change"]
+        waiting = [background(lambda p=p: p.wait_for_change(change, 20)) for p in proxies[1:9]]
+        assert daemon.call("begin_move", 5.0) == 0
+        assert daemon.call("stop") == 0
+        assert all(waiter.result(20)["change"] > change for waiter in waiting)
+    finally:
+        for proxy in proxies:
+            proxy._pyroRelease()
+
+
+def test_a_monitor_always_gets_every_key(make_daemon: Any) -> None:
+    daemon = make_daemon().start()
+    with daemon.proxy(1.0) as focuser:
+        before = focuser.last_measurement()
+        assert not before["current_mm_valid"]
+        assert daemon.call("initialize") == daemon.call("set_focus", 2.0) == 0
+        at_rest = focuser.last_measurement()
+        assert list(at_rest) == list(before)
+        assert (at_rest["current_mm"], at_rest["last_from_mm"], at_rest["last_to_mm"]) == (2.0, 0.0, 2.0)
+        assert all(at_rest[key] for key in at_rest if key.endswith("_valid"))
+        time.sleep(0.01)
+        assert focuser.last_measurement()["settled_s"] > at_rest["settled_s"]
+
+
+def test_every_1_has_its_reason(make_daemon: Any) -> None:
+    daemon = make_daemon().start()
+    with daemon.proxy() as focuser:
+        assert focuser.last_failure() == {}
+        assert focuser.stop() == 1
+        assert "whether its motor stands cannot be told" in focuser.report_status()["reason"]
+        assert focuser.initialize(False, "no") == 1
+        assert "restore is of type str" in focuser.report_status()["reason"]
+        assert focuser.initialize() == 0
+        assert "reason" not in focuser.report_status()
+        for arguments in (("2.5",), (True,), (1, "False")):
+            assert focuser.set_focus(*arguments) == 1
+            assert "expected" in focuser.report_status()["reason"]
+            assert focuser.last_failure()["command"] == "set_focus"
+
+
+def test_a_start_up_script_after_a_restart(make_daemon: Any) -> None:
+    daemon = make_daemon(resume_on_init=True).start().ready_at(2.0125)
+    daemon.end()
+    daemon.start()
+    assert daemon.call("initialize") == 0
+    report = daemon.status()
+    assert report["position_trust"] in ("resumed", "homed")
+    # The virtual controller ends with its process: what a new one shows is a power cut.
+    assert re.search(
+        r"initialize, asked by LocalHost .*: (resumed|homed), stands at \d\.\d{3} mm after", daemon.log
+    )
+    assert "homing, because it cannot be resumed" in daemon.log
