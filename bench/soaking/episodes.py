@@ -47,9 +47,12 @@ def series(world: World, action: Action) -> None:
 
 
 def offset(world: World, action: Action) -> None:
-    steps = world.status()["current_steps"]
+    report = world.status()
+    steps, target_mm = report["current_steps"], report["target_mm"]
+    # It counts from what was asked for; where nobody asked, as after a stop, that is the step itself.
+    from_mm = target_mm if round(target_mm * STEPS_PER_MM) == steps else steps / STEPS_PER_MM
     way_mm = action.details["mm"] if steps < MIDDLE_MM * STEPS_PER_MM else -action.details["mm"]
-    expected_mm = steps / STEPS_PER_MM + way_mm
+    expected_mm = from_mm + way_mm
     world.must(world.move(way_mm, True, expected_mm), SUCCEEDED, "a move by an offset")
 
 
