@@ -112,7 +112,7 @@ class Commands:
                 # Whatever moved it may move it still.
                 self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=True))
             if isinstance(error, DOUBTS):
-                self._memory.lost()
+                self._memory.lost(self._motion)
             return False
         return True
 
@@ -129,6 +129,7 @@ class Commands:
         try:
             self._recovery.prove_as_left(motion, halting=False)
         except PositionLostError as error:
+            self._memory.found_elsewhere(motion)
             self._announce(logging.WARNING, f"homing, because it cannot be resumed: {error}")
             return joined("it could not be resumed:", error.reason)
         self._announce(logging.INFO, f"resumed at {self._board.where}")
@@ -285,7 +286,7 @@ class Commands:
     def _forget_position(self) -> None:
         if self._motion is not None:
             self._motion.forget_position()
-        self._memory.lost()
+        self._memory.lost(self._motion)
 
     def _halt_after(self, error: FocuserError) -> FocuserError | None:
         if self._motion is None:

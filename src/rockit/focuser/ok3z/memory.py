@@ -12,8 +12,11 @@ from typing import Callable, Protocol
 
 from .mechanics import mm_from_steps
 from .motion import Motion
+from .registers import near_power_up
+from .resumption import HAND_TRAVEL_STEPS
 from .snapshot import Confidence, Trust
-from .state_file import Entry
+from .state_file import MOST_POWER_UP_REGISTERS, Entry
+from .whereabouts import Sighting
 
 UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -52,6 +55,8 @@ class Memory:
         self._before_homing = (self.entry, self._trust, self._reason)
         self.is_watched = False
         """Whether this process knows the position of itself, and has watched the focuser whenever there was a link."""
+        self.sighting: Sighting | None = None
+        """The leg that was under way when the link went, as it was last seen."""
 
     def recall(self) -> None:
         """Read what the last process knew. It is believed only after a proof."""
@@ -144,14 +149,44 @@ class Memory:
         self._trust, self._reason = Trust.RESUMED, reason
         self.is_watched = True
 
+    def link_lost(self, motion: Motion) -> None:
+        """The link is lost: keep what was seen last. What was seen without knowing the position proves nothing."""
+        if motion.homed:
+            self.sighting = motion.sighting
+
+    def told_to_halt(self, now_s: float) -> None:
+        """The motor that is sought is about to be told to halt, at a moment of the clock."""
+        if self.sighting is not None:
+            self.sighting = self.sighting.halted(now_s)
+
     def let_go(self) -> None:
         """The focuser is not watched any more: others may have it."""
         self.is_watched = False
 
-    def lost(self) -> None:
-        """The position is not known any more."""
+    def lost(self, motion: Motion | None) -> None:
+        """The position is not known any more.
+
+        Args:
+            motion: what has found that out; None where there is no link.
+        """
+        if motion is not None:
+            self.found_elsewhere(motion)
         self._trust, self._reason = Trust.UNKNOWN, ""
         self._keep(replace(self.entry, origin_register=None, register=None, homed_at=None), durable=False)
+
+    def found_elsewhere(self, motion: Motion) -> None:
+        """The motor is not where it was left: where it stands may be the register of a power cut. Noted if it is
+        further away than somebody will have driven it by hand."""
+        sighting, left = motion.sighting, self.entry.way or (self.entry.register,)
+        registers = [register for register in left if register is not None]
+        known = self.entry.power_up_registers
+        if sighting is None or not sighting.stands or not registers:
+            return
+        found = sighting.seen.register
+        near = min(registers) - HAND_TRAVEL_STEPS <= found <= max(registers) + HAND_TRAVEL_STEPS
+        if not near and not near_power_up(found, known):
+            noted = (*known, found)[-MOST_POWER_UP_REGISTERS:]
+            self._keep(replace(self.entry, power_up_registers=noted), durable=False)
 
     def stands_somewhere(self) -> None:
         """The motor is proven to stand, at a position that is not known now."""

@@ -14,6 +14,7 @@ from .mechanics import Drive, Leg, Limits, Plan, mm_from_steps, steps_from_mm, t
 from .motor import COMMAND_TRIES, End, Motor
 from .reading import Reading
 from .watch import PATH_MARGIN_STEPS
+from .whereabouts import Sighting
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +74,11 @@ class Motion:
     def standing(self) -> Reading:
         """The last reading from proven standstill."""
         return self._motor.standing
+
+    @property
+    def sighting(self) -> Sighting | None:
+        """The leg under way as it was last seen. See `Motor.sighting`."""
+        return self._motor.sighting
 
     @property
     def taken_up_steps(self) -> int:

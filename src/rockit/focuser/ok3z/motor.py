@@ -31,6 +31,7 @@ from .watch import (
     Verdict,
     leapt,
 )
+from .whereabouts import Sighting
 
 _log = logging.getLogger(__name__)
 
@@ -128,6 +129,7 @@ class Motor:
         self._pace = Pace()
         self._standing: Reading | None = None
         self._tracker: Tracker | None = None
+        self._halting: Halting | None = None
         self._configured = False
         self._settings_kept = False
 
@@ -137,6 +139,21 @@ class Motor:
         if self._standing is None:
             raise PositionLostError("the focuser was not seen standing still: home it (focus init).")
         return self._standing
+
+    @property
+    def sighting(self) -> Sighting | None:
+        """The leg under way as it was last seen, or where the motor stands; None where neither was ever seen."""
+        if self._tracker is None:
+            here = self._standing
+            return None if here is None else Sighting(here, here.register, here.register)
+        seen, start_register, end_register = (
+            self._tracker.shown,
+            self._tracker.start_register,
+            self._tracker.end_register,
+        )
+        sighting = Sighting(seen, start_register, end_register, self._pace.factor)
+        halting = self._halting
+        return sighting.halted(halting.told_s) if halting is not None and halting.is_told else sighting
 
     def configure(self) -> None:
         """Send the settings. The motor must stand: it is released for a moment."""
@@ -268,7 +285,7 @@ class Motor:
 
     def _stand_at(self, reading: Reading) -> None:
         self._standing = reading
-        self._tracker = None
+        self._tracker = self._halting = None
 
     # Halting
 
@@ -289,7 +306,7 @@ class Motor:
         before = self._tracker.shown if self._tracker else None
         lost: PositionLostError | None = None
         # The patience is asked for each time: the daemon's end leaves less than there was.
-        halting = Halting(
+        halting = self._halting = Halting(
             self._controller, self._clock, lambda: self._give_up_halting_s(begun_s) + self._ramp_s()
         )
         for reading in halting.readings():

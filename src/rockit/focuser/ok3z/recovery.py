@@ -12,8 +12,9 @@ from .errors import DeviceError, FocuserError, LinkError, PositionLostError, Sto
 from .link import Checkpoint
 from .memory import Memory
 from .motion import Motion
+from .reading import Reading
 from .reconnection import Reconnection
-from .resumption import require_known_position, taken_up_if_as_left
+from .resumption import require_known_position, taken_up_at_an_end, taken_up_at_rest, taken_up_on_the_way
 from .snapshot import Snapshot, State
 from .surroundings import Settings, Surroundings
 
@@ -72,6 +73,8 @@ class Recovery:
     def lost(self, reason: str) -> None:
         """The link failed, or could not be made; `reason`: why, in one sentence."""
         running = self._board.snapshot.motor_may_run
+        if self._connection.motion is not None:
+            self._memory.link_lost(self._connection.motion)
         self._connection.close()
         if not self.is_wanted:
             self._board.publish(Snapshot(reason=reason, motion_unproven=running))
@@ -146,7 +149,7 @@ class Recovery:
         if why:
             if was_known:
                 self._announce(logging.ERROR, f"fault: {why}")
-                self._memory.lost()
+                self._memory.lost(motion)
             self._board.stand(motion, why)
         elif message:
             self._announce(logging.INFO, f"{message} The focuser stands at {self._board.where}")
@@ -164,14 +167,16 @@ class Recovery:
         # A move of a process that has ended comes to its end: only there its register is a proof.
         way = () if self._memory.is_watched or entry.way is None else entry.way
         halting = halting or (entry.way is not None and not way)
+        if halting:
+            self._memory.told_to_halt(self._clock.monotonic())
         standing = motion.come_to_rest(halting, way)
         origin_register = require_known_position(entry, self._settings.port_name)
         try:
-            taken_up_steps = self._judge(motion)
+            taken_up_steps = self._judge(standing, halting)
         except PositionLostError:
             # There is no checksum: one surprising reading is no fact.
             standing = motion.come_to_rest(halting, way)
-            taken_up_steps = self._judge(motion)
+            taken_up_steps = self._judge(standing, halting)
         motion.resume(origin_register, taken_up_steps)
         on_its_way = entry.way is not None
         self._memory.resumed(ON_ITS_WAY if on_its_way else AS_LEFT)
@@ -179,13 +184,14 @@ class Recovery:
         shortfall_steps = limits.backlash_steps - taken_up_steps if reached else 0
         self._board.stand(motion, ON_ITS_WAY if on_its_way else "", shortfall_steps)
 
-    def _judge(self, motion: Motion) -> int:
-        return taken_up_if_as_left(
-            self._memory.entry,
-            motion.standing.register,
-            self._settings.limits,
-            self._memory.is_watched,
-        )
+    def _judge(self, standing: Reading, halted: bool) -> int:
+        entry, limits, sighting = self._memory.entry, self._settings.limits, self._memory.sighting
+        if entry.way is None:
+            return taken_up_at_rest(entry, standing.register, limits, halted)
+        if not self._memory.is_watched:
+            return taken_up_at_an_end(entry, standing.register, limits)
+        windows = sighting.windows(self._settings.drive, standing.at_s) if sighting is not None else ()
+        return taken_up_on_the_way(entry, standing.register, limits, windows)
 
 
 def _never() -> None:

@@ -92,6 +92,16 @@ class Tracker:
         self._doubt: Surprise | None = None
 
     @property
+    def start_register(self) -> int:
+        """Where the path begins."""
+        return self._start_register
+
+    @property
+    def end_register(self) -> int:
+        """Where the path ends."""
+        return self._end_register
+
+    @property
     def rate_steps_s(self) -> float:
         """How fast the register changes, as measured over the last readings, in steps/s; positive inward."""
         elapsed_s = self.last.at_s - self._recent[0].at_s
