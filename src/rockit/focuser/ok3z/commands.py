@@ -29,7 +29,7 @@ from .memory import Memory
 from .motion import Motion
 from .motions import Record
 from .motor import Progress
-from .recovery import Recovery
+from .recovery import LOOK_FOR_DEVICE_S, Recovery
 from .snapshot import Audit, Snapshot, State
 from .surroundings import Settings, Surroundings
 
@@ -38,6 +38,8 @@ _log = logging.getLogger(__name__)
 
 # After these the position is not trusted; after a mistake in this program nothing that it knows is.
 DOUBTS = (PositionLostError, InternalError)
+# How long `initialize` waits for a port that is waited for anyway.
+PORT_PATIENCE_S = 10.0
 POSITION_UNKNOWN = "The position is not known: home the focuser (focus init)."
 
 
@@ -78,6 +80,9 @@ class Commands:
     def initialize(self, resume: bool = False, restore: bool | None = None) -> None:
         """Open the port, identify, configure and home.
 
+        Where the link is lost, this is the reconnection, asked for: a focuser that this process has watched is resumed
+        in any case, and its port is waited for.
+
         Args:
             resume: carry on without homing if the controller is proven to be as it was left.
             restore: return to the last target that was reached; None: as configured.
@@ -88,10 +93,12 @@ class Commands:
         """
         if self._proves_alive():
             raise AlreadyConnectedError("the focuser is already connected, homed and answering.")
+        is_lost = self._recovery.is_under_way
+        resume = resume or (is_lost and self._memory.is_known)
         self._connection.close()
         self._surroundings.checkpoint()
         self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=self.snapshot.motor_may_run))
-        motion = self._connection.open(self._settings.serial_timeout_s, self._surroundings.checkpoint)
+        motion = self._connect(PORT_PATIENCE_S if is_lost else 0.0)
         self._recovery.begin()
         self._announce(logging.INFO, f"connected to {self._settings.port_name}")
         why_not = self._resume(motion) if resume else ""
@@ -106,15 +113,30 @@ class Commands:
             return False
         try:
             self._motion.look()
-        except (LinkError, DeviceError) as error:
+        except LinkError as error:
+            self._recovery.lost(error.reason)
+            return False
+        except DeviceError as error:
             self._announce(logging.WARNING, f"connecting anew: {error}")
-            if isinstance(error, DeviceError):
-                # Whatever moved it may move it still.
-                self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=True))
+            # Whatever moved it may move it still.
+            self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=True))
             if isinstance(error, DOUBTS):
                 self._memory.lost(self._motion)
             return False
         return True
+
+    def _connect(self, patience_s: float) -> Motion:
+        """Open the port. One that cannot be opened is tried again for so long, in seconds."""
+        clock, checkpoint = self._surroundings.clock, self._surroundings.checkpoint
+        expires_s = clock.monotonic() + patience_s
+        while True:
+            try:
+                return self._connection.open(self._settings.serial_timeout_s, checkpoint)
+            except LinkError:
+                if clock.monotonic() >= expires_s:
+                    raise
+            self._surroundings.pause(LOOK_FOR_DEVICE_S)
+            checkpoint()
 
     def _bring_up(self, motion: Motion, why_not_resumed: str) -> None:
         self._board.publish(Snapshot(state=State.HOMING))

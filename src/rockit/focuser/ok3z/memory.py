@@ -65,6 +65,11 @@ class Memory:
             self.entry = kept
 
     @property
+    def is_known(self) -> bool:
+        """Whether this process knows where the focuser stands, or stood when the link went."""
+        return self.is_watched and self.entry.origin_register is not None
+
+    @property
     def problem(self) -> str:
         """Why nothing can be kept over a restart; empty where all is well."""
         return self._keeper.problem

@@ -9,7 +9,7 @@ import logging
 from .board import Board
 from .connection import Connection
 from .errors import DeviceError, FocuserError, LinkError, PositionLostError, StoppedError, whole
-from .link import Checkpoint
+from .link import Checkpoint, Device
 from .memory import Memory
 from .motion import Motion
 from .reading import Reading
@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 # How long a controller may take to answer while its lost port is tried again and again.
 REOPENING_PATIENCE_S = 2.0
+# How often it is looked whether an adapter has come back.
+LOOK_FOR_DEVICE_S = 0.1
 POSITION_LOST = "position lost: home the focuser (focus init)."
 HALTED = "a motion that was under way was halted, and the motor stands. Connect and home it (focus init)."
 AS_LEFT = "connected without homing: the controller was found as it had been left."
@@ -47,6 +49,7 @@ class Recovery:
         self._memory = memory
         self._board = board
         self._reconnection = Reconnection()
+        self._device: Device | None = None
         self.is_wanted = False
         """Whether there shall be a link: from the first answer to `initialize` until `shutdown`."""
 
@@ -67,8 +70,8 @@ class Recovery:
 
     @property
     def due_in_s(self) -> float:
-        """How long until the next attempt, in seconds."""
-        return self._reconnection.due_in_s(self._clock.monotonic())
+        """How long until `try_if_due` wants to be called, in seconds."""
+        return min(LOOK_FOR_DEVICE_S, self._reconnection.due_in_s(self._clock.monotonic()))
 
     def lost(self, reason: str) -> None:
         """The link failed, or could not be made; `reason`: why, in one sentence."""
@@ -82,11 +85,15 @@ class Recovery:
         if self._reconnection.lost(self._clock.monotonic()):
             port = self._settings.port_name
             self._announce(logging.ERROR, f"fault: {whole(reason)} {port} is opened again until it is back.")
+        self._device = self._surroundings.device()
         self._board.publish(Snapshot(state=State.RECONNECTING, reason=reason, motion_unproven=running))
 
     def try_if_due(self) -> None:
-        """Try the link again, if it is time. A call that comes meanwhile goes first."""
-        if not self.due_in_s:
+        """Try the link again, if it is time, or if an adapter has come. A call that comes meanwhile goes first."""
+        now_s = self._clock.monotonic()
+        if self._has_come():
+            self._reconnection.hurry(now_s)
+        if not self._reconnection.due_in_s(now_s):
             self._try(self._surroundings.yield_to_calls, halting=False)
 
     def try_now(self) -> None:
@@ -109,6 +116,11 @@ class Recovery:
         self._memory.stands_somewhere()
         self._connection.close()
         self._board.publish(Snapshot(reason=HALTED))
+
+    def _has_come(self) -> bool:
+        """Whether the port's path leads to a device that was not there before, or that nobody might open."""
+        before, self._device = self._device, self._surroundings.device()
+        return self._device is not None and self._device != before
 
     @property
     def _patience_s(self) -> float:
@@ -136,7 +148,7 @@ class Recovery:
         self._board.publish(Snapshot(state=State.RECONNECTING, reason=error.reason, motion_unproven=running))
 
     def _take_up_again(self, motion: Motion, halting: bool) -> None:
-        was_known = self._memory.is_watched and self._memory.entry.origin_register is not None
+        was_known = self._memory.is_known
         why = ""
         try:
             if not self._memory.is_watched:
