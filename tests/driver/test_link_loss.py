@@ -181,6 +181,33 @@ def test_a_hand_that_drove_the_motor_meanwhile_is_found_out(rig):
     assert rig.commands.snapshot.reason.startswith(LOST)
 
 
+@pytest.mark.parametrize("steps", [-8, -1, 3, 8])
+def test_a_register_within_the_tolerance_is_published_as_it_reads(rig, steps):
+    assert rig.move(6.0) is None
+    assert rig.commands.snapshot.shortfall_steps == 2544
+    rig.lose("hang-up")
+    rig.rest(5.0)
+    rig.by_hand = True
+    rig.model.hand(steps / 5088, register=True)
+    rig.give_back("hang-up")
+    rig.rest(5.0)
+    assert rig.commands.snapshot.state is State.IDLE
+    assert rig.commands.snapshot.current_steps == 6 * 5088 + steps
+    assert rig.commands.snapshot.shortfall_steps == 2544
+    rig.assert_honest()
+
+
+def test_a_register_beyond_the_tolerance_is_not_believed(rig):
+    assert rig.move(4.0) is None
+    rig.lose("hang-up")
+    rig.rest(5.0)
+    rig.by_hand = True
+    rig.model.hand(9 / 5088, register=True)
+    rig.give_back("hang-up")
+    rig.rest(5.0)
+    assert rig.commands.snapshot.state is State.UNHOMED
+
+
 def test_one_misread_register_on_the_return_loses_nothing(rig):
     assert rig.move(2.0) is None
     rig.lose("hang-up")

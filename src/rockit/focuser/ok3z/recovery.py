@@ -14,6 +14,7 @@ from .memory import Memory
 from .motion import Motion
 from .reading import Reading
 from .reconnection import Reconnection
+from .registers import is_at
 from .resumption import require_known_position, taken_up_at_an_end, taken_up_at_rest, taken_up_on_the_way
 from .snapshot import Snapshot, State
 from .surroundings import Settings, Surroundings
@@ -192,7 +193,8 @@ class Recovery:
         motion.resume(origin_register, taken_up_steps)
         on_its_way = entry.way is not None
         self._memory.resumed(ON_ITS_WAY if on_its_way else AS_LEFT)
-        reached = not on_its_way and motion.steps_out(standing) == entry.target_steps
+        target_steps = None if on_its_way else entry.target_steps
+        reached = target_steps is not None and is_at(motion.steps_out(standing), target_steps)
         shortfall_steps = limits.backlash_steps - taken_up_steps if reached else 0
         self._board.stand(motion, ON_ITS_WAY if on_its_way else "", shortfall_steps)
 

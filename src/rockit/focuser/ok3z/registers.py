@@ -45,6 +45,11 @@ _HOMING_SPEED_UNITS = _FULL_STEPS_PER_MM * 2**28 / TICKS_PER_SECOND
 _ROUNDING = 1e-9
 
 
+def is_at(register: int, expected: int) -> bool:
+    """Whether two position registers are one place."""
+    return abs(register - expected) <= POSITION_TOLERANCE_STEPS
+
+
 def near_power_up(
     register: int, known: tuple[int, ...], within_steps: int = POSITION_TOLERANCE_STEPS
 ) -> bool:

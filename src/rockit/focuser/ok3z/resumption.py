@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from .errors import PositionLostError
 from .mechanics import Limits, taken_up_after
-from .registers import POSITION_TOLERANCE_STEPS, near_power_up
+from .registers import POSITION_TOLERANCE_STEPS, is_at, near_power_up
 from .state_file import Entry
 from .whereabouts import Window
 
@@ -40,7 +40,7 @@ def taken_up_at_rest(entry: Entry, register: int, limits: Limits, halted: bool) 
     # A motor that is left alone after a power cut stands just where its register begins.
     unmoved = register == entry.register and not halted
     _require_no_power_cut(entry, register, 0 if unmoved else POSITION_TOLERANCE_STEPS)
-    if entry.register is None or not _is_at(register, entry.register):
+    if entry.register is None or not is_at(register, entry.register):
         raise PositionLostError(
             f"the register was left at {entry.register} and reads {register}. "
             "Was the controller's power cut, or its hand control used?"
@@ -53,7 +53,7 @@ def taken_up_at_an_end(entry: Entry, register: int, limits: Limits) -> int:
     where the move began, turned or was to end is a proof."""
     _require_no_power_cut(entry, register, POSITION_TOLERANCE_STEPS)
     way = entry.way or ()
-    if not any(_is_at(register, end) for end in way):
+    if not any(is_at(register, end) for end in way):
         raise PositionLostError(
             f"a move was under way past the registers {', '.join(map(str, way))} when the focuser was left, and the "
             f"register reads {register}, which is none of them. It may have been stopped on its way, or its power cut."
@@ -80,10 +80,6 @@ def taken_up_on_the_way(entry: Entry, register: int, limits: Limits, windows: Se
     # On a stretch of the way there is room for a hand that tried the controller after a power cut.
     _require_no_power_cut(entry, register, POSITION_TOLERANCE_STEPS if window.is_exact else HAND_TRAVEL_STEPS)
     return _taken_up_since(entry, register, limits)
-
-
-def _is_at(register: int, expected: int) -> bool:
-    return abs(register - expected) <= POSITION_TOLERANCE_STEPS
 
 
 def _require_no_power_cut(entry: Entry, register: int, margin_steps: int) -> None:
