@@ -171,12 +171,15 @@ def test_a_hand_that_counts_on_from_a_power_cut_is_not_believed_because_it_lies_
 @pytest.mark.parametrize("how", ["hang-up", "silence"])
 @pytest.mark.parametrize(("start_mm", "target_mm"), [(5.0, 0.5), (0.5, 5.0), (2.0, 1.9), (3.0, 3.2)])
 @pytest.mark.parametrize("later", range(1, 120, 17))
-@pytest.mark.parametrize("away_s", [0.0, 0.6, 1.4, 3.0])
+@pytest.mark.parametrize(
+    ("away_s", "device"),
+    [(0.0, {}), (0.6, {}), (1.4, {"start_latency_s": 0.15}), (3.0, {}), (0.6, {"stop_mode": "hard"})],
+)
 def test_wherever_in_a_move_the_link_goes_and_comes_back_the_position_is_kept(
-    make_rig, how, start_mm, target_mm, later, away_s
+    make_rig, how, start_mm, target_mm, later, away_s, device
 ):
     # Far from the register of a power cut, where nothing is believed of a motor on its way.
-    rig = make_rig(register=60000)
+    rig = make_rig(register=60000, **device)
     rig.home()
     assert rig.move(start_mm) is None
 
