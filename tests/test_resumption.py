@@ -4,78 +4,126 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import Callable
 
 import pytest
 
 from rockit.focuser.ok3z.errors import PositionLostError
 from rockit.focuser.ok3z.mechanics import Limits
-from rockit.focuser.ok3z.resumption import require_known_position, taken_up_if_as_left
+from rockit.focuser.ok3z.registers import POSITION_TOLERANCE_STEPS
+from rockit.focuser.ok3z.resumption import (
+    HAND_TRAVEL_STEPS,
+    require_known_position,
+    taken_up_at_an_end,
+    taken_up_at_rest,
+    taken_up_on_the_way,
+)
 from rockit.focuser.ok3z.state_file import Entry
-from rockit.focuser.ok3z.watch import PATH_MARGIN_STEPS
+from rockit.focuser.ok3z.whereabouts import Window
 
 LIMITS = Limits.from_mm(6.0, 6.0, 0.5)
 AT_REST = Entry("/dev/x", 5000, -1000, None, 2544, 6000, datetime(2026, 11, 22, tzinfo=timezone.utc))
 OUTWARD = replace(AT_REST, way=(-1000, -9000, -6456))
 INWARD = replace(AT_REST, register=-9000, way=(-9000, -6456), taken_up_steps=100)
+STRETCH = Window(-8000, -7000)
+END = Window(-6456 - POSITION_TOLERANCE_STEPS, -6456 + POSITION_TOLERANCE_STEPS)
 
 
-def taken_up(entry: Entry, register: int, **changes: Any) -> int:
-    return taken_up_if_as_left(entry, **{"register": register, "limits": LIMITS, "watched": True, **changes})
-
-
-def refused(entry: Entry, register: int, **changes: Any) -> str:
+def refused(judge: Callable[[], int]) -> str:
     with pytest.raises(PositionLostError) as caught:
-        taken_up(entry, register, **changes)
+        judge()
     return str(caught.value)
 
 
-@pytest.mark.parametrize("watched", [True, False])
-def test_at_rest_only_the_very_register_is_a_proof(watched: bool) -> None:
-    assert taken_up(AT_REST, -1000, watched=watched) == 2544
-    for register in (-1001, -999, 1000, 0):
-        assert str(register) in refused(AT_REST, register, watched=watched)
+# Left at rest
 
 
-@pytest.mark.parametrize("register", range(-PATH_MARGIN_STEPS, PATH_MARGIN_STEPS + 1, 8))
-def test_near_the_register_of_a_power_cut_a_move_is_not_resumed(register: int) -> None:
-    entry = replace(AT_REST, register=3000, way=(3000, -5000))
-    assert "power cut" in refused(entry, register)
+@pytest.mark.parametrize("halted", [True, False])
+def test_at_rest_the_register_must_be_where_it_was_within_the_tolerance(halted: bool) -> None:
+    for inside in (-1000, -1008, -992):
+        assert taken_up_at_rest(AT_REST, inside, LIMITS, halted) == 2544
+    for outside in (-1009, -991, 1000, 0):
+        assert str(outside) in refused(lambda: taken_up_at_rest(AT_REST, outside, LIMITS, halted))  # noqa: B023
 
 
 def test_at_rest_the_register_of_a_power_cut_proves_nothing() -> None:
-    assert "proves nothing" in refused(replace(AT_REST, register=0), 0)
-    assert taken_up(replace(AT_REST, register=1), 1) == 2544
+    assert "proves nothing" in refused(
+        lambda: taken_up_at_rest(replace(AT_REST, register=0), 0, LIMITS, False)
+    )
 
 
-@pytest.mark.parametrize("entry", [OUTWARD, INWARD])
-def test_watched_the_register_must_lie_on_the_way(entry: Entry) -> None:
-    assert entry.way is not None
-    for inside in (*entry.way, -7000, min(entry.way) - PATH_MARGIN_STEPS):
-        taken_up(entry, inside)
-    for outside in (min(entry.way) - PATH_MARGIN_STEPS - 1, max(entry.way) + PATH_MARGIN_STEPS + 1):
-        assert str(outside) in refused(entry, outside)
+def test_beside_the_register_of_a_power_cut_only_the_very_register_is_a_proof() -> None:
+    """After a power cut it would stand just at 0, unless a halt has moved it by some steps."""
+    beside = replace(AT_REST, register=-1)
+    assert taken_up_at_rest(beside, -1, LIMITS, halted=False) == 2544
+    assert "proves nothing" in refused(lambda: taken_up_at_rest(beside, -1, LIMITS, halted=True))
+    assert "proves nothing" in refused(lambda: taken_up_at_rest(beside, 0, LIMITS, halted=False))
+
+
+def test_where_it_was_found_after_an_earlier_power_cut_it_proves_nothing_either() -> None:
+    known = replace(AT_REST, power_up_registers=(30000, -1000))
+    assert "proves nothing" in refused(lambda: taken_up_at_rest(known, -1000, LIMITS, False))
+    assert "proves nothing" in refused(lambda: taken_up_at_rest(known, -1003, LIMITS, False))
+
+
+# Left in a move, and watched until the link went
+
+
+def test_on_its_way_it_must_be_where_the_motor_can_have_come_to_stand() -> None:
+    windows = (STRETCH, END)
+    for inside in (-8000, -7500, -7000, -6456, -6448):
+        taken_up_on_the_way(OUTWARD, inside, LIMITS, windows)
+    why = refused(lambda: taken_up_on_the_way(OUTWARD, -3000, LIMITS, windows))
+    assert "reads -3000" in why
+    assert "between -8000 and -7000, or at -6456" in why
+    assert "hand control" in why
+
+
+def test_where_nobody_saw_it_nothing_is_believed() -> None:
+    assert "where nobody saw it" in refused(lambda: taken_up_on_the_way(OUTWARD, -1000, LIMITS, ()))
+
+
+def test_a_stretch_that_a_hand_reaches_from_the_register_of_a_power_cut_proves_nothing() -> None:
+    entry = replace(OUTWARD, way=(3000, -9000), power_up_registers=(-20000,))
+    wide = (Window(-30000, 8000),)
+    for register in (0, 500, -500, HAND_TRAVEL_STEPS, -HAND_TRAVEL_STEPS, -20000 + HAND_TRAVEL_STEPS):
+        assert "power cut" in refused(lambda: taken_up_on_the_way(entry, register, LIMITS, wide))  # noqa: B023
+    taken_up_on_the_way(entry, -HAND_TRAVEL_STEPS - 1, LIMITS, wide)
+
+
+def test_the_end_of_the_leg_is_one_place_and_no_stretch() -> None:
+    end = (Window(500 - 8, 500 + 8),)
+    taken_up_on_the_way(replace(OUTWARD, way=(3000, 500)), 500, LIMITS, end)
+    assert "power cut" in refused(lambda: taken_up_on_the_way(OUTWARD, 4, LIMITS, (Window(-5, 11),)))
+
+
+# Left in a move by another process
 
 
 @pytest.mark.parametrize("entry", [OUTWARD, INWARD])
 def test_unwatched_only_an_end_of_a_leg_is_a_proof(entry: Entry) -> None:
     assert entry.way is not None
     for end in entry.way:
-        taken_up(entry, end, watched=False)
-    why = refused(entry, -7000, watched=False)
+        taken_up_at_an_end(entry, end, LIMITS)
+        taken_up_at_an_end(entry, end + POSITION_TOLERANCE_STEPS, LIMITS)
+    why = refused(lambda: taken_up_at_an_end(entry, -7000, LIMITS))
     assert "reads -7000, which is none of them" in why
     assert "stopped on its way" in why, "a stop is the likeliest reason, before a power cut"
 
 
-def test_on_the_way_the_backlash_is_known_only_where_it_ran_inward() -> None:
-    assert taken_up(OUTWARD, -6456) == 0
-    assert taken_up(INWARD, -8000) == 1100
-    assert taken_up(INWARD, -6456) == 2544
-
-
 def test_a_motion_of_unknown_way_is_not_resumed() -> None:
-    assert refused(replace(AT_REST, way=()), -1000)
-    assert refused(replace(AT_REST, way=()), -1000, watched=False)
+    homing = replace(AT_REST, way=())
+    assert refused(lambda: taken_up_at_an_end(homing, -1000, LIMITS))
+
+
+# Either way
+
+
+def test_on_the_way_the_backlash_is_known_only_where_it_ran_inward() -> None:
+    wide = (Window(-9000, -6000),)
+    assert taken_up_on_the_way(OUTWARD, -6456, LIMITS, wide) == 0
+    assert taken_up_on_the_way(INWARD, -8000, LIMITS, wide) == 1100
+    assert taken_up_at_an_end(INWARD, -6456, LIMITS) == 2544
 
 
 def test_what_was_kept_must_be_of_this_port_and_of_a_known_position() -> None:
@@ -90,4 +138,4 @@ def test_what_was_kept_must_be_of_this_port_and_of_a_known_position() -> None:
 
 
 def test_less_backlash_than_was_taken_up_is_all_of_it() -> None:
-    assert taken_up(AT_REST, -1000, limits=Limits.from_mm(6.0, 6.0, 0.1)) == 509
+    assert taken_up_at_rest(AT_REST, -1000, Limits.from_mm(6.0, 6.0, 0.1), False) == 509

@@ -143,6 +143,8 @@ FOCUSD = Words(
         ("STATE_DIRECTORY", "The folder of the state file. systemd sets it."),
         ("XDG_STATE_HOME", "Without STATE_DIRECTORY, the state file is in the folder focusd below this one."),
         ("HOME", "Without both, it is in .local/state/focusd below this one."),
+        ("RUNTIME_DIRECTORY", "The folder of the note that the state file is out of date. systemd sets it."),
+        ("XDG_RUNTIME_DIR", "Without RUNTIME_DIRECTORY, the note is in the folder focusd below this one."),
         (
             "NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID, JOURNAL_STREAM",
             "Set by systemd: where to tell that the daemon is ready and alive, and how to log.",

@@ -15,7 +15,7 @@ from rockit.focuser.ok3z.board import Board
 from rockit.focuser.ok3z.commands import Commands
 from rockit.focuser.ok3z.constants import FocuserStatus
 from rockit.focuser.ok3z.errors import FocuserError, RequestError, StoppedError
-from rockit.focuser.ok3z.link import open_link
+from rockit.focuser.ok3z.link import Device, open_link
 from rockit.focuser.ok3z.mechanics import Drive, Limits, mm_from_steps
 from rockit.focuser.ok3z.simulator import VirtualClock, VirtualOK3Z, register, unregister
 from rockit.focuser.ok3z.snapshot import Confidence, Snapshot
@@ -100,6 +100,7 @@ class Rig:
         self.limits = Limits.from_mm(focus_range_mm, travel_mm or focus_range_mm, anti_backlash_mm)
         self.exchanges = 0
         self.by_hand = False
+        self.device: Device | None = Device((0, 1, 2), (0o660, 0, 20))
         self.at_exchange: Callable[[int], None] = lambda number: None
         self.keeper = PaperKeeper()
         self.announced: list[tuple[int, str]] = []
@@ -109,6 +110,7 @@ class Rig:
         self.settings = Settings("the rig", 5.0, move_timeout_s, self.limits, drive)
         self.surroundings = Surroundings(
             open_port=lambda: open_link(url, 38400, self.late_clock),
+            device=lambda: self.device,
             clock=self.late_clock,
             utc_now=lambda: FIRST_LIGHT + timedelta(seconds=self.clock.monotonic()),
             pause=self.clock.sleep,

@@ -160,7 +160,7 @@ def test_a_motion_of_an_earlier_process_is_not_this_ones(rig):
 
 
 def test_a_mistake_in_forgetting_leaves_no_old_status_standing(rig, monkeypatch):
-    def mistaken(register):
+    def mistaken(motion):
         raise ZeroDivisionError("planted")
 
     assert rig.move(2.0) is None

@@ -6,8 +6,10 @@ import logging
 
 import pytest
 
+from rockit.focuser.ok3z.commands import PORT_PATIENCE_S
 from rockit.focuser.ok3z.constants import FocuserStatus
-from rockit.focuser.ok3z.errors import NotConnectedError
+from rockit.focuser.ok3z.errors import LinkError, NotConnectedError, StoppedError
+from rockit.focuser.ok3z.link import Device
 from rockit.focuser.ok3z.snapshot import State, Trust
 
 LOST = "position lost: home the focuser"
@@ -82,7 +84,7 @@ def test_an_hour_away_is_tried_for_ever_and_fills_no_log(rig):
     rig.announced.clear()
     rig.lose("hang-up")
     rig.rest(3600.0)
-    assert rig.commands._recovery._reconnection.attempts >= 350
+    assert rig.commands._recovery._reconnection.attempts >= 900
     assert len(rig.announced) == 1
     rig.give_back("hang-up")
     rig.rest(15.0)
@@ -179,6 +181,33 @@ def test_a_hand_that_drove_the_motor_meanwhile_is_found_out(rig):
     assert rig.commands.snapshot.reason.startswith(LOST)
 
 
+@pytest.mark.parametrize("steps", [-8, -1, 3, 8])
+def test_a_register_within_the_tolerance_is_published_as_it_reads(rig, steps):
+    assert rig.move(6.0) is None
+    assert rig.commands.snapshot.shortfall_steps == 2544
+    rig.lose("hang-up")
+    rig.rest(5.0)
+    rig.by_hand = True
+    rig.model.hand(steps / 5088, register=True)
+    rig.give_back("hang-up")
+    rig.rest(5.0)
+    assert rig.commands.snapshot.state is State.IDLE
+    assert rig.commands.snapshot.current_steps == 6 * 5088 + steps
+    assert rig.commands.snapshot.shortfall_steps == 2544
+    rig.assert_honest()
+
+
+def test_a_register_beyond_the_tolerance_is_not_believed(rig):
+    assert rig.move(4.0) is None
+    rig.lose("hang-up")
+    rig.rest(5.0)
+    rig.by_hand = True
+    rig.model.hand(9 / 5088, register=True)
+    rig.give_back("hang-up")
+    rig.rest(5.0)
+    assert rig.commands.snapshot.state is State.UNHOMED
+
+
 def test_one_misread_register_on_the_return_loses_nothing(rig):
     assert rig.move(2.0) is None
     rig.lose("hang-up")
@@ -190,15 +219,127 @@ def test_one_misread_register_on_the_return_loses_nothing(rig):
     rig.assert_stands_at(2.0)
 
 
-def test_initialize_during_the_loss_homes_and_fails_honestly(rig):
+# Initialize while the link is lost
+
+
+@pytest.mark.parametrize("how", ["hang-up", "silence"])
+@pytest.mark.parametrize("noticed", [True, False])
+@pytest.mark.parametrize("back_after_s", [2.5, 9.0])
+def test_initialize_is_the_reconnection_asked_for(rig, how, noticed, back_after_s):
+    """Homing would throw away a position that the daemon's own reconnection would have proven."""
+    assert rig.move(2.0) is None
+    rig.lose(how)
+    if noticed:
+        rig.rest(3.0)
+    back_at_s = rig.clock.monotonic() + back_after_s
+    rig.at_exchange = lambda number: rig.clock.monotonic() >= back_at_s and rig.give_back(how)
+    assert rig.carry_out(rig.commands.initialize) is None
+    assert rig.homing_runs == 1
+    rig.assert_stands_at(2.0)
+    assert rig.confidence.trust is Trust.RESUMED
+    rig.rest(30.0)
+    assert rig.move(1.0) is None
+    rig.assert_stands_at(1.0)
+
+
+def test_initialize_during_the_loss_fails_honestly(rig):
     rig.lose("hang-up")
     rig.rest(3.0)
-    assert isinstance(rig.carry_out(rig.commands.initialize), Exception)
+    began_s = rig.clock.monotonic()
+    assert isinstance(rig.carry_out(rig.commands.initialize), LinkError)
+    assert rig.clock.monotonic() - began_s == pytest.approx(PORT_PATIENCE_S, abs=0.5)
     assert rig.commands.snapshot.state is State.RECONNECTING
     rig.give_back("hang-up")
-    rig.home()
-    assert rig.commands.snapshot.confidence.trust is Trust.HOMED
-    rig.rest(30.0)
+    rig.rest(1.0)
+    rig.assert_stands_at(0.0)
+
+
+def test_a_stop_ends_the_wait_for_a_port(rig):
+    rig.lose("hang-up")
+    rig.rest(3.0)
+    began_s = rig.clock.monotonic()
+    rig.interrupt_at(20)
+    assert isinstance(rig.carry_out(rig.commands.initialize), StoppedError)
+    assert rig.clock.monotonic() - began_s < PORT_PATIENCE_S / 2
+    assert rig.commands.snapshot.state is State.RECONNECTING
+    rig.give_back("hang-up")
+    rig.rest(1.0)
+    rig.assert_stands_at(0.0)
+
+
+def test_initialize_during_the_loss_homes_a_controller_that_is_not_as_it_was_left(rig):
+    assert rig.move(2.0) is None
+    rig.lose("hang-up")
+    rig.rest(3.0)
+    rig.model.power_cut(0.0)
+    rig.give_back("hang-up")
+    assert rig.carry_out(rig.commands.initialize) is None
+    assert rig.confidence.trust is Trust.HOMED
+    rig.assert_stands_at(0.0)
+
+
+def test_initialize_during_the_loss_homes_a_focuser_whose_position_was_not_known(rig):
+    rig.by_hand = True
+    rig.model.hand(0.5, register=True)
+    rig.rest(2.0)
+    rig.lose("hang-up")
+    rig.rest(3.0)
+    rig.give_back("hang-up")
+    rig.announced.clear()
+    assert rig.carry_out(rig.commands.initialize) is None
+    assert rig.confidence.trust is Trust.HOMED
+    assert rig.confidence.reason == ""
+    assert errors_announced(rig) == []
+
+
+def test_initialize_in_a_loss_in_a_move_resumes_where_the_motor_must_be(rig):
+    assert rig.move(2.0) is None
+    assert isinstance(rig.lose_at(4.0, 3.0, "hang-up"), LinkError)
+    rig.rest(10.0)
+    rig.give_back("hang-up")
+    assert rig.carry_out(rig.commands.initialize) is None
+    assert rig.confidence.trust is Trust.RESUMED
+    rig.assert_honest()
+    assert rig.homing_runs == 1
+
+
+# When it is tried
+
+
+@pytest.mark.parametrize("away_s", [4.95, 600.0])
+def test_an_adapter_that_comes_back_is_taken_at_once(rig, away_s):
+    rig.lose("hang-up")
+    rig.rest(1.5)
+    rig.device = None
+    rig.rest(away_s)
+    rig.give_back("hang-up")
+    rig.device = Device((0, 2, 2), (0o660, 0, 20))
+    rig.rest(0.15)
+    rig.assert_stands_at(0.0)
+
+
+def test_an_adapter_that_may_be_opened_a_little_later_is_tried_again_then(rig):
+    """udev gives it to its group after it has appeared."""
+    rig.lose("hang-up")
+    rig.rest(1.5)
+    rig.device = None
+    rig.rest(600.0)
+    rig.device = Device((0, 2, 2), (0o600, 0, 0))
+    rig.rest(1.0)
+    attempts = rig.commands._recovery._reconnection.attempts
+    rig.give_back("hang-up")
+    rig.device = Device((0, 2, 2), (0o660, 0, 20))
+    rig.rest(0.15)
+    rig.assert_stands_at(0.0)
+    assert attempts > 600
+
+
+@pytest.mark.parametrize("how", ["hang-up", "silence"])
+def test_within_the_first_minutes_a_controller_that_is_back_is_found_soon(rig, how):
+    rig.lose(how)
+    rig.rest(120.0)
+    rig.give_back(how)
+    rig.rest(0.7 + 2.0 * (how == "silence"))
     rig.assert_stands_at(0.0)
 
 

@@ -147,3 +147,81 @@ def test_a_stop_without_a_link_says_that_it_halted_nothing(rig):
     assert isinstance(rig.carry_out(rig.commands.halt_at_rest), NotConnectedError)
     assert rig.commands.snapshot.state is State.RECONNECTING
     assert rig.commands.snapshot.motor_may_run
+
+
+@pytest.mark.parametrize("hand_steps", [-2500, -500, 0, 6, 100, 500, 2000, 4000])
+@pytest.mark.parametrize("away_s", [0.1, 1.0, 2.0, 30.0])
+def test_a_hand_that_counts_on_from_a_power_cut_is_not_believed_because_it_lies_on_the_way(
+    rig, hand_steps, away_s
+):
+    """The controller was power-cycled while its cable was out, and somebody tried its hand control."""
+    assert rig.move(1.5) is None
+    assert isinstance(rig.lose_at(0.1, 1.2, "hang-up"), LinkLostError)
+    rig.model.power_cut(0.0)
+    rig.by_hand = True
+    rig.model.hand(-hand_steps / 5088, register=True)
+    assert rig.model.register == hand_steps
+    rig.rest(away_s)
+    rig.give_back("hang-up")
+    rig.rest(20.0)
+    assert rig.commands.snapshot.state is State.UNHOMED
+    assert rig.commands.snapshot.reason.startswith(LOST)
+
+
+@pytest.mark.parametrize("how", ["hang-up", "silence"])
+@pytest.mark.parametrize(("start_mm", "target_mm"), [(5.0, 0.5), (0.5, 5.0), (2.0, 1.9), (3.0, 3.2)])
+@pytest.mark.parametrize("later", range(1, 120, 17))
+@pytest.mark.parametrize(
+    ("away_s", "device"),
+    [(0.0, {}), (0.6, {}), (1.4, {"start_latency_s": 0.15}), (3.0, {}), (0.6, {"stop_mode": "hard"})],
+)
+def test_wherever_in_a_move_the_link_goes_and_comes_back_the_position_is_kept(
+    make_rig, how, start_mm, target_mm, later, away_s, device
+):
+    # Far from the register of a power cut, where nothing is believed of a motor on its way.
+    rig = make_rig(register=60000, **device)
+    rig.home()
+    assert rig.move(start_mm) is None
+
+    rig.do_at(later, lambda: rig.lose(how))
+    rig.move(target_mm)
+    rig.clock.sleep(away_s)
+    rig.give_back(how)
+    rig.rest(20.0)
+    rig.assert_honest()
+    assert rig.commands.snapshot.state is State.IDLE
+    assert rig.move(3.0) is None
+    rig.assert_stands_at(3.0)
+
+
+@pytest.mark.parametrize("power_up_register", [0, 8000, 10000, 11500])
+@pytest.mark.parametrize("away_s", [0.1, 1.0, 3.0, 30.0])
+def test_a_power_cut_to_another_register_on_the_way_is_found(make_rig, power_up_register, away_s):
+    """It lies on the way, and not where the motor must be by now."""
+    rig = make_rig(register=30000, power_up_register=power_up_register)
+    rig.home()
+    assert rig.move(2.0) is None
+    assert isinstance(rig.lose_at(5.5, 2.5, "hang-up"), LinkLostError)
+    rig.model.power_cut(0.0)
+    rig.rest(away_s)
+    rig.give_back("hang-up")
+    rig.rest(20.0)
+    assert rig.commands.snapshot.state is State.UNHOMED
+
+
+@pytest.mark.parametrize("number", range(1, 30, 2))
+def test_a_link_that_is_lost_again_while_it_is_judged_proves_nothing_by_what_was_found(rig, number):
+    """What was read of a motor of unknown position is no sighting of it."""
+    assert rig.move(1.5) is None
+    assert isinstance(rig.lose_at(0.1, 1.2, "hang-up"), LinkLostError)
+    rig.model.power_cut(0.0)
+    rig.by_hand = True
+    rig.model.hand(-500 / 5088, register=True)
+    rig.rest(0.2)
+    rig.give_back("hang-up")
+    rig.do_at(number, lambda: rig.lose("hang-up"))
+    rig.carry_out(lambda: rig.commands.initialize(resume=True))
+    rig.at_exchange = lambda number: None
+    rig.give_back("hang-up")
+    rig.rest(20.0)
+    rig.assert_honest()

@@ -27,6 +27,7 @@ from rockit.focuser.ok3z.errors import (
     OutsideLimitsError,
     StoppedError,
 )
+from rockit.focuser.ok3z.snapshot import State
 
 
 def _rig_class():
@@ -127,6 +128,13 @@ class FocuserLife(RuleBasedStateMachine):
     def pull_the_adapter(self):
         self.rig.model.hang_up()
 
+    @precondition(lambda self: self.rig.commands.snapshot.state is State.RECONNECTING)
+    @rule(steps=st.sampled_from([-2000, -500, -4, 0, 100, 500]))
+    def cycle_the_power_and_try_the_hand_control(self, steps):
+        """While nobody watches: the register counts on from its power-up value."""
+        self.rig.model.power_cut(0.0)
+        self.rig.model.hand(-steps / 5088, register=True)
+
     @rule(seconds=st.sampled_from([0.1, 2.0, 20.0]))
     def plug_it_in(self, seconds):
         self.rig.model.come_back()
@@ -182,7 +190,9 @@ class FocuserLife(RuleBasedStateMachine):
         self.rig.model.come_back()
         outcome = self.rig.carry_out(self.rig.commands.initialize)
         assert outcome is None, f"{outcome!r}"
-        self.rig.assert_stands_at(0.0)
+        # At 0 mm, or where it was when the link went.
+        self.rig.assert_honest()
+        assert self.rig.status == FocuserStatus.Idle
         self.rig.model.forget_extremes()
         assert self.rig.move(2.0) is None
         self.rig.assert_stands_at(2.0)

@@ -125,3 +125,72 @@ def test_a_controller_that_comes_back_while_it_is_halted_is_not_lost_but_its_pos
     assert rig.commands.snapshot.reason == snapshot.reason
     assert rig.carry_out(rig.commands.initialize) is None
     rig.assert_stands_at(0.0)
+
+
+def cut_at_rest(rig):
+    rig.model.power_cut(0.0)
+    rig.rest(3.0)
+
+
+def cut_without_a_link(rig):
+    rig.lose("hang-up")
+    rig.rest(3.0)
+    rig.model.power_cut(0.0)
+    rig.give_back("hang-up")
+    rig.rest(15.0)
+
+
+def cut_in_a_move(rig):
+    rig.do_at(40, rig.model.power_cut)
+    rig.move(5.0)
+    rig.rest(3.0)
+
+
+def cut_between_two_processes(rig):
+    rig.kill_process()
+    rig.model.power_cut(0.0)
+    rig.start_process()
+    rig.resume()
+
+
+@pytest.mark.parametrize("cut", [cut_at_rest, cut_without_a_link, cut_in_a_move, cut_between_two_processes])
+def test_where_the_register_was_found_after_a_power_cut_is_kept_and_proves_nothing_there(make_rig, cut):
+    rig = make_rig(power_up_register=30000)
+    rig.home()
+    assert rig.move(2.0) is None
+    cut(rig)
+    assert rig.keeper.kept.power_up_registers == (30000,)
+    rig.restart()
+    rig.home()
+    origin_register = rig.keeper.kept.origin_register
+    assert rig.move((origin_register - 30000) / 5088) is None
+    assert rig.model.register == 30000
+    rig.lose("hang-up")
+    rig.rest(3.0)
+    rig.give_back("hang-up")
+    rig.rest(15.0)
+    assert rig.commands.snapshot.state is State.UNHOMED
+    assert rig.keeper.kept.power_up_registers == (30000,)
+
+
+def test_of_what_was_found_after_power_cuts_only_the_last_are_kept(make_rig):
+    rig = make_rig()
+    rig.home()
+    assert rig.move(2.0) is None
+    rig.by_hand = True
+    for number in range(1, 7):
+        rig.model.hand(1.0 + 0.3 * number, register=True)
+        found = rig.model.register
+        rig.rest(2.0)
+        rig.home()
+    assert len(rig.keeper.kept.power_up_registers) == 4
+    assert rig.keeper.kept.power_up_registers[-1] == found
+
+
+def test_a_hand_that_tried_the_controller_is_no_power_cut(rig):
+    assert rig.move(2.0) is None
+    rig.by_hand = True
+    rig.model.hand(0.3, register=True)
+    rig.rest(3.0)
+    assert rig.commands.snapshot.state is State.UNHOMED
+    assert rig.keeper.kept.power_up_registers == ()

@@ -15,6 +15,7 @@ import pytest
 
 from rockit.focuser.ok3z import journal, state_file
 from rockit.focuser.ok3z.journal import Entry, Journal
+from rockit.focuser.ok3z.outdated import Outdated
 
 BOUND_S = 20.0
 # On a machine under load everything takes its time; a wait that ends by its patience only would take longer.
@@ -98,6 +99,7 @@ class Bench:
     def __init__(self, path: Path, disk: Disk) -> None:
         self.path = path
         self.disk = disk
+        self.note = Outdated(None)
         self.announced = Announcements()
         self._journals: list[Journal] = []
 
@@ -113,7 +115,7 @@ class Bench:
         """A journal on the file, as a daemon has it that was started anew."""
         self.end()
         self.announced = Announcements()
-        self._journals.append(Journal(self.path, self.announced))
+        self._journals.append(Journal(self.path, self.announced, self.note))
         self._journals[-1].start()
         return self._journals[-1]
 

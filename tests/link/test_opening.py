@@ -17,7 +17,7 @@ import serial
 from rockit.focuser.ok3z import wire
 from rockit.focuser.ok3z.clock import SystemClock
 from rockit.focuser.ok3z.errors import PortUnavailableError
-from rockit.focuser.ok3z.link import READ_SLICE_S, WRITE_TIMEOUT_S, open_link
+from rockit.focuser.ok3z.link import READ_SLICE_S, WRITE_TIMEOUT_S, device_at, open_link
 
 
 @pytest.fixture(name="terminal")
@@ -156,3 +156,31 @@ def test_a_link_speaks_through_a_real_port(terminal: str) -> None:
     link = open_link(terminal, 38400, SystemClock())
     link.send(wire.go_to(-1234))
     link.close()
+
+
+# What a path leads to
+
+
+def test_a_device_that_comes_back_is_told_from_the_one_before_and_from_none(tmp_path: Path) -> None:
+    path = tmp_path / "focuser"
+    assert device_at(str(path)) is None
+    node = tmp_path / "ttyUSB0"
+    node.touch(0o600)
+    path.symlink_to(node)
+    first = device_at(str(path))
+    assert first is not None
+    assert device_at(str(path)) == first
+    node.write_text("what passes over it makes it no other")
+    assert device_at(str(path)) == first
+    (tmp_path / "ttyUSB1").touch(0o600)
+    path.unlink()
+    path.symlink_to(tmp_path / "ttyUSB1")
+    second = device_at(str(path))
+    assert second not in (None, first)
+    (tmp_path / "ttyUSB1").chmod(0o660)
+    assert device_at(str(path)) not in (None, second), "udev gives it to its group a little later"
+
+
+@pytest.mark.parametrize("url", ["", "sim://", "socket://localhost:9", "no\0path"])
+def test_a_url_leads_to_no_device(url: str) -> None:
+    assert device_at(url) is None

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rockit.focuser.ok3z.reading import Reading
-from rockit.focuser.ok3z.registers import same_place
+from rockit.focuser.ok3z.registers import is_at
 from rockit.focuser.ok3z.watch import (
     STANDSTILL_GAP_S,
     StandstillWatch,
@@ -46,7 +46,7 @@ def test_standstill_is_told_only_where_two_readings_prove_it(steps: list[tuple[i
         taken.append(Reading(register, stands_still, now_s))
         proven = False
         for earlier in reversed(taken):
-            if not earlier.stands_still or not same_place(earlier.register, register):
+            if not earlier.stands_still or not is_at(earlier.register, register):
                 break
             proven = proven or (earlier.register == register and now_s - earlier.at_s >= STANDSTILL_GAP_S)
         assert watch.take(taken[-1]) == proven

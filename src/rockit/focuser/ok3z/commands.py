@@ -29,7 +29,7 @@ from .memory import Memory
 from .motion import Homing, Motion
 from .motions import Record
 from .motor import Progress
-from .recovery import Recovery
+from .recovery import LOOK_FOR_DEVICE_S, Recovery
 from .resumption import require_young_homing
 from .snapshot import Audit, Snapshot, State
 from .surroundings import Settings, Surroundings
@@ -41,6 +41,8 @@ _log = logging.getLogger(__name__)
 DOUBTS = (PositionLostError, InternalError)
 # Between two attempts at a port that is away when the daemon ends, in seconds.
 BETWEEN_LAST_TRIES_S = 0.02
+# How long `initialize` waits for a port that is waited for anyway.
+PORT_PATIENCE_S = 10.0
 POSITION_UNKNOWN = "The position is not known: home the focuser (focus init)."
 
 
@@ -85,6 +87,9 @@ class Commands:
     ) -> None:
         """Open the port, identify, configure and home.
 
+        Where the link is lost, this is the reconnection, asked for: a focuser that this process has watched is resumed
+        in any case, and its port is waited for.
+
         Args:
             new_controller: what was measured of the controller before is forgotten.
             resume: carry on without homing if the controller is proven to be as it was left; None: as configured, and
@@ -97,12 +102,14 @@ class Commands:
         """
         if self._proves_alive():
             raise AlreadyConnectedError("the focuser is already connected, homed and answering.")
+        is_lost = self._recovery.is_under_way
+        resume = resume or (is_lost and self._memory.is_known)
         self._connection.close()
         if new_controller:
             self._memory.another_controller()
         self._surroundings.checkpoint()
         self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=self.snapshot.motor_may_run))
-        motion = self._connection.open(self._settings.serial_timeout_s, self._surroundings.checkpoint)
+        motion = self._connect(PORT_PATIENCE_S if is_lost else 0.0)
         self._recovery.begin()
         self._announce(logging.INFO, f"connected to {self._settings.port_name}")
         shall_resume = self._settings.resume_on_init if resume is None else resume
@@ -118,15 +125,30 @@ class Commands:
             return False
         try:
             self._motion.look()
-        except (LinkError, DeviceError) as error:
+        except LinkError as error:
+            self._recovery.lost(error.reason)
+            return False
+        except DeviceError as error:
             self._announce(logging.WARNING, f"connecting anew: {error}")
-            if isinstance(error, DeviceError):
-                # Whatever moved it may move it still.
-                self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=True))
+            # Whatever moved it may move it still.
+            self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=True))
             if isinstance(error, DOUBTS):
                 self._forget_position()
             return False
         return True
+
+    def _connect(self, patience_s: float) -> Motion:
+        """Open the port. One that cannot be opened is tried again for so long, in seconds."""
+        clock, checkpoint = self._surroundings.clock, self._surroundings.checkpoint
+        expires_s = clock.monotonic() + patience_s
+        while True:
+            try:
+                return self._connection.open(self._settings.serial_timeout_s, checkpoint)
+            except LinkError:
+                if clock.monotonic() >= expires_s:
+                    raise
+            self._surroundings.pause(LOOK_FOR_DEVICE_S)
+            checkpoint()
 
     def _bring_up(self, motion: Motion, why_not_resumed: str) -> None:
         self._board.publish(Snapshot(state=State.HOMING))
@@ -143,6 +165,7 @@ class Commands:
                 require_young_homing(self._memory.entry, now, self._settings.resume_max_age_s)
             self._recovery.prove_as_left(motion, halting=False)
         except PositionLostError as error:
+            self._memory.found_elsewhere(motion)
             self._announce(logging.WARNING, f"homing, because it cannot be resumed: {error}")
             return joined("it could not be resumed:", error.reason)
         how = f"resumed at {self._board.where} without homing"
@@ -321,9 +344,7 @@ class Commands:
     def _forget_position(self) -> None:
         if self._motion is not None:
             self._motion.forget_position()
-            self._memory.lost(self._motion.last_register)
-        else:
-            self._memory.lost()
+        self._memory.lost(self._motion)
 
     def _halt_after(self, error: FocuserError) -> FocuserError | None:
         if self._motion is None:

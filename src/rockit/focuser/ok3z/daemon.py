@@ -188,7 +188,7 @@ def serve(config: Config) -> int:
     At the signal the TCP ports are given back. Within 2 s of it the motor is halted, the serial port closed, and
     everybody hung up on. Raises ConfigError where the site's library cannot be used, or too few files may be opened.
     """
-    from .journal import Journal, path_for
+    from .journal import Journal, note_for, path_for
     from .service_manager import ServiceManager, status_line
 
     # Only now: the configuration has shown that there is such a library, and what is wrong with it.
@@ -203,7 +203,8 @@ def serve(config: Config) -> int:
     except OSError as error:
         return _fail(str(error))
     observatory_log = ObservatoryLog(config.log_name)
-    journal = Journal(path_for(config.daemon_name, os.environ), observatory_log.announce)
+    state_file = path_for(config.daemon_name, os.environ)
+    journal = Journal(state_file, observatory_log.announce, note_for(state_file, os.environ))
     service_manager = ServiceManager(os.environ, time.monotonic)
     focuser = new_focuser(
         config, observatory_log.announce, journal, lambda: service_manager.alive(lambda: doors.pyro.lives())

@@ -26,7 +26,7 @@ from .errors import (
     RequestError,
     StoppedError,
 )
-from .link import Link
+from .link import Link, device_at
 from .mechanics import mm_from_steps
 from .memory import Keeper
 from .motion import HOMING_TRIES
@@ -99,6 +99,7 @@ class Focuser:
             settings,
             Surroundings(
                 open_port=open_port,
+                device=lambda: device_at(settings.port_name),
                 clock=self._clock,
                 utc_now=lambda: datetime.now(timezone.utc),
                 pause=self._pause,

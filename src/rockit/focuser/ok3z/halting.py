@@ -29,6 +29,8 @@ class Halting:
         self._controller = controller.deaf()
         self._clock = clock
         self._give_up_s = give_up_s
+        self.is_told = False
+        """Whether a halt has left: a port that hung up takes none."""
         self.told_s = clock.monotonic()
         """When the first halt had surely left, on the clock: until then a busy machine may have kept it back."""
 
@@ -68,5 +70,6 @@ class Halting:
 
     def _tell(self, again: bool) -> None:
         self._controller.halt(again)
+        self.is_told = True
         if not again:
             self.told_s = self._clock.monotonic()

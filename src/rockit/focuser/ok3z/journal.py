@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Callable
 
 from . import state_file
+from .outdated import Outdated, note_for
 from .state_file import Entry, UnusableError, path_for
 
-__all__ = ["Entry", "Journal", "path_for"]
+__all__ = ["Entry", "Journal", "note_for", "path_for"]
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +41,14 @@ NO_FOLDER = (
     f"or give the user that runs focusd a home. {_CONSEQUENCE}"
 )
 NO_ANSWER = f"the disk of the state file does not answer in time. Look at it. {_CONSEQUENCE}"
+OUTDATED = (
+    "the state file was not used: its disk did not take what became of the focuser after it was written. "
+    "Home the focuser (focus init)."
+)
 MISTAKE = f"the daemon made a mistake with the state file; its log has more. Report it. {_CONSEQUENCE}"
+
+
+NO_NOTE = Outdated(None)
 
 
 class Journal:
@@ -49,11 +57,15 @@ class Journal:
     Args:
         path: the state file; its name tells whose it is. None: there is no place for one, and nothing is kept.
         announce: passes a message on: a level of `logging` and a sentence. Must not wait.
+        outdated: the note that the file is out of date; where it is left out, none is made.
     """
 
-    def __init__(self, path: Path | None, announce: Callable[[int, str], None]) -> None:
+    def __init__(
+        self, path: Path | None, announce: Callable[[int, str], None], outdated: Outdated = NO_NOTE
+    ) -> None:
         self._announce = announce
-        self._disk = None if path is None else _Disk(path)
+        self._disk = None if path is None else _Disk(path, outdated)
+        self._outdated = outdated
         self._news = _News(path)
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         # Guards all that follows; never held while the disk is waited for.
@@ -62,6 +74,7 @@ class Journal:
         self._outstanding: Entry | None = None
         self._ordered = 0
         self._tried = 0
+        self._outdated_until = 0
         self._retry_at_s = 0.0
         self._busy_since_s: float | None = None
         self._overdue = False
@@ -110,7 +123,8 @@ class Journal:
 
         Args:
             durable: wait until it is on the disk, for at most WRITE_PATIENCE_S, and not at all where the disk
-                did not answer before.
+                did not answer before. Until it is there, the file is noted to be out of date, as it is for an entry
+                that knows no position: all others are no less true for what they lack.
         """
         with self._changed:
             if not self._at_work():
@@ -118,6 +132,9 @@ class Journal:
             self._outstanding = entry
             self._ordered += 1
             order = self._ordered
+            if durable or entry.origin_register is None:
+                self._outdated_until = order
+                self._outdated.set()
             self._changed.notify_all()
             if durable and not self._hangs():
                 self._overdue |= not self._changed.wait_for(lambda: self._tried >= order, WRITE_PATIENCE_S)
@@ -190,6 +207,8 @@ class Journal:
         with self._changed:
             self._tried = order
             self._retry_at_s = time.monotonic() + RETRY_AFTER_S
+            if not fault and order >= self._outdated_until:
+                self._outdated.clear()
             if not fault and self._ordered == order:
                 self._outstanding = None
             self._is_done(fault)
@@ -218,8 +237,9 @@ class _Question:
 class _Disk:
     """The state file as the journal's thread knows it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, outdated: Outdated) -> None:
         self._path = path
+        self._outdated = outdated
         # What no entry of this daemon is kept, and not removed.
         self._holds_something_else = False
 
@@ -241,6 +261,8 @@ class _Disk:
             return None, _fault("written", error), ""
         if found is None:
             return None, "", ""
+        if self._outdated.is_set:
+            return None, OUTDATED, ""
         entry, written_at = found
         return entry, "", _of_the_clock(written_at)
 

@@ -13,6 +13,7 @@ import logging
 import os
 import queue
 import termios
+from dataclasses import dataclass
 from typing import Callable
 
 import serial
@@ -278,6 +279,24 @@ def open_link(url: str, baud: int, clock: Clock) -> Link:
         # Whatever the handler of a URL may raise: pyserial has many, and a site may add its own.
         raise _unavailable(url, error, _said_while_opening(port)) from error
     return Link(port, clock)
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a path leads to, told from what it led to before: by its node, and by who may open that."""
+
+    node: tuple[int, int, int]
+    access: tuple[int, int, int]
+
+
+def device_at(url: str) -> Device | None:
+    """What is at the end of a path now; None where there is nothing, and where a URL is no path."""
+    try:
+        found = os.stat(url)
+    except (OSError, ValueError):
+        return None
+    node = (found.st_dev, found.st_ino, found.st_rdev)
+    return Device(node, (found.st_mode, found.st_uid, found.st_gid))
 
 
 def _said_while_opening(port: object) -> bytes:

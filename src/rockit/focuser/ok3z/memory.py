@@ -12,9 +12,11 @@ from typing import Callable, Protocol
 
 from .mechanics import Target, mm_from_steps
 from .motion import Homing, Motion
-from .registers import near_power_up, same_place
+from .registers import near_power_up
+from .resumption import HAND_TRAVEL_STEPS
 from .snapshot import Confidence, Trust
 from .state_file import MOST_POWER_UP_REGISTERS, Entry
+from .whereabouts import Sighting
 
 UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -53,12 +55,19 @@ class Memory:
         self._before_homing = (self.entry, self._trust, self._reason)
         self.is_watched = False
         """Whether this process knows the position of itself, and has watched the focuser whenever there was a link."""
+        self.sighting: Sighting | None = None
+        """The leg that was under way when the link went, as it was last seen."""
 
     def recall(self) -> None:
         """Read what the last process knew. It is believed only after a proof."""
         kept = self._keeper.read()
         if kept is not None:
             self.entry = kept
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this process knows where the focuser stands, or stood when the link went."""
+        return self.is_watched and self.entry.origin_register is not None
 
     @property
     def problem(self) -> str:
@@ -152,7 +161,7 @@ class Memory:
         self.is_watched = True
         before, *_ = self._before_homing
         if before.way is None:
-            self._note_beginning(homing.begun_register, before.register)
+            self._note_beginning(homing.begun_register, before)
         self.entry = replace(self.entry, homed_at=self._utc_now(), ratios=motion.ratios)
         # It took half a minute: whoever hears that it is done may rely on it.
         self.stands(motion, durable=True)
@@ -162,20 +171,36 @@ class Memory:
         self._trust, self._reason = Trust.RESUMED, reason
         self.is_watched = True
 
+    def link_lost(self, motion: Motion) -> None:
+        """The link is lost: keep what was seen last. What was seen without knowing the position proves nothing."""
+        if motion.homed:
+            self.sighting = motion.sighting
+
+    def told_to_halt(self, now_s: float) -> None:
+        """The motor that is sought is about to be told to halt, at a moment of the clock."""
+        if self.sighting is not None:
+            self.sighting = self.sighting.halted(now_s)
+
     def let_go(self) -> None:
         """The focuser is not watched any more: others may have it."""
         self.is_watched = False
 
-    def lost(self, register: int | None = None) -> None:
+    def lost(self, motion: Motion | None) -> None:
         """The position is not known any more.
 
         Args:
-            register: where the motor stands, if that is known: a power cut may have set it.
+            motion: what has found that out; None where there is no link.
         """
+        if motion is not None:
+            self.found_elsewhere(motion)
         self._trust, self._reason = Trust.UNKNOWN, ""
-        if register is not None:
-            self._note_beginning(register, self.entry.register)
         self._keep(replace(self.entry, origin_register=None, register=None, homed_at=None), durable=False)
+
+    def found_elsewhere(self, motion: Motion) -> None:
+        """The motor is not where it was left: where it stands may be the register of a power cut."""
+        sighting = motion.sighting
+        if sighting is not None and sighting.stands:
+            self._note_beginning(sighting.seen.register, self.entry)
 
     def stands_somewhere(self, motion: Motion) -> None:
         """The motor is proven to stand, at a position that is not known now."""
@@ -186,14 +211,24 @@ class Memory:
         """What was measured of the controller before this one says nothing of it."""
         self._keep(replace(self.entry, ratios=None, power_up_registers=()), durable=False)
 
-    def _note_beginning(self, register: int, left_at_register: int | None) -> None:
-        """A register that nothing explains may be the one at which the controller begins after a power cut."""
-        explained = left_at_register is not None and same_place(register, left_at_register)
+    def _note_beginning(self, register: int, left: Entry) -> None:
+        """A register further from where the motor was left than somebody will have driven it by hand may be the one at
+        which the controller begins after a power cut."""
         known = self.entry.power_up_registers
-        if not explained and not near_power_up(register, known, within_steps=0):
-            self.entry = replace(self.entry, power_up_registers=(*known, register)[-MOST_POWER_UP_REGISTERS:])
+        if near_power_up(register, known) or _is_explained(register, left):
+            return
+        noted = (*known, register)[-MOST_POWER_UP_REGISTERS:]
+        self._keep(replace(self.entry, power_up_registers=noted), durable=False)
 
     def _keep(self, entry: Entry, durable: bool) -> None:
         if entry != self.entry or durable:
             self.entry = entry
             self._keeper.write(entry, durable)
+
+
+def _is_explained(register: int, left: Entry) -> bool:
+    """Whether a motor that was left so may read this without a power cut: by its own move, or by a hand."""
+    registers = [one for one in left.way or (left.register,) if one is not None]
+    if not registers:
+        return False
+    return min(registers) - HAND_TRAVEL_STEPS <= register <= max(registers) + HAND_TRAVEL_STEPS

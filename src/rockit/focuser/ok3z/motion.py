@@ -23,8 +23,9 @@ from .mechanics import Drive, Leg, Limits, Plan, mm_from_steps, plan_move, steps
 from .motor import COMMAND_TRIES, End, Motor, homing_duration_s
 from .rates import Ratios, agree
 from .reading import Reading
-from .registers import POSITION_TOLERANCE_STEPS, same_place
+from .registers import POSITION_TOLERANCE_STEPS, is_at
 from .watch import HOMING_REACH_MM, PATH_MARGIN_STEPS, SWITCH_REPEAT_STEPS
+from .whereabouts import Sighting
 
 _log = logging.getLogger(__name__)
 
@@ -146,9 +147,9 @@ class Motion:
         return self._motor.standing
 
     @property
-    def last_register(self) -> int | None:
-        """Where the motor was last seen standing; None before that."""
-        return self._motor.last_register
+    def sighting(self) -> Sighting | None:
+        """The leg under way as it was last seen. See `Motor.sighting`."""
+        return self._motor.sighting
 
     @property
     def taken_up_steps(self) -> int:
@@ -196,7 +197,7 @@ class Motion:
         # A daemon that died may have left the motor running, and a running motor is not to be released.
         self._motor.await_standstill()
         begun_register = self.standing.register
-        undisturbed = before is None or same_place(before, begun_register)
+        undisturbed = before is None or is_at(before, begun_register)
         # Not before: what is stopped until here has moved nothing, and costs no position.
         self.forget_position()
         approaches = [self._approach([])]

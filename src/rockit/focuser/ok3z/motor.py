@@ -19,7 +19,7 @@ from .halting import Halting
 from .mechanics import Drive, mm_from_steps, steps_from_mm
 from .rates import RateWatch, Ratios, needed_steps
 from .reading import Reading
-from .registers import POSITION_TOLERANCE_STEPS, STEPS_PER_MM, TRAVEL_MM, near_power_up, same_place
+from .registers import POSITION_TOLERANCE_STEPS, STEPS_PER_MM, TRAVEL_MM, is_at, near_power_up
 from .watch import (
     BELIEVED_READINGS,
     HOMING_REACH_MM,
@@ -32,6 +32,7 @@ from .watch import (
     Verdict,
     leapt,
 )
+from .whereabouts import Sighting
 
 _log = logging.getLogger(__name__)
 
@@ -134,6 +135,7 @@ class Motor:
         self._standing: Reading | None = None
         self._left_at_register = 0
         self._tracker: Tracker | None = None
+        self._halting: Halting | None = None
         self._rate: RateWatch | None = None
         self._must_prove = False
         self._speeds_are_sent = False
@@ -171,14 +173,22 @@ class Motor:
         return self._standing
 
     @property
-    def last_register(self) -> int | None:
-        """Where the motor was last seen standing; None before that."""
-        return None if self._standing is None else self._standing.register
-
-    @property
     def place_register(self) -> int:
         """The register where the motor stands, as it was sent there: a controller may show some steps beside it."""
         return self._left_at_register
+
+    @property
+    def sighting(self) -> Sighting | None:
+        """The leg under way as it was last seen, or where the motor stands; None where neither was ever seen."""
+        if self._tracker is None:
+            here = self._standing
+            return None if here is None else Sighting(here, here.register, here.register)
+        tracker = self._tracker
+        sighting = Sighting(
+            tracker.shown, tracker.start_register, tracker.end_register, self._ratios.legs or 1.0
+        )
+        halting = self._halting
+        return sighting.halted(halting.told_s) if halting is not None and halting.is_told else sighting
 
     # Settings
 
@@ -272,7 +282,7 @@ class Motor:
 
         if not self._follow(watch, command, progress):
             # A controller that rounds its register need not show a run of some steps.
-            return same_place(self.standing.register, target_register)
+            return is_at(self.standing.register, target_register)
         self._left_at_register = target_register
         self._require_proof(rate)
         return True
@@ -380,7 +390,7 @@ class Motor:
     def _stand_at(self, reading: Reading) -> None:
         self._standing = reading
         self._left_at_register = reading.register
-        self._tracker = None
+        self._tracker = self._halting = None
 
     # Halting
 
@@ -401,7 +411,7 @@ class Motor:
         before = self._tracker.shown if self._tracker else None
         lost: PositionLostError | None = None
         # The patience is asked for each time: the daemon's end leaves less than there was.
-        halting = Halting(
+        halting = self._halting = Halting(
             self._controller, self._clock, lambda: self._give_up_halting_s(begun_s) + self._ramp_s()
         )
         for reading in halting.readings():
@@ -414,7 +424,7 @@ class Motor:
             if standstill.take(reading) and believed:
                 break
         if self._tracker is None or before is None:
-            moved = left_at_register is not None and not same_place(reading.register, left_at_register)
+            moved = left_at_register is not None and not is_at(reading.register, left_at_register)
             lost = moved_unasked(left_at_register, reading.register) if moved else None
         elif lost is None and self._tracker.leapt:
             lost = leapt(*self._tracker.leapt)
@@ -423,7 +433,7 @@ class Motor:
                 f"the register went from {before.register} to {reading.register} unseen while the motor was "
                 "halted. Was the controller's power cut? Home the focuser (focus init)."
             )
-        ran = before is not None and not same_place(reading.register, self._left_at_register)
+        ran = before is not None and not is_at(reading.register, self._left_at_register)
         self._stand_at(reading)
         if lost:
             raise lost
@@ -434,7 +444,7 @@ class Motor:
         """The reading that tells where the motor is; None where the register is elsewhere than it was left."""
         if self._tracker is not None:
             return self._tracker.shown
-        known = left_at_register is None or same_place(reading.register, left_at_register)
+        known = left_at_register is None or is_at(reading.register, left_at_register)
         return reading if known else None
 
     def _ramp_s(self) -> float:
@@ -481,10 +491,10 @@ class Motor:
         expected = self._left_at_register
         for _ in range(BELIEVED_READINGS):
             reading = self._controller.read()
-            if reading.stands_still and same_place(reading.register, expected):
+            if reading.stands_still and is_at(reading.register, expected):
                 self._standing = reading
                 return reading
-        if same_place(reading.register, expected):
+        if is_at(reading.register, expected):
             raise UnexpectedMotionError(
                 "the controller says that the motor runs, though nothing was commanded and the register stands at "
                 f"{expected}. Look at the focuser."

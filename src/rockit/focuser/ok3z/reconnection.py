@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 10.0
-# A link that is lost again sooner than this is the same trouble: the pauses go on growing.
+SHORT_PAUSE_S = 0.5
+LONG_PAUSE_S = 10.0
+# How long a trouble may last before the pauses are long.
+PATIENCE_S = 300.0
+# A link that is lost again sooner than this is the same trouble.
 STEADY_S = 60.0
 # An adapter with a loose contact would fill the observatory's log.
 QUIET_S = 300.0
@@ -16,7 +18,7 @@ class Reconnection:
     def __init__(self) -> None:
         self.attempts = 0
         """Attempts since the link was lost."""
-        self._pause_s = FIRST_PAUSE_S
+        self._trouble_since_s = 0.0
         self._lost_at_s: float | None = None
         self._next_s = 0.0
         self._returned_at_s: float | None = None
@@ -33,9 +35,9 @@ class Reconnection:
         """The link is lost; True where that is worth a message. Losing a lost link changes nothing."""
         if self.is_under_way:
             return False
-        steady = self._returned_at_s is None or now_s - self._returned_at_s >= STEADY_S
-        self._pause_s = FIRST_PAUSE_S if steady else self._longer_pause_s()
-        self._lost_at_s, self._next_s, self.attempts = now_s, now_s + self._pause_s, 0
+        if self._returned_at_s is None or now_s - self._returned_at_s >= STEADY_S:
+            self._trouble_since_s = now_s
+        self._lost_at_s, self._next_s, self.attempts = now_s, now_s + self._pause_s(now_s), 0
         self._telling = self._told_at_s is None or now_s - self._told_at_s >= QUIET_S
         if self._telling:
             self._told_at_s = now_s
@@ -48,21 +50,20 @@ class Reconnection:
         return max(0.0, self._next_s - now_s)
 
     def failed(self, now_s: float) -> bool:
-        """An attempt has failed: the next one comes after a longer pause.
+        """An attempt has failed: the next one comes after a pause.
 
         Returns:
             Whether that is worth a message: nothing was said of this loss, and it lasts.
         """
         self.attempts += 1
-        self._pause_s = self._longer_pause_s()
-        self._next_s = now_s + self._pause_s
+        self._next_s = now_s + self._pause_s(now_s)
         if self._telling or self._told_at_s is None or now_s - self._told_at_s < QUIET_S:
             return False
         self._telling, self._told_at_s = True, now_s
         return True
 
     def hurry(self, now_s: float) -> None:
-        """An attempt was interrupted: it is due again at once."""
+        """It is due at once: an attempt was interrupted, or there is news of the port."""
         self._next_s = now_s
 
     def returned(self, now_s: float) -> str:
@@ -79,5 +80,5 @@ class Reconnection:
         """The link is not wanted any more, or was made anew."""
         self._lost_at_s = None
 
-    def _longer_pause_s(self) -> float:
-        return min(2 * self._pause_s, LONGEST_PAUSE_S)
+    def _pause_s(self, now_s: float) -> float:
+        return SHORT_PAUSE_S if now_s - self._trouble_since_s < PATIENCE_S else LONG_PAUSE_S

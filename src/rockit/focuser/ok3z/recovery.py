@@ -9,11 +9,13 @@ import logging
 from .board import Board
 from .connection import Connection
 from .errors import DeviceError, FocuserError, LinkError, PositionLostError, StoppedError, whole
-from .link import Checkpoint
+from .link import Checkpoint, Device
 from .memory import Memory
 from .motion import Motion
+from .reading import Reading
 from .reconnection import Reconnection
-from .resumption import require_known_position, taken_up_if_as_left
+from .registers import is_at
+from .resumption import require_known_position, taken_up_at_an_end, taken_up_at_rest, taken_up_on_the_way
 from .snapshot import Snapshot, State
 from .surroundings import Settings, Surroundings
 
@@ -21,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 # How long a controller may take to answer while its lost port is tried again and again.
 REOPENING_PATIENCE_S = 2.0
+# How often it is looked whether an adapter has come back.
+LOOK_FOR_DEVICE_S = 0.1
 POSITION_LOST = "position lost: home the focuser (focus init)."
 HALTED = "a motion that was under way was halted, and the motor stands. Connect and home it (focus init)."
 AS_LEFT = "connected without homing: the controller was found as it had been left."
@@ -46,6 +50,7 @@ class Recovery:
         self._memory = memory
         self._board = board
         self._reconnection = Reconnection()
+        self._device: Device | None = None
         self.is_wanted = False
         """Whether there shall be a link: from the first answer to `initialize` until `shutdown`."""
 
@@ -66,12 +71,14 @@ class Recovery:
 
     @property
     def due_in_s(self) -> float:
-        """How long until the next attempt, in seconds."""
-        return self._reconnection.due_in_s(self._clock.monotonic())
+        """How long until `try_if_due` wants to be called, in seconds."""
+        return min(LOOK_FOR_DEVICE_S, self._reconnection.due_in_s(self._clock.monotonic()))
 
     def lost(self, reason: str) -> None:
         """The link failed, or could not be made; `reason`: why, in one sentence."""
         running = self._board.snapshot.motor_may_run
+        if self._connection.motion is not None:
+            self._memory.link_lost(self._connection.motion)
         self._connection.close()
         if not self.is_wanted:
             self._board.publish(Snapshot(reason=reason, motion_unproven=running))
@@ -79,11 +86,15 @@ class Recovery:
         if self._reconnection.lost(self._clock.monotonic()):
             port = self._settings.port_name
             self._announce(logging.ERROR, f"fault: {whole(reason)} {port} is opened again until it is back.")
+        self._device = self._surroundings.device()
         self._board.publish(Snapshot(state=State.RECONNECTING, reason=reason, motion_unproven=running))
 
     def try_if_due(self) -> None:
-        """Try the link again, if it is time. A call that comes meanwhile goes first."""
-        if not self.due_in_s:
+        """Try the link again, if it is time, or if an adapter has come. A call that comes meanwhile goes first."""
+        now_s = self._clock.monotonic()
+        if self._has_come():
+            self._reconnection.hurry(now_s)
+        if not self._reconnection.due_in_s(now_s):
             self._try(self._surroundings.yield_to_calls, halting=False)
 
     def try_now(self) -> None:
@@ -107,6 +118,11 @@ class Recovery:
             self._memory.stands_somewhere(self._connection.motion)
         self._connection.close()
         self._board.publish(Snapshot(reason=HALTED))
+
+    def _has_come(self) -> bool:
+        """Whether the port's path leads to a device that was not there before, or that nobody might open."""
+        before, self._device = self._device, self._surroundings.device()
+        return self._device is not None and self._device != before
 
     @property
     def _patience_s(self) -> float:
@@ -134,7 +150,7 @@ class Recovery:
         self._board.publish(Snapshot(state=State.RECONNECTING, reason=error.reason, motion_unproven=running))
 
     def _take_up_again(self, motion: Motion, halting: bool) -> None:
-        was_known = self._memory.is_watched and self._memory.entry.origin_register is not None
+        was_known = self._memory.is_known
         why = ""
         try:
             if not self._memory.is_watched:
@@ -147,7 +163,7 @@ class Recovery:
         if why:
             if was_known:
                 self._announce(logging.ERROR, f"fault: {why}")
-                self._memory.lost()
+                self._memory.lost(motion)
             self._board.stand(motion, why)
         elif message:
             self._announce(logging.INFO, f"{message} The focuser stands at {self._board.where}")
@@ -165,28 +181,32 @@ class Recovery:
         # A move of a process that has ended comes to its end: only there its register is a proof.
         way = () if self._memory.is_watched or entry.way is None else entry.way
         halting = halting or (entry.way is not None and not way)
+        if halting:
+            self._memory.told_to_halt(self._clock.monotonic())
         standing = motion.come_to_rest(halting, way)
         origin_register = require_known_position(entry, self._settings.port_name)
         try:
-            taken_up_steps = self._judge(motion)
+            taken_up_steps = self._judge(standing, halting)
         except PositionLostError:
             # There is no checksum: one surprising reading is no fact.
             standing = motion.come_to_rest(halting, way)
-            taken_up_steps = self._judge(motion)
+            taken_up_steps = self._judge(standing, halting)
         motion.resume(origin_register, taken_up_steps)
         on_its_way = entry.way is not None
         self._memory.resumed(ON_ITS_WAY if on_its_way else AS_LEFT)
-        reached = not on_its_way and motion.steps_out(standing) == entry.target_steps
+        target_steps = None if on_its_way else entry.target_steps
+        reached = target_steps is not None and is_at(motion.steps_out(standing), target_steps)
         shortfall_steps = limits.backlash_steps - taken_up_steps if reached else 0
         self._board.stand(motion, ON_ITS_WAY if on_its_way else "", shortfall_steps)
 
-    def _judge(self, motion: Motion) -> int:
-        return taken_up_if_as_left(
-            self._memory.entry,
-            motion.standing.register,
-            self._settings.limits,
-            self._memory.is_watched,
-        )
+    def _judge(self, standing: Reading, halted: bool) -> int:
+        entry, limits, sighting = self._memory.entry, self._settings.limits, self._memory.sighting
+        if entry.way is None:
+            return taken_up_at_rest(entry, standing.register, limits, halted)
+        if not self._memory.is_watched:
+            return taken_up_at_an_end(entry, standing.register, limits)
+        windows = sighting.windows(self._settings.drive, standing.at_s) if sighting is not None else ()
+        return taken_up_on_the_way(entry, standing.register, limits, windows)
 
 
 def _never() -> None:

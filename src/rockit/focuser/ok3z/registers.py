@@ -45,6 +45,11 @@ _HOMING_SPEED_UNITS = _FULL_STEPS_PER_MM * 2**28 / TICKS_PER_SECOND
 _ROUNDING = 1e-9
 
 
+def is_at(register: int, expected: int) -> bool:
+    """Whether two position registers are one place."""
+    return abs(register - expected) <= POSITION_TOLERANCE_STEPS
+
+
 def near_power_up(
     register: int, known: tuple[int, ...], within_steps: int = POSITION_TOLERANCE_STEPS
 ) -> bool:
@@ -119,11 +124,6 @@ def move_duration_s(distance_mm: float, speed_mm_sec: float, acceleration_mm_sec
         # Too short to reach full speed: half the way up the ramp, half the way down.
         return 2 * math.sqrt(distance_mm / acceleration_mm_sec_sec)
     return distance_mm / speed_mm_sec + speed_mm_sec / acceleration_mm_sec_sec
-
-
-def same_place(one: int, other: int) -> bool:
-    """Whether two registers are of one place, as far as a controller tells that."""
-    return abs(one - other) <= POSITION_TOLERANCE_STEPS
 
 
 def _truncated(units: float) -> int:

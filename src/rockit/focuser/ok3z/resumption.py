@@ -1,18 +1,23 @@
 """Whether a controller is still as it was left, so that its register still says where the focuser stands.
 
 Pure judgement. What no register shows, nobody can prove: steps that were lost, and a hand that turned the drive
-without the motor (docs/decisions/0010-resuming.md).
+without the motor (docs/decisions/0010-resuming.md). Each of the judgements says how the backlash lies, or raises
+PositionLostError.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from .errors import PositionLostError
 from .mechanics import Limits, taken_up_after
-from .registers import POWER_UP_REGISTER
+from .registers import POSITION_TOLERANCE_STEPS, is_at, near_power_up
 from .state_file import Entry
-from .watch import PATH_MARGIN_STEPS
+from .whereabouts import Window
+
+# How far somebody may have tried a hand control after a power cut (0.5 mm).
+HAND_TRAVEL_STEPS = 2544
 
 
 def require_known_position(entry: Entry, port: str) -> int:
@@ -36,64 +41,68 @@ def require_young_homing(entry: Entry, now: datetime, max_age_s: float) -> None:
         )
 
 
-def taken_up_if_as_left(entry: Entry, register: int, limits: Limits, watched: bool) -> int:
-    """How the backlash lies, if the controller is as it was left.
+def taken_up_at_rest(entry: Entry, register: int, limits: Limits, halted: bool) -> int:
+    """For a focuser that was left standing: the register must read what it read then.
 
     Args:
         entry: how it was left.
         register: where the motor stands now.
         limits: for the backlash.
-        watched: whether this process itself wrote the entry and watched the focuser until the link went. Otherwise
-            others may have moved the focuser since, and only an exact register is a proof.
-
-    Raises:
-        PositionLostError: it is not, or that cannot be told.
+        halted: whether it was halted to find it here, which may have moved it by some steps.
     """
-    if entry.way is None:
-        _require_no_power_cut(register, margin_steps=0)
-        _require_unchanged(entry.register, register)
-        return min(entry.taken_up_steps, limits.backlash_steps)
-    # It may have been halted to find it here, and a halt may move a motor by some steps.
-    _require_no_power_cut(register, PATH_MARGIN_STEPS)
-    if watched:
-        _require_on_the_way(entry.way, register)
-    else:
-        _require_an_end(entry.way, register)
-    return _taken_up_on_the_way(entry, register, limits)
+    # A motor that is left alone after a power cut stands just where its register begins.
+    unmoved = register == entry.register and not halted
+    _require_no_power_cut(entry, register, 0 if unmoved else POSITION_TOLERANCE_STEPS)
+    if entry.register is None or not is_at(register, entry.register):
+        raise PositionLostError(
+            f"the register was left at {entry.register} and reads {register}. "
+            "Was the controller's power cut, or its hand control used?"
+        )
+    return min(entry.taken_up_steps, limits.backlash_steps)
 
 
-def _require_no_power_cut(register: int, margin_steps: int) -> None:
-    if abs(register - POWER_UP_REGISTER) <= margin_steps:
+def taken_up_at_an_end(entry: Entry, register: int, limits: Limits) -> int:
+    """For a focuser that was left in a move by another process: others may have moved it since, and only a register
+    where the move began, turned or was to end is a proof."""
+    _require_no_power_cut(entry, register, POSITION_TOLERANCE_STEPS)
+    way = entry.way or ()
+    if not any(is_at(register, end) for end in way):
+        raise PositionLostError(
+            f"a move was under way past the registers {', '.join(map(str, way))} when the focuser was left, and the "
+            f"register reads {register}, which is none of them. It may have been stopped on its way, or its power cut."
+        )
+    return _taken_up_since(entry, register, limits)
+
+
+def taken_up_on_the_way(entry: Entry, register: int, limits: Limits, windows: Sequence[Window]) -> int:
+    """For a focuser whose link was lost in a move of this process: it must be where the motor can have come to stand.
+
+    Args:
+        entry: how it was left.
+        register: where the motor stands now.
+        limits: for the backlash.
+        windows: where it can stand.
+    """
+    window = next((window for window in windows if register in window), None)
+    if window is None:
+        must_be = ", or ".join(map(str, windows)) or "where nobody saw it"
+        raise PositionLostError(
+            f"the register reads {register}, and by the time that has passed the motor must stand {must_be}. "
+            "Was the controller's power cut, or its hand control used?"
+        )
+    # On a stretch of the way there is room for a hand that tried the controller after a power cut.
+    _require_no_power_cut(entry, register, POSITION_TOLERANCE_STEPS if window.is_exact else HAND_TRAVEL_STEPS)
+    return _taken_up_since(entry, register, limits)
+
+
+def _require_no_power_cut(entry: Entry, register: int, margin_steps: int) -> None:
+    if near_power_up(register, entry.power_up_registers, margin_steps):
         raise PositionLostError(
             f"the register reads {register}, as it may after a power cut, so it proves nothing."
         )
 
 
-def _require_unchanged(left_at_register: int | None, register: int) -> None:
-    if register != left_at_register:
-        raise PositionLostError(
-            f"the register was left at {left_at_register} and reads {register}. "
-            "Was the controller's power cut, or its hand control used?"
-        )
-
-
-def _require_an_end(way: tuple[int, ...], register: int) -> None:
-    if register not in way:
-        raise PositionLostError(
-            f"a move was under way past the registers {', '.join(map(str, way))} when the focuser was left, and the "
-            f"register reads {register}, which is none of them. It may have been stopped on its way, or its power cut."
-        )
-
-
-def _require_on_the_way(way: tuple[int, ...], register: int) -> None:
-    if not way or not min(way) - PATH_MARGIN_STEPS <= register <= max(way) + PATH_MARGIN_STEPS:
-        raise PositionLostError(
-            f"a move was under way past the registers {', '.join(map(str, way))}, and the register reads {register}. "
-            "Was the controller's power cut?"
-        )
-
-
-def _taken_up_on_the_way(entry: Entry, register: int, limits: Limits) -> int:
+def _taken_up_since(entry: Entry, register: int, limits: Limits) -> int:
     if entry.register is not None and entry.way and min(entry.way) >= entry.register:
         # The way led inward only. Outward is where the register falls.
         return taken_up_after(entry.taken_up_steps, -entry.register, -register, limits)

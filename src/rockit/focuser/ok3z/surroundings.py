@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Callable
 
 from .clock import Clock
-from .link import Checkpoint, Link
+from .link import Checkpoint, Device, Link
 from .mechanics import Drive, Limits
 from .memory import Keeper
 
@@ -42,6 +42,7 @@ class Surroundings:
 
     Args:
         open_port: opens the link.
+        device: what the port's path leads to now, as `link.device_at`.
         clock: the time.
         utc_now: the time of day.
         pause: waits so many seconds, or less where somebody wants the thread's attention.
@@ -54,6 +55,7 @@ class Surroundings:
     """
 
     open_port: Callable[[], Link]
+    device: Callable[[], Device | None]
     clock: Clock
     utc_now: Callable[[], datetime]
     pause: Callable[[float], None]

@@ -13,7 +13,7 @@ from .errors import MoveTimeoutError, NoProgressError, NoSwitchError, PositionLo
 from .mechanics import mm_from_steps
 from .rates import RateWatch
 from .reading import Reading
-from .registers import POSITION_TOLERANCE_STEPS, TRAVEL_MM, near_power_up, same_place
+from .registers import POSITION_TOLERANCE_STEPS, TRAVEL_MM, is_at, near_power_up
 
 # Readings of one kind of surprise, in a row, that make it a fact.
 BELIEVED_READINGS = 3
@@ -98,6 +98,16 @@ class Tracker:
         self._doubt: Surprise | None = None
 
     @property
+    def start_register(self) -> int:
+        """Where the path begins."""
+        return self._start_register
+
+    @property
+    def end_register(self) -> int:
+        """Where the path ends."""
+        return self._end_register
+
+    @property
     def rate_steps_s(self) -> float:
         """How fast the register changes, as measured over the last readings, in steps/s; positive inward."""
         elapsed_s = self.last.at_s - self._recent[0].at_s
@@ -175,7 +185,7 @@ class Tracker:
             return False
         # The last may itself be misread: what it confirms is the one before it.
         first, confirmed = self._doubts[0], self._doubts[-2]
-        runs_on = not same_place(confirmed.register, first.register)
+        runs_on = not is_at(confirmed.register, first.register)
         if self._rate_is_known:
             self.leapt = self.leapt or (self.last.register, first.register)
         elif runs_on:
@@ -234,7 +244,7 @@ class StandstillWatch:
 
     def take(self, reading: Reading) -> bool:
         """Take a reading; True when standstill is proven."""
-        if self._begun_at is None or not same_place(self._begun_at, reading.register):
+        if self._begun_at is None or not is_at(self._begun_at, reading.register):
             self._begun_at = reading.register
             self._first_read_s = {}
         if not reading.stands_still:
@@ -274,7 +284,7 @@ class _ProgressWatch:
 
     def _has_moved(self) -> bool:
         # A register that is back where it began may be that of a power cut, if the motor was seen running.
-        return self._was_seen_running or not same_place(self.tracker.last.register, self._start.register)
+        return self._was_seen_running or not is_at(self.tracker.last.register, self._start.register)
 
     def _take(self, reading: Reading) -> bool:
         self._pass_over(reading.earliest_s - self._looked_at_s)
@@ -284,7 +294,7 @@ class _ProgressWatch:
             self.rate.take(reading)
         if believed and not reading.stands_still and reading.register != self._start.register:
             self._was_seen_running = True
-        if not same_place(self.tracker.last.register, self._unchanged_register):
+        if not is_at(self.tracker.last.register, self._unchanged_register):
             self._unchanged_register = self.tracker.last.register
             self._unchanged_since_s = reading.at_s
         return believed
@@ -373,7 +383,7 @@ class LegWatch(_ProgressWatch):
         return Verdict.GOING
 
     def _at_target(self, reading: Reading) -> Verdict:
-        if not (reading.stands_still and same_place(reading.register, self._target_register)):
+        if not (reading.stands_still and is_at(reading.register, self._target_register)):
             self._arrivals = 0
             self._standing_near = StandstillWatch()
             return Verdict.GOING

@@ -1,0 +1,83 @@
+"""A note beside a state file, in memory, that it tells of what is past: its own disk may not take even that.
+
+The folder is one that outlives the daemon and not the machine. Nothing here waits for a disk, and nothing raises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+_log = logging.getLogger(__name__)
+
+# The folder that systemd made for this service, and the one that the XDG directory specification names.
+RUNTIME_VARIABLE = "RUNTIME_DIRECTORY"
+XDG_VARIABLE = "XDG_RUNTIME_DIR"
+SHARED_MEMORY = Path("/dev/shm")
+
+_FOLDER_MODE, _FILE_MODE = 0o700, 0o600
+
+
+def note_for(state_file: Path | None, environ: Mapping[str, str]) -> Outdated:
+    """The note of a state file. Nothing is opened or made.
+
+    Args:
+        state_file: whose; None for none.
+        environ: the environment; systemd's folder in it comes first, then the XDG one, then shared memory.
+    """
+    if state_file is None:
+        return Outdated(None)
+    of_this_file = hashlib.sha256(os.fsencode(os.path.abspath(state_file))).hexdigest()[:32]
+    return Outdated(_folder(environ) / f"{of_this_file}.outdated")
+
+
+def _folder(environ: Mapping[str, str]) -> Path:
+    for given in environ.get(RUNTIME_VARIABLE, "").split(":"):
+        if os.path.isabs(given):
+            return Path(given)
+    runtime = environ.get(XDG_VARIABLE, "")
+    return Path(runtime, "focusd") if os.path.isabs(runtime) else SHARED_MEMORY / f"focusd-{os.getuid()}"
+
+
+class Outdated:
+    """The note of one state file.
+
+    Args:
+        path: where it is; None: it is never set.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    @property
+    def is_set(self) -> bool:
+        """Whether the file is said to be out of date."""
+        return self._path is not None and os.path.lexists(self._path)
+
+    def set(self) -> None:
+        """Say that the file is out of date."""
+        if self._path is not None:
+            try:
+                self._make(self._path)
+            except OSError as error:
+                _log.debug("no note that the state file is out of date: %s", error)
+
+    def clear(self) -> None:
+        """Say no more that the file is out of date."""
+        if self._path is not None:
+            try:
+                os.unlink(self._path)
+            except OSError as error:
+                _log.debug("no note to remove: %s", error)
+
+    def _make(self, path: Path) -> None:
+        os.makedirs(path.parent, _FOLDER_MODE, exist_ok=True)
+        folder = os.lstat(path.parent)
+        # In a folder of somebody else's making the note could be made by anybody.
+        if not stat.S_ISDIR(folder.st_mode) or folder.st_uid != os.getuid():
+            raise PermissionError(f"{path.parent} is of another user")
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE))
