@@ -191,7 +191,8 @@ class FocuserLife(RuleBasedStateMachine):
     def cycle_the_power_and_try_the_hand_control(self, steps):
         """While nobody watches: the register counts on from its power-up value."""
         self.rig.model.power_cut(0.0)
-        self.rig.model.hand(-steps / 5088, register=True)
+        # It does not push the drive through the limit switch.
+        self.rig.model.hand(max(-steps / 5088, -self.rig.model.motor_mm), register=True)
 
     @rule(seconds=st.sampled_from([0.1, 2.0, 20.0]))
     def plug_it_in(self, seconds):
