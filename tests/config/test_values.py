@@ -38,6 +38,7 @@ def test_the_site_in_the_types_that_the_daemon_computes_with() -> None:
         "restore_on_init": False,
         "resume_on_init": False,
         "resume_max_age_h": 24.0,
+        "hand": "keep",
         "alpaca": None,
     }
     assert isinstance(config.serial_timeout_s, float)
