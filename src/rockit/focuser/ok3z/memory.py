@@ -236,7 +236,7 @@ def _log_ratios(ratios: Ratios) -> None:
     notable = {"homing runs": notable_ratio(ratios.homing), "moves": notable_ratio(ratios.legs)}
     told = [f"{runs} at {ratio:g} times" for runs, ratio in notable.items() if ratio is not None]
     if told:
-        _log.info("the motor makes %s the computed speed", " and ".join(told))
+        _log.info("the motor makes %s their computed speed", " and ".join(told))
 
 
 def _is_explained(register: int, left: Entry) -> bool:
