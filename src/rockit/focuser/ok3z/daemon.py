@@ -281,6 +281,7 @@ def new_focuser(
             config.speed_mm_sec, config.acceleration_mm_sec_sec, _time_scale(config.serial_port)
         ),
         restore_on_init=config.restore_on_init,
+        keeps_hand=config.hand == "keep",
         resume_on_init=config.resume_on_init,
         resume_max_age_s=config.resume_max_age_h * 3600,
     )
