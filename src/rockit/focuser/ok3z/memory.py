@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Callable, Protocol
 
+from .constants import UTC_FORMAT
 from .mechanics import Target, mm_from_steps
 from .motion import Homing, Motion
 from .registers import near_power_up
@@ -17,8 +18,6 @@ from .resumption import HAND_TRAVEL_STEPS
 from .snapshot import Confidence, Trust
 from .state_file import MOST_POWER_UP_REGISTERS, Entry
 from .whereabouts import Sighting
-
-UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Keeper(Protocol):
