@@ -22,6 +22,7 @@ from .errors import (
     NotConnectedError,
     PositionLostError,
     StoppedError,
+    UnexpectedMotionError,
     joined,
 )
 from .mechanics import Plan, Target, mm_from_steps, requested_target
@@ -43,6 +44,7 @@ DOUBTS = (PositionLostError, InternalError)
 BETWEEN_LAST_TRIES_S = 0.02
 # How long `initialize` waits for a port that is waited for anyway.
 PORT_PATIENCE_S = 10.0
+BY_HAND = "somebody drives the focuser at its controller."
 POSITION_UNKNOWN = "The position is not known: home the focuser (focus init)."
 
 
@@ -235,10 +237,14 @@ class Commands:
                 )
             )
             self._memory.set_out(motion.registers_of(plan))
-            motion.move(plan)
+            stalled = _stall_sentence(motion.move(plan))
+            if stalled:
+                self._announce(logging.WARNING, stalled)
         else:
             motion.look()
-        self._board.stand(motion, _shortfall_sentence(plan), plan.shortfall_steps, reached=target)
+            stalled = ""
+        reason = " ".join(filter(None, (stalled, _shortfall_sentence(plan))))
+        self._board.stand(motion, reason, plan.shortfall_steps, reached=target)
 
     def audit(self) -> None:
         """Home again, note how many steps were lost since the last homing, and return.
@@ -459,15 +465,38 @@ class Commands:
         elif self._motion is None:
             return
         elif self.snapshot.state is State.IDLE:
-            reading = self._motion.look()
-            self._board.publish(replace(self.snapshot, read_at_s=reading.at_s))
+            self._look_at_rest(self._motion)
         elif self.snapshot.state is State.STOPPING:
             # Standstill was not seen when it should have been. Halting is never given up.
             self._halt_late(self._motion)
         else:
             self._board.publish(replace(self.snapshot, read_at_s=self._connection.read().at_s))
 
+    def _look_at_rest(self, motion: Motion) -> None:
+        try:
+            reading = motion.look()
+        except (PositionLostError, UnexpectedMotionError):
+            if not self._settings.keeps_hand:
+                raise
+            self._follow_hand(motion)
+            return
+        here_steps = motion.steps_out(reading)
+        self._board.publish(replace(self.snapshot, current_steps=here_steps, read_at_s=reading.at_s))
+
+    def _follow_hand(self, motion: Motion) -> None:
+        was_at = self._board.where
+        motion.follow_hand()
+        self._board.stand(motion, "")
+        told = f"somebody drove the focuser at its controller from {was_at} to {self._board.where}"
+        self._announce(logging.WARNING, f"{told}; it was watched all the way, so its position is known.")
+        self._board.publish(replace(self.snapshot, reason=f"{told}; its position is known."))
+
     def _progress(self, progress: Progress) -> None:
+        if self.snapshot.state is State.IDLE:
+            # Nobody here has told it to run.
+            self._board.publish(
+                replace(self.snapshot, state=State.MOVING, reason=BY_HAND, target_steps=None, target_mm=None)
+            )
         self._board.progress(progress, self._motion)
 
 
@@ -477,6 +506,13 @@ def _audit_sentence(lost_steps: int | None) -> str:
             "audit: the end of the homing run was not seen, so the lost steps cannot be counted. Audit again."
         )
     return f"audit: {lost_steps} steps ({mm_from_steps(lost_steps):.3f} mm) were lost"
+
+
+def _stall_sentence(stalls: int) -> str:
+    if not stalls:
+        return ""
+    times = "once" if stalls == 1 else f"{stalls} times"
+    return f"the motor stalled {times} on its way and was sent again. Look at its load."
 
 
 def _shortfall_sentence(plan: Plan) -> str:

@@ -72,6 +72,7 @@ class Config:
     restore_on_init: bool
     resume_on_init: bool
     resume_max_age_h: float
+    hand: str
     alpaca: AlpacaAddress | None
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -95,6 +96,7 @@ class Config:
             "restore_on_init": values.get("restore_on_init", False),
             "resume_on_init": values.get("resume_on_init", False),
             "resume_max_age_h": float(values.get("resume_max_age_h", 24)),
+            "hand": values.get("hand", "keep"),
             "alpaca": _alpaca_address(values.get("alpaca"), values["daemon"]),
         }
         for name, value in fields.items():

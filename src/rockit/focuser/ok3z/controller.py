@@ -28,6 +28,8 @@ PATIENT_AFTER = 5
 # So long without a valid answer to a question, and the link counts as dead. With the pause between two
 # looks at rest (focuser.REST_PERIOD_S) a dead link shows within 3 s.
 SILENCE_S = 1.75
+# So many commands in a row are obeyed without a pause between them (docs/protocol.md).
+COMMANDS_IN_A_ROW = 3
 # A controller that has just got its power may take its time: the first question waits longer each try.
 FIRST_IDENTIFY_DEADLINE_S = 0.5
 
@@ -78,6 +80,11 @@ class Controller:
     def heeding(self, checkpoint: Checkpoint) -> Controller:
         """This controller, interrupted by another checkpoint."""
         return Controller(self._link, self._clock, checkpoint, self._answers)
+
+    @property
+    def awake_s(self) -> float:
+        """The clock, in seconds, without the time in which this process was held up while it waited for an answer."""
+        return self._clock.monotonic() - self._link.held_up_s
 
     @property
     def answer_s(self) -> float:
@@ -139,10 +146,11 @@ class Controller:
         self._set(_speeds(speed_register, acceleration_register) * 2)
 
     def _set(self, settings: tuple[wire.Command, ...]) -> None:
-        for command in settings:
+        for number, command in enumerate(settings, start=1):
             self._link.send(command)
-            # Commands are never answered. A question behind each shows that the controller has read so far.
-            self._ask(wire.MOTION_STATE, wire.read_stands_still)
+            # Commands are never answered. A question behind some of them shows that the controller has read so far.
+            if number % COMMANDS_IN_A_ROW == 0 or number == len(settings):
+                self._ask(wire.MOTION_STATE, wire.read_stands_still)
 
     def read(self) -> Reading:
         """Ask for the motion state and the register.
@@ -171,12 +179,12 @@ class Controller:
 
     def _ask(self, query: wire.Query, read: Callable[[wire.Reply], _Value]) -> _Value:
         """Ask until a valid answer comes. Asking moves nothing, so it may be repeated."""
-        expires_s = self._clock.monotonic() + SILENCE_S
+        expires_s = self.awake_s + SILENCE_S
 
         def in_time() -> None:
             # On a line that answers nonsense one exchange may wait four times as long as a reply may take.
             self._checkpoint()
-            if self._clock.monotonic() >= expires_s:
+            if self.awake_s >= expires_s:
                 raise ReplyTimeoutError(f"no valid {query.name} came in all that time.")
 
         # Not the first: a process that was held up meanwhile finds its answer in the port.
@@ -190,7 +198,7 @@ class Controller:
                 if tries == PATIENT_AFTER:
                     # It may have become slower than it was.
                     deadline_s *= ANSWER_MARGIN
-                if self._clock.monotonic() >= expires_s:
+                if self.awake_s >= expires_s:
                     raise LinkLostError(
                         f"the controller gave no valid {query.name} for {SILENCE_S:g} s. "
                         "Look at its power, the cable and the adapter."

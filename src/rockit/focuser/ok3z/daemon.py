@@ -303,6 +303,7 @@ def new_focuser(
             time_scale or _told_time_scale(config.serial_port),
         ),
         restore_on_init=config.restore_on_init,
+        keeps_hand=config.hand == "keep",
         resume_on_init=config.resume_on_init,
         resume_max_age_s=config.resume_max_age_h * 3600,
     )

@@ -175,6 +175,12 @@ class NoProgressError(DeviceError):
     retry_helps = True
 
 
+class StalledError(NoProgressError):
+    """The controller says that the motor runs, and its register does not change. Look at the motor's power and load."""
+
+    code = "stalled"
+
+
 class UnexpectedMotionError(DeviceError):
     """The controller says that the motor runs although nobody told it to."""
 

@@ -42,7 +42,8 @@ class Halting:
             LinkLostError: the port hung up, or nothing valid was answered for SILENCE_S.
         """
         now_s = self._clock.monotonic()
-        begun_s, silent_from_s, halt_again_s = now_s, now_s, now_s + HALT_REPEAT_S
+        begun_s, halt_again_s = now_s, now_s + HALT_REPEAT_S
+        silent_from_s = self._controller.awake_s
         # Whatever time is left: a port that was slow to open may have used up all that there was.
         self._tell(again=False)
         while now_s < self._give_up_s():
@@ -53,13 +54,13 @@ class Halting:
                 reading = self._controller.read_once()
             except (ReplyTimeoutError, MalformedReplyError) as error:
                 now_s = self._clock.monotonic()
-                if now_s - silent_from_s >= SILENCE_S:
+                if self._controller.awake_s - silent_from_s >= SILENCE_S:
                     raise LinkLostError(
                         f"the motor was told to stop, but nothing valid was answered for {SILENCE_S:g} s: "
                         "it may be running. Look at the focuser, its power and the cable."
                     ) from error
                 continue
-            silent_from_s = reading.at_s
+            silent_from_s = self._controller.awake_s
             yield reading
             self._clock.sleep(HALTING_PAUSE_S)
             now_s = self._clock.monotonic()

@@ -38,6 +38,8 @@ LINGER_S = 0.05
 OWED_REPLY_S = 0.06
 # With every kind of question abandoned, none is left to tell the replies apart: they are waited out.
 WAIT_OUT_S = 0.5
+# A wait looks at the clock every READ_SLICE_S. Where it was away for longer than this, the process was held up.
+HELD_UP_S = 0.5
 # A port that gives out more than so many reads hold is no focuser; its noise must not hold the thread.
 MAX_DRAIN_READS = 1000
 
@@ -57,6 +59,9 @@ class Link:
         self._abandoned: set[str] = set()
         self._late_until_s: dict[str, float] = {}
         self._owed: Query | None = None
+        self._looked_at_s = clock.monotonic()
+        self.held_up_s = 0.0
+        """How long this process was held up altogether while it waited for an answer: a suspended machine, a signal."""
         # What was no frame since the last reply: a serial server may say why it hangs up.
         self._last_words = b""
         self.noise_sample = b""
@@ -91,6 +96,7 @@ class Link:
             LinkLostError: the port hung up.
         """
         checkpoint()
+        self._looked_at_s = self._clock.monotonic()
         if self._owed is not None:
             self._await_owed(self._owed, checkpoint)
         if query.reply_code in self._abandoned:
@@ -124,8 +130,8 @@ class Link:
         # Counted as late until it is here, whatever ends the wait.
         late_until_s = self._late_until_s.get(query.reply_code, 0.0)
         self._expect_late(query)
-        expires_s = self._clock.monotonic() + OWED_REPLY_S
-        while self._clock.monotonic() < expires_s:
+        expires_s = self._awake_s() + OWED_REPLY_S
+        while self._awake_s() < expires_s:
             if self._receive_answers(query):
                 self._abandoned.discard(query.reply_code)
                 self._late_until_s[query.reply_code] = late_until_s
@@ -133,12 +139,12 @@ class Link:
             checkpoint()
 
     def _await_reply(self, query: Query, deadline_s: float, checkpoint: Checkpoint) -> Reply:
-        expires_s = self._clock.monotonic() + deadline_s
+        expires_s = self._awake_s() + deadline_s
         while True:
             answers = self._receive_answers(query)
             if answers:
                 return _only(query, answers)
-            if self._clock.monotonic() >= expires_s:
+            if self._awake_s() >= expires_s:
                 raise ReplyTimeoutError(
                     f"no reply to the question for the {query.name} came within {deadline_s:g} s. "
                     "Look at the controller's power and the cable."
@@ -153,8 +159,8 @@ class Link:
                 self._ask(query, deadline_s, checkpoint)
                 self._abandoned.clear()
                 return
-        expires_s = self._clock.monotonic() + WAIT_OUT_S
-        while self._clock.monotonic() < expires_s:
+        expires_s = self._awake_s() + WAIT_OUT_S
+        while self._awake_s() < expires_s:
             self._receive()
             checkpoint()
         self._abandoned.clear()
@@ -162,10 +168,20 @@ class Link:
     def _expect_no_other(self, query: Query, answer: Reply, checkpoint: Checkpoint) -> None:
         """Shortly after a timeout a reply may be a late one even out of order: of two that differ, neither
         is believed."""
-        expires_s = self._clock.monotonic() + LINGER_S
-        while self._clock.monotonic() < expires_s:
+        expires_s = self._awake_s() + LINGER_S
+        while self._awake_s() < expires_s:
             _only(query, [answer, *self._receive_answers(query)])
             checkpoint()
+
+    def _awake_s(self) -> float:
+        """The clock, without the time in which this process was held up: what came meanwhile lies in the port, and was
+        not late."""
+        now_s = self._clock.monotonic()
+        away_s, self._looked_at_s = now_s - self._looked_at_s, now_s
+        if away_s > HELD_UP_S:
+            self.held_up_s += away_s
+            _log.warning("this process was held up for %.1f s. Look at the load of its machine.", away_s)
+        return now_s - self.held_up_s
 
     def _receive_answers(self, query: Query) -> list[Reply]:
         """What came now under the code of this question's answer."""

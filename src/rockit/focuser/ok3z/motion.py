@@ -18,6 +18,7 @@ from .errors import (
     NoSwitchError,
     PositionLostError,
     SettingsLostError,
+    StalledError,
 )
 from .mechanics import Drive, Leg, Limits, Plan, mm_from_steps, plan_move, steps_from_mm, taken_up_after
 from .motor import COMMAND_TRIES, End, Motor, homing_duration_s
@@ -33,6 +34,8 @@ _log = logging.getLogger(__name__)
 BACK_OFF_MARGIN_MM = 0.25
 # How often homing comes to the limit switch once more, until two ends in a row agree.
 HOMING_TRIES = 4
+# How often the motor of one move is sent again after it has stalled.
+STALL_TRIES = 3
 # How much further than that it may run in again, after a run that met no switch.
 PAST_SWITCH_MM = 0.5
 # So near the limit switch a switch may be closed: homing leaves it first.
@@ -95,6 +98,21 @@ class Homing:
 
     begun_register: int
     first_end_register: int | None
+
+
+@dataclass
+class _Way:
+    """What the legs of one move share.
+
+    Args:
+        deadline_s: the moment, on the clock, when the move must have ended.
+        latest_s: the same for one that has stalled.
+        stalls: how often it has.
+    """
+
+    deadline_s: float
+    latest_s: float
+    stalls: int = 0
 
 
 class Motion:
@@ -359,8 +377,11 @@ class Motion:
         """Where the motor turns around or stands in a plan: its start and the end of each leg."""
         return [self._motor.place_register, *(self._origin() - leg.target_steps for leg in plan.legs)]
 
-    def move(self, plan: Plan) -> None:
+    def move(self, plan: Plan) -> int:
         """Run the legs of a plan, each to a verified arrival.
+
+        Returns:
+            How often the motor stalled on its way and was sent again.
 
         Raises:
             NoProgressError, MoveTimeoutError: the motor did not arrive; its position is still known.
@@ -369,18 +390,32 @@ class Motion:
         self._motor.look()
         drive = self._motor.leg_drive
         runs = [drive.duration_s(steps) for steps in run_lengths(self.place_steps, plan)]
-        deadline_s = self._deadline_s(sum(runs))
+        way = _Way(self._deadline_s(sum(runs)), self._clock.monotonic() + self._move_timeout_s)
         for number, leg in enumerate(plan.legs, start=1):
             self._leg_begins(leg)
             self.is_near_switch = False
             start, register = self.standing.register, self._origin() - leg.target_steps
-            after_s = sum(runs[number:])
-            if not self._motor.run_to_register(register, deadline_s, after_s, self._origin()):
+            if not self._run_leg(register, way, after_s=sum(runs[number:])):
                 raise NoProgressError(
                     f"the motor does not advance: it was sent to register {register} {COMMAND_TRIES} times and "
                     f"stands at {start}. Look at its power and its cable."
                 )
             self._note_play(start)
+        return way.stalls
+
+    def _run_leg(self, register: int, way: _Way, after_s: float) -> bool:
+        """Run one leg. A motor that stalls is halted, and sent again once it is proven to stand."""
+        while True:
+            try:
+                return self._motor.run_to_register(register, way.deadline_s, after_s, self._origin())
+            except StalledError as error:
+                if way.stalls == STALL_TRIES:
+                    raise
+                way.stalls += 1
+                # It has used up the time that a move without a stall has.
+                way.deadline_s = way.latest_s
+                _log.warning("sending the motor again: %s", error)
+                self._motor.halt()
 
     def halt(self) -> None:
         """Stop the motor and prove that it stands, where it should if nothing moved. See `Motor.halt`."""
@@ -394,6 +429,14 @@ class Motion:
     def look(self) -> Reading:
         """Look whether the focuser stands where it was left. See `Motor.look`."""
         return self._motor.look()
+
+    def follow_hand(self) -> None:
+        """Follow a focuser that somebody drives at its controller. See `Motor.follow_hand`."""
+        start = self._motor.place_register
+        watch = self._motor.follow_hand(self._origin())
+        self._note_play(start)
+        if watch.went_outward:
+            self._taken_up_steps = 0
 
     def _deadline_s(self, duration_s: float) -> float:
         return self._clock.monotonic() + move_deadline_s(duration_s, self._move_timeout_s)

@@ -16,6 +16,7 @@ from .clock import Clock
 from .controller import Controller
 from .errors import MoveTimeoutError, PositionLostError, SettingsLostError, UnexpectedMotionError
 from .halting import Halting
+from .hand import HandWatch
 from .mechanics import Drive, mm_from_steps, steps_from_mm
 from .rates import RateWatch, Ratios, needed_steps
 from .reading import Reading
@@ -52,6 +53,8 @@ SHORTEST_PAUSE_S = 0.005
 BEHIND_THE_END_S = 0.001
 # What one reading takes, in seconds: a pause that ends nearer to the end than that is stretched to it.
 READING_S = 0.025
+# How long a motor is followed that somebody drives at its controller: the whole travel, and more.
+HAND_FOLLOWED_S = 60.0
 # Readings within which a motor that nobody told to move must be seen standing.
 STANDSTILL_READINGS = 5
 
@@ -351,6 +354,11 @@ class Motor:
                 self._stand_at(watch.tracker.last)
                 return True
             if verdict is Verdict.NOT_STARTED:
+                if self._must_prove and watch.was_unwatched:
+                    raise SettingsLostError(
+                        f"the motor stands at {self.standing.register}, where a power cut does not show, and nothing "
+                        "was heard of it for a while after it was told to run. Home the focuser (focus init)."
+                    )
                 tries -= 1
                 if not tries:
                     self._tracker = None
@@ -368,6 +376,9 @@ class Motor:
         """So long that the next reading falls right behind the end of a leg, where that is near."""
         if None in (self._ratios.homing, self._ratios.legs):
             # How fast it runs is being measured.
+            return SHORTEST_PAUSE_S
+        if self._must_prove and not watch.has_moved:
+            # How far it had come before a power cut, only the readings before that can tell.
             return SHORTEST_PAUSE_S
         if not isinstance(watch, LegWatch):
             return LONGEST_PAUSE_S
@@ -500,6 +511,39 @@ class Motor:
                 f"{expected}. Look at the focuser."
             )
         raise moved_unasked(expected, reading.register)
+
+    def follow_hand(self, inner_register: int) -> HandWatch:
+        """Follow a motor that somebody drives at its controller, until it stands.
+
+        Args:
+            inner_register: the register at the limit switch.
+
+        Raises:
+            PositionLostError: nobody can tell how it came where it is; it may be running.
+            UnexpectedMotionError: it has run for HAND_FOLLOWED_S.
+            LinkLostError: nothing valid was answered.
+        """
+        left = replace(self.standing, register=self._left_at_register)
+        fastest_mm_sec = max(self.leg_drive.speed_mm_sec, self._drive.homing_mm_sec) * SPEED_MARGIN
+        watch = HandWatch(
+            left,
+            inner_register,
+            inner_register - steps_from_mm(TRAVEL_MM),
+            steps_from_mm(fastest_mm_sec),
+            self._power_ups(),
+        )
+        expires_s = self._clock.monotonic() + HAND_FOLLOWED_S
+        while self._clock.monotonic() < expires_s:
+            reading = self._controller.read()
+            stands = watch.take(reading)
+            self._notice(Progress(reading, 0.0, 0.0))
+            if stands:
+                self._stand_at(reading)
+                return watch
+            self._pause(SHORTEST_PAUSE_S)
+        raise UnexpectedMotionError(
+            f"somebody has driven the focuser at its controller for {HAND_FOLLOWED_S:g} s. Look at the focuser."
+        )
 
 
 def moved_unasked(left_at_register: int | None, register: int) -> PositionLostError:

@@ -24,6 +24,8 @@ class Settings:
         restore_on_init: whether the focuser returns to its last target after homing, where a call does not say.
         resume_on_init: whether the focuser is resumed without homing if it can be, where a call does not say.
         resume_max_age_s: how long ago the last homing may be for that.
+        keeps_hand: whether a position is kept that somebody at the controller has driven the focuser to, if that was
+            seen all the way.
     """
 
     port_name: str
@@ -34,6 +36,7 @@ class Settings:
     restore_on_init: bool = False
     resume_on_init: bool = False
     resume_max_age_s: float = 24 * 3600.0
+    keeps_hand: bool = True
 
 
 @dataclass(frozen=True)

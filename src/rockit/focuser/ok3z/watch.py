@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections import deque
 
-from .errors import MoveTimeoutError, NoProgressError, NoSwitchError, PositionLostError
+from .errors import MoveTimeoutError, NoProgressError, NoSwitchError, PositionLostError, StalledError
 from .mechanics import mm_from_steps
 from .rates import RateWatch
 from .reading import Reading
@@ -205,7 +205,7 @@ class Tracker:
             self._jumped = False
             # A register does not go back by itself: that step was not what it seems.
             unseen = step < 0 and not self._may_fall_back(reading, -step)
-            self._unseen = unseen or reading.at_s - self.last.at_s > self._unseen_s
+            self._unseen = unseen or reading.at_s - self.last.at_s > self.unseen_s
         self.last = reading
         if not self.ends_at_power_up(reading.register):
             self.shown = reading
@@ -222,7 +222,8 @@ class Tracker:
         return steps <= longest_steps
 
     @property
-    def _unseen_s(self) -> float:
+    def unseen_s(self) -> float:
+        """Over a longer gap than this between two readings nobody has watched, in seconds."""
         return UNSEEN_S + ANSWERS_A_LOOK * self._quickest_answer_s
 
 
@@ -277,17 +278,23 @@ class _ProgressWatch:
         self._unchanged_register = tracker.last.register
         self._looked_at_s = tracker.last.at_s
         self._was_seen_running = False
+        self.was_unwatched = False
+        """Whether so much time passed between two readings since the command that a power cut may have gone unseen."""
 
     def restarted(self, now_s: float) -> None:
         """The command was repeated: the grace begins anew."""
         self._unchanged_since_s = now_s
 
-    def _has_moved(self) -> bool:
+    @property
+    def has_moved(self) -> bool:
+        """Whether the motor was seen leaving its place."""
         # A register that is back where it began may be that of a power cut, if the motor was seen running.
         return self._was_seen_running or not is_at(self.tracker.last.register, self._start.register)
 
     def _take(self, reading: Reading) -> bool:
-        self._pass_over(reading.earliest_s - self._looked_at_s)
+        unwatched_s = reading.at_s - self._looked_at_s
+        self._pass_over(unwatched_s)
+        self.was_unwatched |= unwatched_s > self.tracker.unseen_s
         self._looked_at_s = reading.at_s
         believed = self.tracker.take(reading)
         if believed and self.tracker.last is reading:
@@ -316,7 +323,7 @@ class _ProgressWatch:
                 "Look whether the focuser runs freely, and at speed_mm_sec and move_timeout."
             )
         if not reading.stands_still and self._unchanged_s(reading) > STALL_S:
-            raise NoProgressError(
+            raise StalledError(
                 f"the controller says that the motor runs, but the register has stood at {reading.register} "
                 f"for {STALL_S:g} s. Look at the motor's power and its load."
             )
@@ -366,7 +373,8 @@ class LegWatch(_ProgressWatch):
         Raises:
             PositionLostError: the register cannot be trusted any more: a motor does not stop short by itself.
             SettingsLostError: it changes at another rate than its settings make.
-            NoProgressError: the controller says that the motor runs, and it does not; or the limit switch ended it.
+            StalledError: the controller says that the motor runs, and it does not.
+            NoProgressError: the limit switch ended it.
             MoveTimeoutError: the deadline has passed.
         """
         believed = self._take(reading)
@@ -391,7 +399,7 @@ class LegWatch(_ProgressWatch):
             return self._arrive(reading)
         # Some controllers round their registers, or stop a step beside the target. One that has yet to begin a run of
         # some steps looks so, too.
-        if not self._has_moved():
+        if not self.has_moved:
             return Verdict.GOING
         near = self._standing_near.take(reading) and reading.earliest_s >= self._due_s
         return Verdict.ARRIVED if near and self.tracker.last is reading else Verdict.LOOK_AGAIN
@@ -412,7 +420,7 @@ class LegWatch(_ProgressWatch):
         return Verdict.ARRIVED
 
     def _stand_short(self, reading: Reading) -> Verdict:
-        if not self._has_moved():
+        if not self.has_moved:
             return Verdict.NOT_STARTED
         missing_mm = abs(mm_from_steps(self._target_register - reading.register))
         if self._is_at_switch(reading.register):
@@ -453,7 +461,7 @@ class HomingWatch(_ProgressWatch):
             NoProgressError, MoveTimeoutError: as for a leg.
         """
         believed = self._take(reading)
-        if self._standstill.take(reading) and believed and self._has_moved():
+        if self._standstill.take(reading) and believed and self.has_moved:
             return Verdict.ARRIVED
         self._refuse_delay(reading)
         if not believed:
@@ -464,6 +472,6 @@ class HomingWatch(_ProgressWatch):
                 f"the homing run went {run_mm:.2f} mm and met no limit switch; the whole travel is {TRAVEL_MM:g} mm. "
                 "Look at the inner limit switch."
             )
-        if reading.stands_still and not self._has_moved() and self._unchanged_s(reading) > START_GRACE_S:
+        if reading.stands_still and not self.has_moved and self._unchanged_s(reading) > START_GRACE_S:
             return Verdict.NOT_STARTED
         return Verdict.GOING

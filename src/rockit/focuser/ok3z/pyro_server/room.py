@@ -8,7 +8,7 @@ import resource
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 
 from .connection import Connection
 from .published import CONTROL_THREADS, URGENT_THREADS
@@ -74,16 +74,10 @@ def _raised_limit(needed: int) -> int:
 
 
 class Room:
-    """The connections of one sort of clients, in the order in which they give way.
+    """The connections of one sort of clients, at most `size`, in the order in which they give way."""
 
-    Args:
-        size: how many there may be.
-        grace_s: how long a newcomer may take to greet before it gives way to the next one. It may bring a stop.
-    """
-
-    def __init__(self, size: int, grace_s: float = 0.0) -> None:
+    def __init__(self, size: int) -> None:
         self._size = size
-        self._grace_s = grace_s
         self._silent: dict[Connection, None] = {}
         self._greeted: dict[Connection, None] = {}
 
@@ -109,9 +103,15 @@ class Room:
         self.remove(connection)
         (self._greeted if connection.is_greeted else self._silent)[connection] = None
 
-    def first_to_go(self, now_s: float) -> Connection | None:
-        """Who did not greet in time, else who was not heard for longest; nobody for whom a call runs."""
-        # The first has been silent for longest.
-        mute = (one for one in islice(self._silent, 1) if one.heard_s + self._grace_s <= now_s)
-        idle = (one for one in chain(self._greeted, self._silent) if not one.is_busy)
-        return next(chain(mute, idle), None)
+    def first_to_go(self) -> Connection | None:
+        """Who never greeted, else who was not heard for longest; nobody for whom a call runs.
+
+        Those that never greeted may fill half of the room before they go first: one of them has only just come, and may
+        bring a stop.
+        """
+        orders = (
+            (self._silent, self._greeted)
+            if 2 * len(self._silent) > self._size
+            else (self._greeted, self._silent)
+        )
+        return next((one for one in chain(*orders) if not one.is_busy), None)

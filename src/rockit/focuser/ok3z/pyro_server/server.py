@@ -39,8 +39,6 @@ _log = logging.getLogger(__name__)
 
 # How long a client may take to greet, to end a message that it began, to take an answer, and to hang up when told.
 PATIENCE_S = 5.0
-# How long a newcomer of the machines that may control is not sent away for the next one.
-GRACE_S = 1.0
 # What is done for strangers before it is looked again for others.
 STRANGERS_TURN_S = 0.005
 # A backlog as long as the system allows as a rule: a flood of newcomers pushes out others where it is full. Calls and
@@ -66,7 +64,7 @@ class PyroServer:
         self._patience_s = patience_s
         self._files = allowed_files()
         half = self._files.connections // 2
-        self._rooms = {True: Room(half, GRACE_S), False: Room(half)}
+        self._rooms = {True: Room(half), False: Room(half)}
         self._tally = Tally("Pyro port")
         # In the order in which they end, since all are equally long.
         self._deadlines: dict[Connection, float] = {}
@@ -369,7 +367,7 @@ class PyroServer:
         connection.heard_s = now_s
         room = self._room_of(connection)
         if room.is_full:
-            leaving = room.first_to_go(now_s)
+            leaving = room.first_to_go()
             if leaving is None:
                 sock.close()
                 self._tally.count("no room for a new connection, for calls run over all that there are")
