@@ -69,6 +69,7 @@ def test_ports_that_are_no_focuser(make_daemon: Any, tmp_path: Path) -> None:
         os.devnull: ("It is no serial port", "serial_port"),
         "sim://?no_such_option=1": ("no_such_option",),
         "sim://?start_mm=far": ("far",),
+        "sim://?time_scale=0": ("time_scale",),
         f"socket://127.0.0.1:{closed_port}": (),
         f"rfc2217://127.0.0.1:{closed_port}": (),
         "hwgrep://[": (),

@@ -321,12 +321,11 @@ def _told_time_scale(serial_port: str) -> float:
     """How many times faster than a real one the controller at a port lives: a virtual one says it in its URL."""
     from urllib.parse import parse_qsl, urlsplit
 
-    parts = urlsplit(serial_port)
-    if parts.scheme != "sim":
-        return 1.0
-    # What is no number is refused where the port is opened.
+    # What is wrong with it is said when the port is opened.
     with suppress(ValueError):
-        return float(dict(parse_qsl(parts.query)).get("time_scale", 1.0))
+        parts = urlsplit(serial_port)
+        if parts.scheme == "sim":
+            return _time_scale(dict(parse_qsl(parts.query)).get("time_scale", "1"))
     return 1.0
 
 
