@@ -73,7 +73,7 @@ class World:
             options = {"backlash_mm": BACKLASH_MM, "seed": seed}
             self.simulator = Simulator(folder, time_scale, options)
             stack.callback(self.simulator.close)
-            self.focusd = Focusd(folder, self.simulator.link)
+            self.focusd = Focusd(folder, self.simulator.link, time_scale)
             self.ledger = Ledger(self.focusd.last_log, self.simulator.trace)
             stack.callback(self.focusd.close)
             self.pool = stack.enter_context(ThreadPoolExecutor(8))

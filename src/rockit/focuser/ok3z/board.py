@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Callable
 
+from .constants import UTC_FORMAT
 from .mechanics import Leg, Target, mm_from_steps
-from .memory import UTC_FORMAT, Memory
+from .memory import Memory
 from .motion import Motion
 from .motions import Record, recorded
 from .motor import Progress

@@ -219,6 +219,9 @@ class StatusFeed:
                 self._proxy = _bound_proxy(self._daemon, self._timeout_s)
             _allow(self._proxy, timeout_s)
             answer = _invoke(self._daemon, self._proxy, method, *arguments, timeout_s=timeout_s)
+        except TooOldError:
+            # The connection is as good as it was.
+            raise
         except CallError:
             self.close()
             raise

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Callable, Protocol
 
+from .constants import UTC_FORMAT
 from .mechanics import Target, mm_from_steps
 from .motion import Homing, Motion
 from .rates import Ratios
@@ -21,8 +22,6 @@ from .state_file import MOST_POWER_UP_REGISTERS, Entry
 from .whereabouts import Sighting
 
 _log = logging.getLogger(__name__)
-
-UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Keeper(Protocol):

@@ -5,14 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Callable
 
-from ..constants import FocuserStatus
+from ..constants import UTC_FORMAT, FocuserStatus
 from ..errors import whole
 from ..mechanics import mm_from_steps
 from ..motions import Record, RecordedMotion, Result
 from ..snapshot import Snapshot, State, Trust, notable_ratio
 from ..version import VERSION
-
-UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def report(
