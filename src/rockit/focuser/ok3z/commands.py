@@ -105,7 +105,8 @@ class Commands:
         if self._proves_alive():
             raise AlreadyConnectedError("the focuser is already connected, homed and answering.")
         is_lost = self._recovery.is_under_way
-        resume = resume or (is_lost and self._memory.is_known)
+        if is_lost and self._memory.is_known:
+            resume = True
         self._connection.close()
         if new_controller:
             self._memory.another_controller()
