@@ -39,7 +39,6 @@ def test_the_site_in_the_types_that_the_daemon_computes_with() -> None:
         "resume_on_init": False,
         "hand": "keep",
         "resume_max_age_h": 24.0,
-        "hand": "keep",
         "alpaca": None,
     }
     assert isinstance(config.serial_timeout_s, float)
