@@ -33,8 +33,10 @@ CODES = {
     "MoveTimeoutError": "move_timeout",
     "NoProgressError": "no_progress",
     "HomingFailedError": "homing_failed",
+    "NoSwitchError": "no_switch",
     "HaltFailedError": "halt_failed",
     "PositionLostError": "position_lost",
+    "SettingsLostError": "settings_lost",
     "UnexpectedMotionError": "unexpected_motion",
     "InternalError": "internal",
 }
@@ -51,6 +53,7 @@ RETRY_HELPS = {
     "MoveTimeoutError",
     "NoProgressError",
     "HomingFailedError",
+    "NoSwitchError",
     "HaltFailedError",
     "UnexpectedMotionError",
 }
@@ -116,8 +119,10 @@ def test_what_the_focuser_did_not_do_is_a_device_error() -> None:
         "MoveTimeoutError",
         "NoProgressError",
         "HomingFailedError",
+        "NoSwitchError",
         "HaltFailedError",
         "PositionLostError",
+        "SettingsLostError",
         "UnexpectedMotionError",
     }
 

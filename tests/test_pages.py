@@ -178,6 +178,8 @@ def test_every_option_command_and_help_text_is_in_the_manual(pages: Any, name: s
 def told_by(parser: argparse.ArgumentParser) -> Any:
     """Everything that --help has; texts with single spaces."""
     for action in parser._actions:
+        if action.help == argparse.SUPPRESS:
+            continue
         if isinstance(action, argparse._SubParsersAction):
             for command, below in action.choices.items():
                 yield command

@@ -193,11 +193,11 @@ def test_a_file_of_another_daemon_is_not_taken() -> None:
 
 def test_the_format_of_the_release_before_is_read() -> None:
     values = json.loads(encoded())
-    for later in ("homings", "ratios", "power_up_registers"):
+    for later in ("homings", "ratios", "power_up_registers", "near_switch"):
         del values[later]
     content = signed_whole({**values, "format": 1, "firmware": "OK3Z 1.2"})
 
-    expected = dataclasses.replace(ENTRY, homings=0, ratios=None, power_up_registers=())
+    expected = dataclasses.replace(ENTRY, homings=0, ratios=None, power_up_registers=(), near_switch=False)
     assert state_file.decode(content, DAEMON) == (expected, NOW)
 
 

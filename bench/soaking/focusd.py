@@ -19,6 +19,7 @@ import Pyro4
 from .interruption import held_back
 from .processes import Usage, end_process
 
+PROGRAM = (sys.executable, "-m", "rockit.focuser.ok3z.daemon")
 OBJECT_NAME = "soak_focuser"
 START_S = 30.0
 STATUS_S = 5.0
@@ -47,8 +48,9 @@ CALL_ERRORS = (Pyro4.errors.CommunicationError, OSError)
 class Focusd:
     """One daemon, through all its processes. Calls may come from any thread."""
 
-    def __init__(self, folder: Path, serial_port: str) -> None:
+    def __init__(self, folder: Path, serial_port: str, time_scale: float) -> None:
         self._folder = folder
+        self._time_scale = time_scale
         # Bound and not listening: nobody else is given the port by chance, and the daemon can listen there.
         self._reserved = socket.socket()
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -83,7 +85,7 @@ class Focusd:
         }
         with held_back():
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "rockit.focuser.ok3z.daemon", str(self._config)],
+                [*PROGRAM, str(self._config), "--time-scale", str(self._time_scale)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

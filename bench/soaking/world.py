@@ -27,7 +27,7 @@ INNER_MARGIN_MM = 0.1
 BACKLASH_MM = 0.3
 # Shorter motions are over before they can be disturbed.
 SHORTEST_MOTION_MM = 1.5
-# How long calls and waits may take. A homing run alone may have 74 s.
+# How long calls and waits may take. A homing run alone may have 82 s.
 MOVE_S = 130.0
 INITIALIZE_S = 500.0
 STOP_S = 30.0
@@ -73,7 +73,7 @@ class World:
             options = {"backlash_mm": BACKLASH_MM, "seed": seed}
             self.simulator = Simulator(folder, time_scale, options)
             stack.callback(self.simulator.close)
-            self.focusd = Focusd(folder, self.simulator.link)
+            self.focusd = Focusd(folder, self.simulator.link, time_scale)
             self.ledger = Ledger(self.focusd.last_log, self.simulator.trace)
             stack.callback(self.focusd.close)
             self.pool = stack.enter_context(ThreadPoolExecutor(8))

@@ -50,6 +50,7 @@ def test_what_is_neither_true_nor_false_is_refused(
         ("speed_mm_sec", (0.012, 12.28), (0.0119, 12.29, 0, -0.5), {"move_timeout": 3600}),
         ("acceleration_mm_sec_sec", (0.0115, 46.85), (0.0114, 46.86, 0, -5), {}),
         ("resume_max_age_h", (0.1, 24, 8760), (0, -1, 8761, True, "24"), {}),
+        ("hand", ("keep", "home"), ("", "Keep", "keep ", True, 0), {}),
         ("control_machines", (), ([], ["LocalHost", "LocalHost"], ["LocalHost"] * 101), {}),
         ("log_name", ("x", "é", "x" * 100), ("", " ", "x" * 101, "a\nb", "a\n", "\x7f", "a\u2028b"), {}),
         ("serial_port", ("socket://host:9", "x" * 1000), ("", "\t", "x" * 1001, "/dev/a\0", "/dev/a\n"), {}),

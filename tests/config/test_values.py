@@ -37,6 +37,7 @@ def test_the_site_in_the_types_that_the_daemon_computes_with() -> None:
         "acceleration_mm_sec_sec": 5.0,
         "restore_on_init": False,
         "resume_on_init": False,
+        "hand": "keep",
         "resume_max_age_h": 24.0,
         "alpaca": None,
     }
@@ -82,6 +83,11 @@ def test_the_focuser_returns_to_where_it_was_only_where_that_is_configured(write
 def test_whether_to_resume_and_how_old_a_homing_may_be(write: Write) -> None:
     assert Config(write(resume_on_init=True)).resume_on_init is True
     assert Config(write(resume_max_age_h=12)).resume_max_age_h == 12.0
+
+
+def test_what_becomes_of_the_position_after_a_hand(write: Write) -> None:
+    assert Config(write()).hand == "keep"
+    assert Config(write(hand="home")).hand == "home"
 
 
 def test_travel_may_exceed_the_range(write: Write) -> None:

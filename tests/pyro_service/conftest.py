@@ -35,8 +35,10 @@ class StandIn:
     def age_s(self, moment_s: float) -> float:
         return self.now_s - moment_s
 
-    def initialize(self, resume: bool | None = None, restore: bool | None = None) -> None:
-        self._note("initialize", resume, restore)
+    def initialize(
+        self, resume: bool | None = None, restore: bool | None = None, new_controller: bool = False
+    ) -> None:
+        self._note("initialize", resume, restore, new_controller)
 
     def audit(self) -> None:
         self._note("audit")

@@ -88,11 +88,13 @@ def test_an_offset_is_a_yes_or_a_no(offset: Any, service: PyroFocuser, stand_in:
 @pytest.mark.parametrize(
     ("arguments", "given"),
     [
-        ((), (None, None)),
-        ((True,), (True, None)),
-        ((False, True), (False, True)),
-        ((1, 0), (True, False)),
-        ((None, False), (None, False)),
+        ((), (None, None, False)),
+        ((True,), (True, None, False)),
+        ((False, True), (False, True, False)),
+        ((1, 0), (True, False, False)),
+        ((None, False), (None, False, False)),
+        ((None, None, True), (None, None, True)),
+        ((False, None, 1), (False, None, True)),
     ],
 )
 def test_what_initialize_is_asked_for(
@@ -104,7 +106,17 @@ def test_what_initialize_is_asked_for(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("yes",), ([],), (2,), (-1,), (10**400,), (False, "False"), (Untouchable(), None), (False, 0.5)],
+    [
+        ("yes",),
+        ([],),
+        (2,),
+        (-1,),
+        (10**400,),
+        (False, "False"),
+        (Untouchable(), None),
+        (False, 0.5),
+        (None, None, "yes"),
+    ],
 )
 def test_what_initialize_cannot_read_is_1(
     arguments: tuple[Any, ...], service: PyroFocuser, stand_in: Any

@@ -103,8 +103,17 @@ class Address:
 class Daemon:
     """A `focusd` process and its configuration, and calls to it as old clients make them."""
 
-    def __init__(self, folder: Path, environment: dict[str, str], changes: Report, site: Report) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: dict[str, str],
+        changes: Report,
+        site: Report,
+        time_scale: float | None = None,
+    ) -> None:
         self.folder = folder
+        # What a virtual controller that is not behind `sim://` does not tell.
+        self._words = [] if time_scale is None else [f"--time-scale={time_scale}"]
         self.address = Address()
         # Where Alpaca programs find it, if it is configured.
         self.alpaca = Address()
@@ -152,7 +161,7 @@ class Daemon:
         """Start, and wait for nothing. `log` is a file descriptor that takes the place of the log file."""
         with self.log_path.open("wb") as file:
             self.popen = subprocess.Popen(
-                [str(command), str(self.config_path), *words],
+                [str(command), str(self.config_path), *self._words, *words],
                 stdin=subprocess.DEVNULL,
                 stdout=file if log is None else log,
                 stderr=subprocess.STDOUT,
@@ -314,15 +323,16 @@ def environment() -> dict[str, str]:
 def make_daemon(tmp_path: Path, environment: dict[str, str]) -> Iterator[Callable[..., Daemon]]:
     """Makes daemons, not yet started; those that run at the end of the test must end well.
 
-    Keywords are keys of the configuration. A dict for `serial_port` is options of `sim://`.
+    Keywords are keys of the configuration. A dict for `serial_port` is options of `sim://`. `time_scale` is that of a
+    virtual controller behind another port.
     """
     made: list[Daemon] = []
 
-    def make(site: Report | None = None, **changes: Any) -> Daemon:
+    def make(site: Report | None = None, time_scale: float | None = None, **changes: Any) -> Daemon:
         folder = tmp_path / f"d{len(made)}"
         folder.mkdir()
         changes.setdefault("serial_port", {})
-        made.append(Daemon(folder, environment, changes, site or {}))
+        made.append(Daemon(folder, environment, changes, site or {}, time_scale))
         return made[-1]
 
     yield make

@@ -20,6 +20,7 @@ from Pyro4 import message, util
 BIN = Path(sys.executable).parent
 BOUND_S = 20.0
 NEEDED_FILES = 4096
+TIME_SCALE = 40
 SERPENT = util.get_serializer("serpent")
 
 
@@ -179,12 +180,12 @@ def usage_of() -> type[Usage]:
 
 
 @pytest.fixture
-def real_port(tmp_path: Path, environment: dict[str, str]) -> Iterator[str]:
-    """The path of a serial port with a virtual controller behind it."""
+def real_port(tmp_path: Path, environment: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """For a daemon: a serial port with a virtual controller behind it, and how fast that lives."""
     link = str(tmp_path / "port")
-    command = [str(BIN / "ok3z-simulator"), "--link", link, "--start-mm=0.3", "--time-scale=40"]
+    command = [str(BIN / "ok3z-simulator"), "--link", link, "--start-mm=0.3", f"--time-scale={TIME_SCALE}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as simulator:
         assert simulator.stdout is not None
         assert "ready" in simulator.stdout.readline()
-        yield link
+        yield {"serial_port": link, "time_scale": TIME_SCALE}
         simulator.terminate()

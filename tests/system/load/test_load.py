@@ -123,10 +123,10 @@ def test_a_daemon_that_may_open_few_files(
 
 
 def test_a_serial_port_is_opened_beside_a_thousand_connections(
-    make_daemon: Any, gather: Any, real_port: str
+    make_daemon: Any, gather: Any, real_port: dict[str, Any]
 ) -> None:
     """pyserial asks select() about it, which takes no file number beyond 1023."""
-    daemon = make_daemon(serial_port=real_port).start()
+    daemon = make_daemon(**real_port).start()
     gather(daemon).silent(1200)
     assert daemon.call("initialize") == 0
     gather(daemon).silent(1200)

@@ -25,7 +25,10 @@ class Simulator:
     def __init__(self, folder: Path, environment: dict[str, str], options: Report) -> None:
         self.link = str(folder / "focuser")
         self.control = str(folder / "sim_control")
-        words = [f"--{name.replace('_', '-')}={value}" for name, value in {**OPTIONS, **options}.items()]
+        options = {**OPTIONS, **options}
+        # What the test's daemon is told of it.
+        self.port = {"serial_port": self.link, "time_scale": options["time_scale"]}
+        words = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
         self.popen = subprocess.Popen(
             [str(COMMAND), "--link", self.link, "--control", self.control, *words],
             stdout=subprocess.PIPE,

@@ -79,7 +79,7 @@ def test_a_successor_starts_though_the_process_cannot_end(
     make_daemon: Any, make_simulator: Any, disk: Disk, tmp_path: Path
 ) -> None:
     simulator = make_simulator()
-    daemon = make_daemon(serial_port=simulator.link, alpaca={})
+    daemon = make_daemon(**simulator.port, alpaca={})
     daemon.environment["STATE_DIRECTORY"] = str(disk.path)
     first = daemon.start()
     assert first.call("initialize") == 0

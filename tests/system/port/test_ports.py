@@ -22,6 +22,7 @@ from rockit.focuser.ok3z.simulator import VirtualOK3Z, register, unregister
 
 Background = Callable[..., "Future[Any]"]
 HANDLERS = "rockit.focuser.ok3z.simulator"
+TIME_SCALE = 40
 
 
 def night(daemon: Any, background: Background, is_moving: Callable[[], bool]) -> None:
@@ -68,6 +69,7 @@ def test_ports_that_are_no_focuser(make_daemon: Any, tmp_path: Path) -> None:
         os.devnull: ("It is no serial port", "serial_port"),
         "sim://?no_such_option=1": ("no_such_option",),
         "sim://?start_mm=far": ("far",),
+        "sim://?time_scale=0": ("time_scale",),
         f"socket://127.0.0.1:{closed_port}": (),
         f"rfc2217://127.0.0.1:{closed_port}": (),
         "hwgrep://[": (),
@@ -92,7 +94,7 @@ class Bridge:
 
     def __init__(self, telnet: bool) -> None:
         self._telnet = telnet
-        self.model = VirtualOK3Z(start_mm=0.3, time_scale=40)
+        self.model = VirtualOK3Z(start_mm=0.3, time_scale=TIME_SCALE)
         self._url = register(f"bridge{id(self)}", self.model)
         self._name = self._url.partition("//")[2]
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -177,7 +179,8 @@ def test_every_kind_of_port(
     make_daemon: Any, make_simulator: Any, make_bridge: Any, background: Background, tmp_path: Path
 ) -> None:
     """A terminal, a spied one, and device servers: one daemon each, all at once."""
-    local, spied, spy_log = make_simulator(), make_simulator(), tmp_path / "spied.txt"
+    local, spied = (make_simulator(time_scale=TIME_SCALE) for _ in range(2))
+    spy_log = tmp_path / "spied.txt"
     plain, telnet = make_bridge(telnet=False), make_bridge(telnet=True)
     is_moving = {
         local.link: lambda: local.truth()["moving"],
@@ -185,7 +188,7 @@ def test_every_kind_of_port(
         f"socket://127.0.0.1:{plain.port}": lambda: plain.model.is_moving,
         f"rfc2217://127.0.0.1:{telnet.port}": lambda: telnet.model.is_moving,
     }
-    daemons = [make_daemon(serial_port=port, speed_mm_sec=0.1) for port in is_moving]
+    daemons = [make_daemon(serial_port=port, time_scale=TIME_SCALE, speed_mm_sec=0.1) for port in is_moving]
     for daemon in daemons:
         daemon.launch()
     nights = {
@@ -199,7 +202,7 @@ def test_every_kind_of_port(
 
 def test_a_device_server_that_restarts(make_daemon: Any, make_bridge: Any) -> None:
     bridge = make_bridge(telnet=False)
-    daemon = make_daemon(serial_port=f"socket://127.0.0.1:{bridge.port}").start()
+    daemon = make_daemon(serial_port=f"socket://127.0.0.1:{bridge.port}", time_scale=TIME_SCALE).start()
     assert daemon.call("initialize") == 0
     assert daemon.call("set_focus", 0.2) == 0
     bridge.drop()
@@ -257,7 +260,7 @@ def test_other_devices_on_the_port(make_daemon: Any, background: Background) -> 
 
 def test_two_daemons_on_one_port(make_daemon: Any, make_simulator: Any) -> None:
     simulator = make_simulator()
-    first, second = make_daemon(serial_port=simulator.link), make_daemon(serial_port=simulator.link)
+    first, second = make_daemon(**simulator.port), make_daemon(**simulator.port)
     for daemon in (first, second):
         daemon.launch()
     for daemon in (first, second):

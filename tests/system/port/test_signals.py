@@ -50,7 +50,7 @@ def assert_let_go(simulator: Any) -> None:
 
 def test_at_rest(make_daemon: Any, make_simulator: Any) -> None:
     simulator = make_simulator()
-    daemon = make_daemon(serial_port=simulator.link).start()
+    daemon = make_daemon(**simulator.port).start()
     assert_ends_well(daemon, signal.SIGINT)
     daemon.start()
     assert daemon.call("initialize") == 0
@@ -62,7 +62,7 @@ def test_at_rest(make_daemon: Any, make_simulator: Any) -> None:
 def moving(make_daemon: Any, make_simulator: Any, background: Background) -> tuple[Any, Any, Future[Any]]:
     """A daemon in the overshoot leg of a long move, the controller that it drives, and the call that waits."""
     simulator = make_simulator()
-    daemon = make_daemon(serial_port=simulator.link, **SLOW).start()
+    daemon = make_daemon(**simulator.port, **SLOW).start()
     assert daemon.call("initialize") == 0
     move = background(daemon.call, "set_focus", 5.0)
     daemon.wait_for_leg("overshoot")
@@ -126,7 +126,7 @@ def test_a_signal_that_was_ignored_at_the_start_stays_ignored(make_daemon: Any) 
 
 def test_while_homing(make_daemon: Any, make_simulator: Any, background: Background) -> None:
     simulator = make_simulator(start_mm=9, time_scale=10)
-    daemon = make_daemon(serial_port=simulator.link).start()
+    daemon = make_daemon(**simulator.port).start()
     homing = background(daemon.call, "initialize")
     daemon.wait_for_homing()
     assert_ends_well(daemon, signal.SIGTERM)
@@ -238,7 +238,7 @@ def test_nobody_reads_what_it_logs(make_daemon: Any, background: Background) -> 
 def test_nobody_reads_what_pyserial_prints(make_daemon: Any, make_simulator: Any) -> None:
     """`spy://` prints each byte on stderr, on the thread that drives the motor."""
     simulator = make_simulator()
-    daemon = make_daemon(serial_port=f"spy://{simulator.link}")
+    daemon = make_daemon(**{**simulator.port, "serial_port": f"spy://{simulator.link}"})
     master, slave = pty.openpty()
     try:
         daemon.launch(log=slave)
@@ -257,7 +257,7 @@ def test_closed_outputs_are_not_mistaken_for_the_port(
 ) -> None:
     """The system gives their numbers to what is opened next: the log must not go to the controller."""
     simulator = make_simulator()
-    daemon = make_daemon(serial_port=simulator.link)
+    daemon = make_daemon(**simulator.port)
     focusd = daemon.folder / "focusd"
     focusd.write_text(f'#!/bin/sh\nexec "{daemon.command}" "$@" {closed}\n')
     focusd.chmod(0o755)

@@ -16,7 +16,7 @@ def homing_runs(simulator: Any) -> int:
 def restarted(make_daemon: Callable[..., Any], make_simulator: Callable[..., Any]) -> Any:
     """A daemon that may resume, restarted beside a controller that it has moved to 2.0125 mm."""
     simulator = make_simulator()
-    daemon = make_daemon(serial_port=simulator.link, resume_on_init=True).start()
+    daemon = make_daemon(**simulator.port, resume_on_init=True).start()
     daemon.simulator = simulator
     assert daemon.call("initialize") == 0
     assert daemon.call("set_focus", 2.0125) == 0

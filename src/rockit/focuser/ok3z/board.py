@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Callable
 
+from .constants import UTC_FORMAT
 from .mechanics import Leg, Target, mm_from_steps
-from .memory import UTC_FORMAT, Memory
+from .memory import Memory
 from .motion import Motion
 from .motions import Record, recorded
 from .motor import Progress
@@ -49,6 +50,7 @@ class Board:
             confidence=self._confidence_in(snapshot),
             audit=self.audit,
             journal_problem=self._memory.problem,
+            ratios=self._memory.entry.ratios,
             change=self.snapshot.change,
         )
         is_news = replace(published, read_at_s=self.snapshot.read_at_s) != self.snapshot

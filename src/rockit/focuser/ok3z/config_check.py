@@ -161,6 +161,8 @@ def _expected(rules: Values) -> str:
 def _wanted(rules: Values) -> str:
     if "const" in rules:
         return f"{rules['const']}"
+    if "enum" in rules:
+        return " or ".join(f'"{value}"' for value in rules["enum"])
     if rules["type"] == "string":
         return f"text of {rules['minLength']} to {rules['maxLength']} characters"
     if rules["type"] == "boolean":

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+# Of every moment that is published.
+UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
 
 class CommandStatus:
     """What a Pyro command returns, and what `focus` ends with (modulo 256)."""

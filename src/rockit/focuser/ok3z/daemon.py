@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import math
 import os
 import signal
 import sys
@@ -109,7 +110,7 @@ def _run(words: Sequence[str]) -> int:
         return _show(f"{forecast(config)}\n")
     if options.print_port:
         return _show(f"{config.daemon.port}\n")
-    return _serve_and_log(config, options.verbose)
+    return _serve_and_log(config, options)
 
 
 def _exit_code(ended: SystemExit) -> int:
@@ -164,10 +165,19 @@ def new_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--verbose", action="store_true", help="log every frame on the wire")
     parser.add_argument("--version", action="version", version=f"focusd {VERSION}")
+    # For tests with a virtual controller behind a pseudo-terminal, which does not tell how fast it lives.
+    parser.add_argument("--time-scale", type=_time_scale, metavar="N", help=argparse.SUPPRESS)
     return parser
 
 
-def _serve_and_log(config: Config, verbose: bool) -> int:
+def _time_scale(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise ValueError
+    return number
+
+
+def _serve_and_log(config: Config, options: argparse.Namespace) -> int:
     import faulthandler
 
     from .event_log import STDERR, EventLog
@@ -175,18 +185,20 @@ def _serve_and_log(config: Config, verbose: bool) -> int:
     # systemd's watchdog ends a daemon that hangs by SIGABRT: its log then shows where each thread was.
     faulthandler.enable(STDERR)
     event_log = EventLog(os.environ)
-    event_log.start(logging.DEBUG if verbose else logging.INFO)
+    event_log.start(logging.DEBUG if options.verbose else logging.INFO)
     try:
-        return serve(config)
+        return serve(config, options.time_scale)
     finally:
         event_log.finish()
 
 
-def serve(config: Config) -> int:
+def serve(config: Config, time_scale: float | None = None) -> int:
     """Serve the focuser of a configuration until SIGTERM or SIGINT, which must be blocked. Returns the exit code.
 
     At the signal the TCP ports are given back. Within 2 s of it the motor is halted, the serial port closed, and
-    everybody hung up on. Raises ConfigError where the site's library cannot be used, or too few files may be opened.
+    everybody hung up on. `time_scale` as for `new_focuser`.
+
+    Raises ConfigError where the site's library cannot be used, or too few files may be opened.
     """
     from .journal import Journal, note_for, path_for
     from .service_manager import ServiceManager, status_line
@@ -207,7 +219,11 @@ def serve(config: Config) -> int:
     journal = Journal(state_file, observatory_log.announce, note_for(state_file, os.environ))
     service_manager = ServiceManager(os.environ, time.monotonic)
     focuser = new_focuser(
-        config, observatory_log.announce, journal, lambda: service_manager.alive(lambda: doors.pyro.lives())
+        config,
+        observatory_log.announce,
+        journal,
+        lambda: service_manager.alive(lambda: doors.pyro.lives()),
+        time_scale,
     )
     doors = Doors(config, listener, focuser)
     observatory_log.start()
@@ -259,8 +275,12 @@ def new_focuser(
     announce: Callable[[int, str], None],
     keeper: Keeper,
     sign_of_life: Callable[[], None] = lambda: None,
+    time_scale: float | None = None,
 ) -> Focuser:
-    """The service of a configuration, not yet started; `announce`, `keeper` and `sign_of_life` as for a Focuser."""
+    """The service of a configuration, not yet started; `announce`, `keeper` and `sign_of_life` as for a Focuser.
+
+    `time_scale` is how many times faster than a real one the controller lives; None: what its port says.
+    """
     import serial
 
     from .clock import SystemClock
@@ -278,7 +298,9 @@ def new_focuser(
         move_timeout_s=config.move_timeout_s,
         limits=Limits.from_mm(config.focus_range_mm, config.travel_mm, config.anti_backlash_mm),
         drive=Drive.from_mm(
-            config.speed_mm_sec, config.acceleration_mm_sec_sec, _time_scale(config.serial_port)
+            config.speed_mm_sec,
+            config.acceleration_mm_sec_sec,
+            time_scale or _told_time_scale(config.serial_port),
         ),
         restore_on_init=config.restore_on_init,
         keeps_hand=config.hand == "keep",
@@ -295,16 +317,15 @@ def new_focuser(
     )
 
 
-def _time_scale(serial_port: str) -> float:
+def _told_time_scale(serial_port: str) -> float:
     """How many times faster than a real one the controller at a port lives: a virtual one says it in its URL."""
     from urllib.parse import parse_qsl, urlsplit
 
-    parts = urlsplit(serial_port)
-    if parts.scheme != "sim":
-        return 1.0
-    # What is no number is refused where the port is opened.
+    # What is wrong with it is said when the port is opened.
     with suppress(ValueError):
-        return float(dict(parse_qsl(parts.query)).get("time_scale", 1.0))
+        parts = urlsplit(serial_port)
+        if parts.scheme == "sim":
+            return _time_scale(dict(parse_qsl(parts.query)).get("time_scale", "1"))
     return 1.0
 
 

@@ -16,7 +16,7 @@ import Pyro4
 from rockit.common import helpers
 
 from .. import outcomes
-from ..constants import CommandStatus
+from ..constants import UTC_FORMAT, CommandStatus
 from ..errors import (
     AlreadyConnectedError,
     BusyError,
@@ -33,7 +33,7 @@ from ..later import Later
 from ..snapshot import Snapshot
 from .callers import Callers, Failure
 from .refusals import RefusalLog
-from .reports import UTC_FORMAT, last_ended, measurement, report
+from .reports import last_ended, measurement, report
 
 _log = logging.getLogger(__name__)
 
