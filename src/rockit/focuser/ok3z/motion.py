@@ -143,6 +143,7 @@ class Motion:
         self._leg_begins = leg_begins
         self._origin_register: int | None = None
         self._taken_up_steps = 0
+        self._begun_register = 0
         self.is_near_switch = False
         """Whether the carriage was last known to stand at the limit switch, or within NEAR_SWITCH_MM of it; also where
         the position is not known any more."""
@@ -214,7 +215,7 @@ class Motion:
         before = self._motor.place_register if self.homed else None
         # A daemon that died may have left the motor running, and a running motor is not to be released.
         self._motor.await_standstill()
-        begun_register = self.standing.register
+        begun_register = self._begun_register = self.standing.register
         undisturbed = before is None or is_at(before, begun_register)
         # Not before: what is stopped until here has moved nothing, and costs no position.
         self.forget_position()
@@ -266,7 +267,11 @@ class Motion:
             if not self._settings_are_proven(before):
                 self._motor.configure()
             if leaving:
+                shows_power_cut = self._shows_power_cut
                 leg_ratio = self._back_off()
+                if not shows_power_cut:
+                    # One before that run stayed unseen, and in one scale both approaches would agree.
+                    self._motor.configure()
             end = self._run_in(not before, self._back_off_mm + PAST_SWITCH_MM if missed else HOMING_REACH_MM)
         except (SettingsLostError, NoSwitchError) as error:
             if missed and isinstance(error, NoSwitchError):
@@ -292,7 +297,12 @@ class Motion:
             and before[-1].end is End.SEEN
             and is_at(self.standing.register, before[-1].register)
         )
-        return kept and not self._motor.is_at_power_up
+        return kept and self._shows_power_cut
+
+    @property
+    def _shows_power_cut(self) -> bool:
+        """Whether the register would change in a power cut. Where it stood before the homing, it may just have begun."""
+        return not (self._motor.is_at_power_up or is_at(self.standing.register, self._begun_register))
 
     def _run_in(self, first: bool, reach_mm: float) -> End:
         again_s = second_approach_s(self._motor.leg_drive, self._back_off_mm)
