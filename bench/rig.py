@@ -28,7 +28,7 @@ from rockit.focuser.ok3z.simulator.control import tell
 BIN = Path(sys.executable).parent
 OBJECT_NAME = "bench_focuser"
 LONGEST_TRACE = 200
-# How long anything may take before the benchmark gives up on it; the longest move takes 9 s, homing 36 s.
+# How long anything may take before the benchmark gives up on it; the longest move takes 9 s, homing 41 s.
 PATIENCE_S = 60.0
 POLL_S = 0.005
 # Of the environment, what would change what is measured.

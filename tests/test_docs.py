@@ -25,6 +25,7 @@ from rockit.focuser.ok3z import cli, daemon, wire
 from rockit.focuser.ok3z.constants import CommandStatus, FocuserStatus
 from rockit.focuser.ok3z.mechanics import Leg
 from rockit.focuser.ok3z.pyro_service import PyroFocuser, measurement, report
+from rockit.focuser.ok3z.rates import Ratios
 from rockit.focuser.ok3z.snapshot import Audit, Confidence, Snapshot, State, Trust
 from rockit.focuser.ok3z.version import VERSION
 
@@ -204,6 +205,7 @@ def reports() -> Iterator[tuple[Snapshot, dict[str, Any]]]:
                 confidence=Confidence(Trust.RESUMED, "why", "then"),
                 audit=Audit("now", "then", 3),
                 journal_problem="why",
+                ratios=Ratios(2.0, 0.5, 41, 437),
             )
             yield snapshot, report(snapshot, 0.1, now, alpaca_problem="why")
     yield Snapshot(), report(Snapshot(), None, now)

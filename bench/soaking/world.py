@@ -27,7 +27,7 @@ INNER_MARGIN_MM = 0.1
 BACKLASH_MM = 0.3
 # Shorter motions are over before they can be disturbed.
 SHORTEST_MOTION_MM = 1.5
-# How long calls and waits may take. A homing run alone may have 74 s.
+# How long calls and waits may take. A homing run alone may have 82 s.
 MOVE_S = 130.0
 INITIALIZE_S = 500.0
 STOP_S = 30.0

@@ -84,20 +84,22 @@ def test_a_plain_command_is_read_alike_on_both_ways(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "resume", "restore"),
+    ("words", "flags"),
     [
-        (["init"], False, False),
-        (["init", "--resume"], True, False),
-        (["init", "--restore", "--timeout", "7"], False, True),
-        (["--timeout", "7", "init", "--restore", "--resume"], True, True),
+        (["init"], (False, False, False)),
+        (["init", "--resume"], (True, False, False)),
+        (["init", "--restore", "--timeout", "7"], (False, True, False)),
+        (["--timeout", "7", "init", "--restore", "--resume"], (True, True, False)),
+        (["init", "--new-controller"], (False, False, True)),
     ],
 )
-def test_an_initialisation_is_asked_to_resume_and_to_restore(
-    words: list[str], resume: bool, restore: bool
+def test_an_initialisation_is_asked_to_resume_to_restore_and_to_forget_another_controller(
+    words: list[str], flags: tuple[bool, bool, bool]
 ) -> None:
     read = cli.read(words)
 
-    assert (read.command, read.resume, read.restore) == ("init", resume, restore)
+    assert read.command == "init"
+    assert (read.resume, read.restore, read.new_controller) == flags
 
 
 @pytest.mark.parametrize("seconds", ["0", "0.5", "1e3"])
@@ -120,6 +122,7 @@ def test_a_timeout_that_cannot_be_waited_for_is_refused(seconds: str) -> None:
         ["status", "now"],
         ["set", "2", "--fast"],
         ["set", "2", "--resume"],
+        ["audit", "--new-controller"],
         ["init", "--res"],
         ["init", "--resume=yes"],
         ["audit", "3"],

@@ -55,12 +55,14 @@ def test_what_is_asked_for_with_an_initialisation_is_sent_and_nothing_else(
     client.initialize(resume=True)
     client.initialize(restore=True)
     client.initialize(resume=True, restore=True)
+    client.initialize(new_controller=True)
     client.audit()
 
     assert script.calls == [
         ("initialize", {"resume": True}),
         ("initialize", {"restore": True}),
         ("initialize", {"resume": True, "restore": True}),
+        ("initialize", {"new_controller": True}),
         ("audit",),
     ]
 
@@ -70,6 +72,8 @@ def test_an_earlier_daemon_is_said_to_be_one_and_nothing_was_moved(registered_ol
 
     with pytest.raises(TooOldError, match="earlier version, which does not know `--resume` and `--restore`"):
         client.initialize(resume=True, restore=True)
+    with pytest.raises(TooOldError, match="earlier version, which does not know `--new-controller`"):
+        client.initialize(new_controller=True)
     with pytest.raises(TooOldError, match="earlier version, which does not know `audit`"):
         client.audit()
     assert script.calls == []

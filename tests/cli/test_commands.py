@@ -87,6 +87,12 @@ def test_an_initialisation_that_was_asked_to_restore_says_where_it_stands(script
     )
 
 
+def test_an_initialisation_is_told_that_the_controller_is_another_one(script: Any, capsys: Any) -> None:
+    assert main(["init", "--new-controller"]) == 0
+    assert script.calls == [("initialize", {"new_controller": True})]
+    assert capsys.readouterr().out == "Focuser is IDLE (2.000 mm)\n"
+
+
 def test_a_failed_initialisation_says_nothing_of_resuming(script: Any, capsys: Any) -> None:
     script.answers["initialize"] = 1
     script.report = {**OFFLINE, **RESUMED, "reason": "The motor does not advance."}

@@ -162,6 +162,13 @@ def test_bar_and_numbers_fit_the_terminal(screen: Any, columns: int, report: Any
     assert ("3.2 s" if report is MOVING else "< 33.0 s") in line
 
 
+def test_a_homing_that_leaves_the_switch_to_come_to_it_again_is_said_to(screen: Any) -> None:
+    shown = screen(80)
+    shown.feed.report = {"status": 0, "state": "homing", "speed_mm_sec": 0.485, "time_left_s": 4.5}
+
+    assert re.fullmatch(r"Homing +[━╺╸ ]+ leaving switch < 4\.5 s left", shown.draw())
+
+
 def test_a_tiny_terminal_shows_words_without_a_bar(screen: Any) -> None:
     line = screen(36).draw()
 

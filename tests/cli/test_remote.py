@@ -116,9 +116,14 @@ def test_each_method_is_one_command(either_focuser: RemoteFocuser, script: Any) 
 
 def test_what_a_daemon_of_today_can_do_besides(focuser: RemoteFocuser, script: Any) -> None:
     focuser.initialize(resume=True, restore=True)
+    focuser.initialize(new_controller=True)
     focuser.audit()
 
-    assert script.calls == [("initialize", {"resume": True, "restore": True}), ("audit",)]
+    assert script.calls == [
+        ("initialize", {"resume": True, "restore": True}),
+        ("initialize", {"new_controller": True}),
+        ("audit",),
+    ]
 
 
 def test_what_is_as_it_was_asked_for_already_is_no_error(focuser: RemoteFocuser, script: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from rockit.focuser.ok3z.command import wording
 from rockit.focuser.ok3z.constants import CommandStatus
-from rockit.focuser.ok3z.watch import PATH_MARGIN_STEPS
+from rockit.focuser.ok3z.watch import SWITCH_REPEAT_STEPS
 
 OLD_IDLE = {"date": "2026-11-22T20:00:00Z", "status": 1, "current_mm": 2.0, "target_mm": 2.0}
 
@@ -50,6 +50,10 @@ def test_with_formatting_only_the_label_is_marked_up() -> None:
         (
             {"status": 0, "state": "homing", "homing_travelled_mm": 0.75, "time_left_s": 33.0},
             ["  state: homing, 0.750 mm travelled, at most 33.0 s left"],
+        ),
+        (
+            {"status": 0, "state": "homing", "speed_mm_sec": 0.485, "time_left_s": 4.5},
+            ["  state: homing, leaving the limit switch, to come to it once more, at most 4.5 s left"],
         ),
         (
             {"status": 0, "state": "fault", "reason": "The port\nhung \x1b[31mup."},
@@ -235,8 +239,8 @@ def test_steps_were_lost_further_in_where_the_difference_is_negative() -> None:
     assert "further in than it said" in wording.audited({"audit": {"lost_steps": -100}})
 
 
-def test_a_difference_counts_as_lost_where_the_daemon_itself_would_not_take_two_homing_runs_for_one() -> None:
-    assert wording.SWITCH_MARGIN_STEPS == PATH_MARGIN_STEPS
+def test_what_counts_as_lost_may_still_be_two_ends_that_homing_takes_for_one() -> None:
+    assert wording.SWITCH_MARGIN_STEPS == 32 < SWITCH_REPEAT_STEPS
 
 
 def test_the_live_line_without_a_link_has_no_speed() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from rockit.focuser.ok3z.mechanics import Leg
 from rockit.focuser.ok3z.pyro_service import PyroFocuser, report
+from rockit.focuser.ok3z.rates import Ratios
 from rockit.focuser.ok3z.snapshot import Audit, Confidence, Snapshot, State, Trust
 from rockit.focuser.ok3z.version import VERSION
 
@@ -144,6 +145,23 @@ def test_an_audit_is_published_until_the_next() -> None:
 
 def test_a_state_file_that_cannot_be_used_is_published() -> None:
     assert report(Snapshot(journal_problem="full"), None, NOW)["state_file_problem"] == "full"
+
+
+@pytest.mark.parametrize(
+    ("legs", "homing", "told"),
+    [
+        (1.0, 1.0, {}),
+        (0.9534, 1.0499, {}),
+        (None, None, {}),
+        (2.0041, 0.5, {"rate_ratio": 2.0, "homing_rate_ratio": 0.5}),
+        (None, 1.0601, {"homing_rate_ratio": 1.06}),
+        (0.9456, 1.0, {"rate_ratio": 0.95}),
+    ],
+)
+def test_a_rate_that_is_not_the_computed_one_is_published(legs: Any, homing: Any, told: Any) -> None:
+    for state in State:
+        answer = report(Snapshot(state=state, ratios=Ratios(homing, legs, 41, 437)), None, NOW)
+        assert {key: answer[key] for key in answer if key.endswith("rate_ratio")} == told
 
 
 def test_a_motor_that_ran_when_the_link_was_lost_may_run_still() -> None:

@@ -70,7 +70,10 @@ def test_commands(offered: Offered) -> None:
         (["focus", "--"], {"--help", "--version", "--config", "--timeout"}),
         (["focus", "-"], {"-h", "--help", "--version", "--config", "--timeout"}),
         (["focus", "set", "--"], {"--help", "--config", "--timeout"}),
-        (["focus", "init", "--"], {"--help", "--config", "--timeout", "--resume", "--restore"}),
+        (
+            ["focus", "init", "--"],
+            {"--help", "--config", "--timeout", "--resume", "--restore", "--new-controller"},
+        ),
         (["focus", "init", "--resume", "--re"], {"--restore"}),
         (["focus", "--timeout", "5", "set", "--"], {"--help", "--config"}),
         (["focus", "--timeout", "=", "5", "set", "--"], {"--help", "--config"}),

@@ -50,6 +50,7 @@ class Board:
             confidence=self._confidence_in(snapshot),
             audit=self.audit,
             journal_problem=self._memory.problem,
+            ratios=self._memory.entry.ratios,
             change=self.snapshot.change,
         )
         is_news = replace(published, read_at_s=self.snapshot.read_at_s) != self.snapshot

@@ -103,16 +103,22 @@ class FocuserClient:
         return f"{self._daemon.host}:{self._daemon.port}"
 
     def initialize(
-        self, resume: bool = False, restore: bool = False, timeout_s: float = MOTION_TIMEOUT_S
+        self,
+        resume: bool = False,
+        restore: bool = False,
+        new_controller: bool = False,
+        timeout_s: float = MOTION_TIMEOUT_S,
     ) -> int:
         """Connect and home the focuser. Returns when it stands.
 
         Args:
             resume: carry on without homing if the controller is as it was left.
             restore: return to the last position that was reached. False: as the daemon is configured.
+            new_controller: forget what was measured of the controller before.
         """
+        flags = {"resume": resume, "restore": restore, "new_controller": new_controller}
         # Earlier daemons know no arguments, so none is sent that was not asked for.
-        asked_for = {name: True for name, value in (("resume", resume), ("restore", restore)) if value}
+        asked_for = {name: True for name, value in flags.items() if value}
         return self._command("initialize", timeout_s=timeout_s, **asked_for)
 
     def audit(self, timeout_s: float = MOTION_TIMEOUT_S) -> int:
@@ -270,7 +276,8 @@ def _invoke(
         raise DaemonFaultError(f"What answers at {address} has no {method}: it is no focuser.") from error
     except TypeError as error:
         if asked_for:
-            raise _too_old(address, " and ".join(f"`--{name}`" for name in asked_for)) from error
+            options = " and ".join(f"`--{name.replace('_', '-')}`" for name in asked_for)
+            raise _too_old(address, options) from error
         raise _fault(method, error) from error
     except Exception as error:  # whatever the far side raised arrives here under its own class
         raise _fault(method, error) from error

@@ -487,7 +487,7 @@ class Commands:
     def _follow_hand(self, motion: Motion) -> None:
         was_at = self._board.where
         motion.follow_hand()
-        self._board.stand(motion, "")
+        self._board.stand(motion, "", self._settings.limits.backlash_steps - motion.taken_up_steps)
         told = f"somebody drove the focuser at its controller from {was_at} to {self._board.where}"
         self._announce(logging.WARNING, f"{told}; it was watched all the way, so its position is known.")
         self._board.publish(replace(self.snapshot, reason=f"{told}; its position is known."))

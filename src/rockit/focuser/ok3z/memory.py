@@ -6,6 +6,7 @@ way. Belongs to the thread that owns the port.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import datetime
 from typing import Callable, Protocol
@@ -13,11 +14,14 @@ from typing import Callable, Protocol
 from .constants import UTC_FORMAT
 from .mechanics import Target, mm_from_steps
 from .motion import Homing, Motion
+from .rates import Ratios
 from .registers import near_power_up
 from .resumption import HAND_TRAVEL_STEPS
-from .snapshot import Confidence, Trust
+from .snapshot import Confidence, Trust, notable_ratio
 from .state_file import MOST_POWER_UP_REGISTERS, Entry
 from .whereabouts import Sighting
+
+_log = logging.getLogger(__name__)
 
 
 class Keeper(Protocol):
@@ -162,7 +166,8 @@ class Memory:
         if before.way is None:
             self._note_beginning(homing.begun_register, before)
         self.entry = replace(self.entry, homed_at=self._utc_now(), ratios=motion.ratios)
-        # It took half a minute: whoever hears that it is done may rely on it.
+        _log_ratios(motion.ratios)
+        # It took half a minute and more: whoever hears that it is done may rely on it.
         self.stands(motion, durable=True)
 
     def resumed(self, reason: str) -> None:
@@ -223,6 +228,14 @@ class Memory:
         if entry != self.entry or durable:
             self.entry = entry
             self._keeper.write(entry, durable)
+
+
+def _log_ratios(ratios: Ratios) -> None:
+    """Say at which rates the motor runs, if they are not those that its registers stand for."""
+    notable = {"homing runs": notable_ratio(ratios.homing), "moves": notable_ratio(ratios.legs)}
+    told = [f"{runs} at {ratio:g} times" for runs, ratio in notable.items() if ratio is not None]
+    if told:
+        _log.info("the motor makes %s their computed speed", " and ".join(told))
 
 
 def _is_explained(register: int, left: Entry) -> bool:

@@ -49,6 +49,8 @@ LONGEST_PROOF_MM = 1.0
 # Between two readings of a running motor, in seconds. An exchange itself takes about 10 ms.
 LONGEST_PAUSE_S = 0.06
 SHORTEST_PAUSE_S = 0.005
+# While it is measured how fast the motor runs: a leg of half a millimetre gives 20 readings so.
+MEASURING_PAUSE_S = 0.02
 # How far behind the expected end of a leg it is looked for, and the shortest pause before that.
 BEHIND_THE_END_S = 0.001
 # What one reading takes, in seconds: a pause that ends nearer to the end than that is stretched to it.
@@ -376,7 +378,7 @@ class Motor:
         """So long that the next reading falls right behind the end of a leg, where that is near."""
         if None in (self._ratios.homing, self._ratios.legs):
             # How fast it runs is being measured.
-            return SHORTEST_PAUSE_S
+            return MEASURING_PAUSE_S
         if self._must_prove and not watch.has_moved:
             # How far it had come before a power cut, only the readings before that can tell.
             return SHORTEST_PAUSE_S

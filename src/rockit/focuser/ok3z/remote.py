@@ -136,17 +136,25 @@ class RemoteFocuser:
         return Status.of(self._client.report_status(timeout_s))
 
     def initialize(
-        self, *, resume: bool = False, restore: bool = False, timeout_s: float = MOTION_TIMEOUT_S
+        self,
+        *,
+        resume: bool = False,
+        restore: bool = False,
+        new_controller: bool = False,
+        timeout_s: float = MOTION_TIMEOUT_S,
     ) -> None:
-        """Connect and home the focuser, which takes up to 36 s; return when it stands. Where it is connected and
+        """Connect and home the focuser, which takes up to 45 s as a rule; return when it stands. If it is connected and
         homed already, that is all.
 
         Args:
             resume: carry on without homing if the controller is as it was left.
             restore: return to the last position that was reached. False: as the daemon is configured.
+            new_controller: forget what was measured of the controller before.
             timeout_s: how long to wait for the end.
         """
-        status = self._carried_out(lambda: self._client.initialize(resume, restore, timeout_s))
+        status = self._carried_out(
+            lambda: self._client.initialize(resume, restore, new_controller, timeout_s)
+        )
         if status != CommandStatus.NotDisconnected:
             self._demand("initialize", status)
 

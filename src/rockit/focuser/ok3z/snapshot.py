@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from .constants import FocuserStatus
 from .mechanics import Leg, Target
+from .rates import Ratios
 
 
 class State(enum.Enum):
@@ -82,6 +83,15 @@ class Audit:
     lost_steps: int | None
 
 
+# A ratio that differs from 1 by no more is what the registers are truncated by, and how exactly it can be measured.
+PLAIN_RATIO_WITHIN = 0.05
+
+
+def notable_ratio(ratio: float | None) -> float | None:
+    """A measured ratio of rates as it is told, with two decimals; None where there is nothing to tell."""
+    return None if ratio is None or abs(ratio - 1) <= PLAIN_RATIO_WITHIN else round(ratio, 2)
+
+
 _RUNNING_STATES = frozenset({State.HOMING, State.MOVING, State.STOPPING})
 
 
@@ -107,6 +117,7 @@ class Snapshot:
         stopped: the motor stands because somebody wanted it to, where no position is known to say so.
         target_mm: what was asked for, in mm; None where nobody asked, as after a stop: it shall stand where it stands.
         change: grows with each snapshot that tells its readers something new, which a later reading of the same is not.
+        ratios: how fast the motor was seen to run when it was last homed; None where that was never measured.
     """
 
     state: State = State.DISCONNECTED
@@ -126,6 +137,7 @@ class Snapshot:
     stopped: bool = False
     target_mm: float | None = None
     change: int = 0
+    ratios: Ratios | None = None
 
     @property
     def target(self) -> Target | None:

@@ -155,7 +155,7 @@ def new_parser() -> Parser:
         "After a restart of the daemon --resume saves the homing, if the controller is exactly as it was left.",
         "examples:\n  focus init\n  focus init --resume\n  focus init --resume --restore",
         motion,
-        flags="[--resume] [--restore] ",
+        flags="[--resume] [--restore] [--new-controller] ",
     )
     initialize.add_argument(
         "--resume",
@@ -164,6 +164,11 @@ def new_parser() -> Parser:
     )
     initialize.add_argument(
         "--restore", action="store_true", help="then return to the last position that was reached"
+    )
+    initialize.add_argument(
+        "--new-controller",
+        action="store_true",
+        help="forget how fast the controller before it ran; say it once, after the controller was exchanged",
     )
     _add_command(
         commands,

@@ -23,3 +23,4 @@ class Options:
         self.number: Sequence[str] = ()
         self.resume = False
         self.restore = False
+        self.new_controller = False

@@ -14,7 +14,7 @@ from rich.text import Text
 from ..client import CallError, Report, StatusFeed
 from ..constants import FocuserStatus
 from ..report import number_in, status_of, text_in
-from .wording import millimetres
+from .wording import leaves_switch, millimetres
 
 POLL_INTERVAL_S = 0.12
 # A command that ends sooner (a refusal, a zero-length move) shows no bar.
@@ -168,7 +168,9 @@ def _position(report: Report) -> str:
     target_mm = number_in(report, "target_mm")
     if current_mm is None:
         travelled_mm = number_in(report, "homing_travelled_mm")
-        return "" if travelled_mm is None else f"{millimetres(travelled_mm)} mm"
+        if travelled_mm is None:
+            return "leaving switch" if leaves_switch(report) else ""
+        return f"{millimetres(travelled_mm)} mm"
     if target_mm is None:
         return f"{millimetres(current_mm)} mm"
     return f"{millimetres(current_mm)} / {millimetres(target_mm)} mm"

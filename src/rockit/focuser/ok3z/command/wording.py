@@ -19,7 +19,7 @@ PLAIN_STATES = ("disconnected", "idle", "moving")
 # States without a link to the controller.
 LINKLESS_STATES = ("disconnected", "connecting", "reconnecting")
 
-# Two homing runs end no closer to each other: the daemon itself asks for no more (watch.PATH_MARGIN_STEPS).
+# The switch of a good focuser repeats to that. (Homing itself bears more, watch.SWITCH_REPEAT_STEPS.)
 SWITCH_MARGIN_STEPS = 32
 UTC_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z", re.ASCII)
 
@@ -84,10 +84,18 @@ def _homing_parts(report: Report) -> list[str]:
     travelled_mm = number_in(report, "homing_travelled_mm")
     if travelled_mm is not None:
         parts.append(f"{millimetres(travelled_mm)} mm travelled")
+    elif leaves_switch(report):
+        parts.append("leaving the limit switch, to come to it once more")
     time_left_s = number_in(report, "time_left_s")
     if time_left_s is not None:
         parts.append(f"at most {time_left_s:.1f} s left")
     return parts
+
+
+def leaves_switch(report: Report) -> bool:
+    """Whether a homing has met the limit switch, and runs away from it to come to it once more."""
+    outward = (number_in(report, "speed_mm_sec") or 0.0) > 0
+    return text_in(report, "state") == "homing" and "homing_travelled_mm" not in report and outward
 
 
 def status_lines(report: Report) -> list[str]:

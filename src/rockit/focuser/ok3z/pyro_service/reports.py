@@ -9,7 +9,7 @@ from ..constants import UTC_FORMAT, FocuserStatus
 from ..errors import whole
 from ..mechanics import mm_from_steps
 from ..motions import Record, RecordedMotion, Result
-from ..snapshot import Snapshot, State, Trust
+from ..snapshot import Snapshot, State, Trust, notable_ratio
 from ..version import VERSION
 
 
@@ -46,7 +46,7 @@ def report(
         answer |= _motion_keys(snapshot)
     if snapshot.status != FocuserStatus.Disabled:
         answer |= _position_keys(snapshot)
-    answer |= _trust_keys(snapshot, told)
+    answer |= _trust_keys(snapshot, told) | _rate_keys(snapshot)
     if alpaca_problem:
         answer["alpaca_problem"] = told(alpaca_problem)
     return answer | {"version": VERSION}
@@ -70,6 +70,14 @@ def _trust_keys(snapshot: Snapshot, told: Callable[[str], str]) -> dict[str, Any
     if snapshot.journal_problem:
         keys["state_file_problem"] = snapshot.journal_problem
     return keys
+
+
+def _rate_keys(snapshot: Snapshot) -> dict[str, float]:
+    ratios = snapshot.ratios
+    if ratios is None:
+        return {}
+    told = {"rate_ratio": notable_ratio(ratios.legs), "homing_rate_ratio": notable_ratio(ratios.homing)}
+    return {key: ratio for key, ratio in told.items() if ratio is not None}
 
 
 def _position_keys(snapshot: Snapshot) -> dict[str, Any]:
