@@ -66,7 +66,7 @@ def test_the_bring_up_keeps_the_order_of_the_device(make_rig):
     # In, out by the backlash and 0.25 mm, and in again, each with the settings before it.
     in_, out = "#P103 F V 21341$", f"#P092 F {rig.model.register - 3816}$"
     twice = [*settings, *settings]
-    assert rig.sent() == [*twice, in_, *twice, out, *twice, in_, "#P021 F $"]
+    assert rig.sent() == [*twice, in_, *twice, out, in_, "#P021 F $"]
     assert rig.model.refused == []
 
 

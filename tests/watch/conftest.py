@@ -16,7 +16,7 @@ from rockit.focuser.ok3z.motor import LONGEST_PAUSE_S, SHORTEST_PAUSE_S
 from rockit.focuser.ok3z.rates import RateWatch
 from rockit.focuser.ok3z.reading import Reading
 from rockit.focuser.ok3z.registers import move_duration_s
-from rockit.focuser.ok3z.watch import HOMING_REACH_MM, HomingWatch, LegWatch, Tracker, Verdict
+from rockit.focuser.ok3z.watch import HOMING_REACH_MM, Allowance, HomingWatch, LegWatch, Tracker, Verdict
 
 DRIVE = Drive.from_mm(0.5, 5)
 SPEED = steps_from_mm(DRIVE.speed_mm_sec)
@@ -91,9 +91,9 @@ class Run:
         ratio = self.scale if ratio is None else ratio
         tracker, rate = self.tracker(ratio), self.rate(ratio)
         if self.homing:
-            return HomingWatch(tracker, rate, T0_S + 80)
+            return HomingWatch(tracker, rate, Allowance(80))
         duration_s = replace(self, scale=1.0).duration_s
-        return LegWatch(tracker, rate, self.end, T0_S + 2 * duration_s + 10, duration_s)
+        return LegWatch(tracker, rate, self.end, Allowance(2 * duration_s + 10), duration_s)
 
     def follow(
         self, spoil: Spoil | None = None, watch: Watch | None = None

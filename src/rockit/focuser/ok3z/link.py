@@ -142,9 +142,10 @@ class Link:
         expires_s = self._awake_s() + deadline_s
         while True:
             answers = self._receive_answers(query)
+            now_s = self._awake_s()
             if answers:
                 return _only(query, answers)
-            if self._awake_s() >= expires_s:
+            if now_s >= expires_s:
                 raise ReplyTimeoutError(
                     f"no reply to the question for the {query.name} came within {deadline_s:g} s. "
                     "Look at the controller's power and the cable."

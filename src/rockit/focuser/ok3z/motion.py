@@ -25,7 +25,7 @@ from .motor import COMMAND_TRIES, End, Motor, homing_duration_s
 from .rates import Ratios, agree
 from .reading import Reading
 from .registers import POSITION_TOLERANCE_STEPS, is_at
-from .watch import HOMING_REACH_MM, PATH_MARGIN_STEPS, SWITCH_REPEAT_STEPS
+from .watch import HOMING_REACH_MM, PATH_MARGIN_STEPS, SWITCH_REPEAT_STEPS, Allowance
 from .whereabouts import Sighting
 
 _log = logging.getLogger(__name__)
@@ -105,13 +105,13 @@ class _Way:
     """What the legs of one move share.
 
     Args:
-        deadline_s: the moment, on the clock, when the move must have ended.
-        latest_s: the same for one that has stalled.
+        allowance: how much longer they may take.
+        reserve_s: how much more, where the motor has stalled.
         stalls: how often it has.
     """
 
-    deadline_s: float
-    latest_s: float
+    allowance: Allowance
+    reserve_s: float
     stalls: int = 0
 
 
@@ -263,11 +263,10 @@ class Motion:
         leaving = self.is_near_switch
         leg_ratio = None
         try:
-            self._motor.configure()
+            if not self._settings_are_proven(before):
+                self._motor.configure()
             if leaving:
                 leg_ratio = self._back_off()
-                # The last approach decides where 0 mm is: its scale must be the right one.
-                self._motor.configure()
             end = self._run_in(not before, self._back_off_mm + PAST_SWITCH_MM if missed else HOMING_REACH_MM)
         except (SettingsLostError, NoSwitchError) as error:
             if missed and isinstance(error, NoSwitchError):
@@ -282,6 +281,18 @@ class Motion:
         # One that nobody saw may have ended anywhere, if not where another did.
         self.is_near_switch = end is not End.UNSEEN or any(this.is_near(one.register) for one in before)
         return this
+
+    def _settings_are_proven(self, before: list[Approach]) -> bool:
+        """Whether the approach before this one began with its settings, and the register has shown no power cut since.
+
+        A motor that slips when it is released must not do so before each approach: no two would agree.
+        """
+        kept = (
+            len(before) > 1
+            and before[-1].end is End.SEEN
+            and is_at(self.standing.register, before[-1].register)
+        )
+        return kept and not self._motor.is_at_power_up
 
     def _run_in(self, first: bool, reach_mm: float) -> End:
         again_s = second_approach_s(self._motor.leg_drive, self._back_off_mm)
@@ -309,12 +320,11 @@ class Motion:
         if self._motor.is_power_up(target_register, POSITION_TOLERANCE_STEPS):
             # There a power cut would not show.
             target_register -= 2 * POSITION_TOLERANCE_STEPS + 1
-        deadline_s = self._deadline_s(
-            self._motor.leg_drive.duration_s(self.standing.register - target_register)
-        )
+        duration_s = self._motor.leg_drive.duration_s(self.standing.register - target_register)
+        allowance = Allowance(move_deadline_s(duration_s, self._move_timeout_s))
         _log.info("leaving the limit switch by %.3f mm, to come to it once more", self._back_off_mm)
         after_s = homing_duration_s(self._drive, self._back_off_mm)
-        moved = self._motor.run_to_register(target_register, deadline_s, after_s)
+        moved = self._motor.run_to_register(target_register, allowance, after_s)
         self.is_near_switch = False
         if not moved:
             raise HomingFailedError(
@@ -390,7 +400,8 @@ class Motion:
         self._motor.look()
         drive = self._motor.leg_drive
         runs = [drive.duration_s(steps) for steps in run_lengths(self.place_steps, plan)]
-        way = _Way(self._deadline_s(sum(runs)), self._clock.monotonic() + self._move_timeout_s)
+        allowed_s = move_deadline_s(sum(runs), self._move_timeout_s)
+        way = _Way(Allowance(allowed_s), self._move_timeout_s - allowed_s)
         for number, leg in enumerate(plan.legs, start=1):
             self._leg_begins(leg)
             self.is_near_switch = False
@@ -407,13 +418,14 @@ class Motion:
         """Run one leg. A motor that stalls is halted, and sent again once it is proven to stand."""
         while True:
             try:
-                return self._motor.run_to_register(register, way.deadline_s, after_s, self._origin())
+                return self._motor.run_to_register(register, way.allowance, after_s, self._origin())
             except StalledError as error:
                 if way.stalls == STALL_TRIES:
                     raise
                 way.stalls += 1
                 # It has used up the time that a move without a stall has.
-                way.deadline_s = way.latest_s
+                way.allowance.left_s += way.reserve_s
+                way.reserve_s = 0.0
                 _log.warning("sending the motor again: %s", error)
                 self._motor.halt()
 
@@ -437,9 +449,6 @@ class Motion:
         self._note_play(start)
         if watch.went_outward:
             self._taken_up_steps = 0
-
-    def _deadline_s(self, duration_s: float) -> float:
-        return self._clock.monotonic() + move_deadline_s(duration_s, self._move_timeout_s)
 
     def _note_play(self, start_register: int) -> None:
         """Keep count of the backlash after a run from `start_register` to where the motor stands."""

@@ -26,6 +26,7 @@ from .watch import (
     HOMING_REACH_MM,
     SPEED_MARGIN,
     STANDSTILL_GAP_S,
+    Allowance,
     HomingWatch,
     LegWatch,
     StandstillWatch,
@@ -249,13 +250,13 @@ class Motor:
     # Runs
 
     def run_to_register(
-        self, target_register: int, deadline_s: float, after_s: float, switch_register: int | None = None
+        self, target_register: int, allowance: Allowance, after_s: float, switch_register: int | None = None
     ) -> bool:
         """Run to a position and prove the arrival.
 
         Args:
             target_register: where to, in microsteps.
-            deadline_s: the moment, on the clock, when it must have ended.
+            allowance: how much longer it may take.
             after_s: what else the command does afterwards, for the time left.
             switch_register: where the limit switch is, if that is known.
 
@@ -270,13 +271,20 @@ class Motor:
         self.make_ready()
         start, drive = self._start_here(), self.leg_drive
         speed_steps_s = steps_from_mm(self._drive.speed_mm_sec)
-        tracker = Tracker(start, target_register, speed_steps_s, self._ratios.legs, self._power_ups())
+        tracker = Tracker(
+            start,
+            target_register,
+            speed_steps_s,
+            self._ratios.legs,
+            self._power_ups(),
+            self._controller.answer_s,
+        )
         ramp_steps = self._drive.ramp_steps(self._drive.speed_mm_sec)
         rate = RateWatch(start, target_register, speed_steps_s, ramp_steps, self._ratios.legs)
         self._tracker, self._rate = tracker, rate
         self._must_prove = switch_register is not None and self.is_at_power_up and self.proof_steps > 0
         run_s = drive.duration_s(target_register - start.register)
-        watch = LegWatch(tracker, rate, target_register, deadline_s, run_s, switch_register)
+        watch = LegWatch(tracker, rate, target_register, allowance, run_s, switch_register)
 
         def progress(reading: Reading) -> Progress:
             left_s = drive.duration_s(target_register - reading.register) + after_s
@@ -318,13 +326,19 @@ class Motor:
         ratio, speed_mm_sec = self._ratios.homing, self._drive.homing_mm_sec
         path_end = start.register + 2 * steps_from_mm(HOMING_REACH_MM)
         tracker = Tracker(
-            start, path_end, steps_from_mm(speed_mm_sec), ratio, self._power_ups(), falls_back=True
+            start,
+            path_end,
+            steps_from_mm(speed_mm_sec),
+            ratio,
+            self._power_ups(),
+            self._controller.answer_s,
+            falls_back=True,
         )
         ramp_steps = self._drive.ramp_steps(speed_mm_sec)
         self._tracker = tracker
         self._rate = RateWatch(start, None, speed_mm_sec * STEPS_PER_MM, ramp_steps, ratio)
         self._must_prove = False
-        watch = HomingWatch(tracker, self._rate, start.at_s + homing_deadline_s(self._drive), reach_mm)
+        watch = HomingWatch(tracker, self._rate, Allowance(homing_deadline_s(self._drive)), reach_mm)
 
         def progress(reading: Reading) -> Progress:
             travelled_mm = mm_from_steps(reading.register - start.register)

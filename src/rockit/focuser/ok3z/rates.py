@@ -81,6 +81,10 @@ class _Sighting:
     earliest_s: float
     latest_s: float
 
+    @property
+    def span_s(self) -> float:
+        return self.latest_s - self.earliest_s
+
 
 class RateWatch:
     """Measures one run, and holds it against the ratio that is known.
@@ -171,10 +175,15 @@ class RateWatch:
     def measured(self, end_register: int) -> float | None:
         """The ratio of a run that ended here; None where too little of it was seen at a constant speed."""
         length = abs(end_register - self._start_register)
+        usual_s = (
+            sorted(sighting.span_s for sighting in self._seen)[len(self._seen) // 2] if self._seen else 0.0
+        )
         steady = [
             sighting
             for sighting in self._seen
             if STEADY_FROM * length <= abs(sighting.register - self._start_register) <= STEADY_UNTIL * length
+            # One that a lost reply or a busy machine has blurred tells little, and others tell more.
+            and sighting.span_s <= 2 * usual_s
         ]
         if len(steady) < 3:
             return None

@@ -33,7 +33,7 @@ MOMENT_S = 0.001
 # where an answer takes 10 ms.
 UNSEEN_S = 0.2
 ANSWERS_A_LOOK = 4
-# Over such a gap nobody watched at all: the process was held up, or the line was silent. It is no time of the motion.
+# Of a longer gap between two readings no more than this counts as time of the motion.
 HELD_UP_S = 1.0
 # How far past the ends of its path the register may be without being called astray (6 micrometres).
 PATH_MARGIN_STEPS = 32
@@ -64,6 +64,7 @@ class Tracker:
         speed_steps_s: how fast the register should change, in steps/s.
         ratio: how fast it was seen to change, over that; None where that is not known.
         power_ups: where the controller was seen to begin after a power cut.
+        answer_s: how long an answer of this controller takes, in seconds.
         falls_back: whether the motor may fall back a little when it comes to stand, as a limit switch lets it.
     """
 
@@ -74,6 +75,7 @@ class Tracker:
         speed_steps_s: float,
         ratio: float | None = None,
         power_ups: tuple[int, ...] = (),
+        answer_s: float = 0.0,
         falls_back: bool = False,
     ) -> None:
         self.last = start
@@ -87,8 +89,8 @@ class Tracker:
         self._rate_is_known = ratio is not None
         self._fastest_steps_s = speed_steps_s * SPEED_MARGIN * (UNKNOWN_RATIO if ratio is None else ratio)
         self._power_ups = power_ups
+        self._answer_s = answer_s
         self._falls_back = falls_back
-        self._quickest_answer_s = START_GRACE_S
         self._start_register = start.register
         self._furthest = self._before_furthest = start
         self._end_register = end_register
@@ -199,7 +201,6 @@ class Tracker:
         return self.take(reading)
 
     def _believe(self, reading: Reading) -> None:
-        self._quickest_answer_s = min(self._quickest_answer_s, reading.at_s - reading.earliest_s)
         step = self._direction * (reading.register - self.last.register)
         if step:
             self._jumped = False
@@ -224,7 +225,7 @@ class Tracker:
     @property
     def unseen_s(self) -> float:
         """Over a longer gap than this between two readings nobody has watched, in seconds."""
-        return UNSEEN_S + ANSWERS_A_LOOK * self._quickest_answer_s
+        return UNSEEN_S + ANSWERS_A_LOOK * self._answer_s
 
 
 def leapt(from_register: int, to_register: int) -> PositionLostError:
@@ -266,15 +267,33 @@ class Verdict(enum.Enum):
     ARRIVED = enum.auto()
 
 
+class Allowance:
+    """How much longer a motion may take. Of a gap in which nobody could look, because the process was held up or
+    nothing was answered, no more than HELD_UP_S counts: it was no time of the motor's.
+
+    Args:
+        left_s: so long, in seconds.
+    """
+
+    def __init__(self, left_s: float) -> None:
+        self.left_s = left_s
+
+    def spend(self, gap_s: float) -> float:
+        """So much time has passed between two readings. Gives what counts of it."""
+        counted_s = min(gap_s, HELD_UP_S)
+        self.left_s -= counted_s
+        return counted_s
+
+
 class _ProgressWatch:
     """What a leg and a homing run have in common: the register must change, at its rate, and in time."""
 
-    def __init__(self, tracker: Tracker, rate: RateWatch, deadline_s: float) -> None:
+    def __init__(self, tracker: Tracker, rate: RateWatch, allowance: Allowance) -> None:
         self.tracker = tracker
         self.rate = rate
-        self._deadline_s = deadline_s
+        self._allowance = allowance
         self._start = tracker.last
-        self._unchanged_since_s = tracker.last.at_s
+        self._unchanged_s = 0.0
         self._unchanged_register = tracker.last.register
         self._looked_at_s = tracker.last.at_s
         self._was_seen_running = False
@@ -283,7 +302,8 @@ class _ProgressWatch:
 
     def restarted(self, now_s: float) -> None:
         """The command was repeated: the grace begins anew."""
-        self._unchanged_since_s = now_s
+        self._unchanged_s = 0.0
+        self._looked_at_s = now_s
 
     @property
     def has_moved(self) -> bool:
@@ -292,10 +312,10 @@ class _ProgressWatch:
         return self._was_seen_running or not is_at(self.tracker.last.register, self._start.register)
 
     def _take(self, reading: Reading) -> bool:
-        unwatched_s = reading.at_s - self._looked_at_s
-        self._pass_over(unwatched_s)
-        self.was_unwatched |= unwatched_s > self.tracker.unseen_s
+        gap_s = reading.at_s - self._looked_at_s
         self._looked_at_s = reading.at_s
+        self.was_unwatched |= gap_s > self.tracker.unseen_s
+        self._unchanged_s += self._allowance.spend(gap_s)
         believed = self.tracker.take(reading)
         if believed and self.tracker.last is reading:
             self.rate.take(reading)
@@ -303,26 +323,17 @@ class _ProgressWatch:
             self._was_seen_running = True
         if not is_at(self.tracker.last.register, self._unchanged_register):
             self._unchanged_register = self.tracker.last.register
-            self._unchanged_since_s = reading.at_s
+            self._unchanged_s = 0.0
         return believed
-
-    def _pass_over(self, unwatched_s: float) -> None:
-        """Time in which nobody could look is taken from neither the deadline nor the grace."""
-        if unwatched_s > HELD_UP_S:
-            self._deadline_s += unwatched_s
-            self._unchanged_since_s += unwatched_s
-
-    def _unchanged_s(self, reading: Reading) -> float:
-        return reading.at_s - self._unchanged_since_s
 
     def _refuse_delay(self, reading: Reading) -> None:
         """What has not ended by now does not end, or hangs."""
-        if reading.at_s > self._deadline_s:
+        if self._allowance.left_s < 0:
             raise MoveTimeoutError(
                 f"the motion did not end in time: the register is {reading.register}. "
                 "Look whether the focuser runs freely, and at speed_mm_sec and move_timeout."
             )
-        if not reading.stands_still and self._unchanged_s(reading) > STALL_S:
+        if not reading.stands_still and self._unchanged_s > STALL_S:
             raise StalledError(
                 f"the controller says that the motor runs, but the register has stood at {reading.register} "
                 f"for {STALL_S:g} s. Look at the motor's power and its load."
@@ -336,7 +347,7 @@ class LegWatch(_ProgressWatch):
         tracker: follows the register; its path ends at `target_register`.
         rate: measures the run.
         target_register: where the leg ends.
-        deadline_s: the moment, on the clock of the readings, when the whole move must have ended.
+        allowance: how much longer the whole move may take.
         duration_s: how long the run takes, in seconds.
         switch_register: where the limit switch is, which may end a run inward; None where that is not known.
     """
@@ -346,11 +357,11 @@ class LegWatch(_ProgressWatch):
         tracker: Tracker,
         rate: RateWatch,
         target_register: int,
-        deadline_s: float,
+        allowance: Allowance,
         duration_s: float,
         switch_register: int | None = None,
     ) -> None:
-        super().__init__(tracker, rate, deadline_s)
+        super().__init__(tracker, rate, allowance)
         self._target_register = target_register
         self._duration_s = duration_s
         self._due_s = tracker.last.at_s + duration_s
@@ -386,7 +397,7 @@ class LegWatch(_ProgressWatch):
         self._refuse_delay(reading)
         if verdict is Verdict.LOOK_AGAIN or not believed:
             return Verdict.LOOK_AGAIN
-        if reading.stands_still and self._unchanged_s(reading) > START_GRACE_S:
+        if reading.stands_still and self._unchanged_s > START_GRACE_S:
             return self._stand_short(reading)
         return Verdict.GOING
 
@@ -445,9 +456,9 @@ class HomingWatch(_ProgressWatch):
     """Judges the readings of a homing run, whose end shows only in that the register stops growing."""
 
     def __init__(
-        self, tracker: Tracker, rate: RateWatch, deadline_s: float, reach_mm: float = HOMING_REACH_MM
+        self, tracker: Tracker, rate: RateWatch, allowance: Allowance, reach_mm: float = HOMING_REACH_MM
     ) -> None:
-        super().__init__(tracker, rate, deadline_s)
+        super().__init__(tracker, rate, allowance)
         self._reach_mm = reach_mm
         self._standstill = StandstillWatch()
 
@@ -472,6 +483,6 @@ class HomingWatch(_ProgressWatch):
                 f"the homing run went {run_mm:.2f} mm and met no limit switch; the whole travel is {TRAVEL_MM:g} mm. "
                 "Look at the inner limit switch."
             )
-        if reading.stands_still and not self.has_moved and self._unchanged_s(reading) > START_GRACE_S:
+        if reading.stands_still and not self.has_moved and self._unchanged_s > START_GRACE_S:
             return Verdict.NOT_STARTED
         return Verdict.GOING
