@@ -133,8 +133,8 @@ FOCUSD = Words(
         ("/dev/focuser", "The serial port in the configuration that comes with it; a udev rule makes it."),
         (
             "/var/lib/focusd/INSTANCE/DAEMON.json",
-            "How the focuser was left, for `focus init --resume`, and how fast it was seen to run. Only focusd reads it. "
-            "It may be deleted: the focuser must then be homed.",
+            "How the focuser was left, for `focus init --resume`, and how fast it was seen to run. Only focusd reads "
+            "it. It may be deleted: the focuser must then be homed.",
         ),
         ("~/.local/state/focusd/DAEMON.json", "The same, where focusd runs from a shell."),
     ),
