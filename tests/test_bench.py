@@ -229,7 +229,8 @@ def space(bench: Any) -> Iterator[Any]:
 
 
 def test_stops_on_a_real_daemon(bench: Any, space: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"FAR_IN_MM": 0.0, "MIDDLE_MM": 0.5, "APART_S": 0.0}.items():
+    # At 0.5 mm the register is the one that was found at first, as after a power cut: a stop there proves nothing.
+    for name, value in {"FAR_IN_MM": 0.0, "MIDDLE_MM": 0.6, "APART_S": 0.0}.items():
         monkeypatch.setattr(bench.stop, name, value)
     figures = bench.stop.measure(space, 1, random.Random(1))
     assert len(figures) == 9

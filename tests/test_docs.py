@@ -246,7 +246,14 @@ def test_configuration_keys() -> None:
     assert list(described) == list(schema["properties"])
     assert {key: json.loads(value[0]) for key, value in described.items() if value} == example
     optional = set(schema["properties"]) - set(schema["required"])
-    assert optional == {"travel_mm", "restore_on_init", "resume_on_init", "resume_max_age_h", "alpaca"}
+    assert optional == {
+        "travel_mm",
+        "restore_on_init",
+        "resume_on_init",
+        "resume_max_age_h",
+        "hand",
+        "alpaca",
+    }
     assert json.loads(blocks(page("docs/configuration.md"), "json")[0]) == example
 
 

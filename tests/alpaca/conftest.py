@@ -67,8 +67,8 @@ class PuppetFocuser:
             raise self.initialise_error
         self.stand()
 
-    def set_focus(self, position: float, offset: bool = False) -> None:
-        self.calls.append(("set_focus", position, offset))
+    def set_focus(self, position: float, offset: bool = False, exact: bool = False) -> None:
+        self.calls.append(("set_focus", position, offset, exact))
         if self.move_refusal:
             raise self.move_refusal
         self.stopped_by = ""

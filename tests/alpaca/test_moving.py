@@ -39,8 +39,8 @@ READS = pytest.mark.parametrize("member", MEMBERS)
 )
 def test_a_move_goes_to_the_step_or_the_limit(program: Any, focuser: Any, asked: int, steps: int) -> None:
     assert program.put("move", Position=asked).error == 0
-    ((_, position_mm, offset),) = focuser.named("set_focus")
-    assert (steps_from_mm(position_mm), offset) == (steps, False)
+    ((_, position_mm, offset, exact),) = focuser.named("set_focus")
+    assert (steps_from_mm(position_mm), offset, exact) == (steps, False, True)
     assert 0 <= position_mm <= 6.0
     assert program.get("position").value == steps
 

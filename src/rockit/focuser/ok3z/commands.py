@@ -1,7 +1,7 @@
 """The commands of the service, carried out one at a time on the thread that owns the port.
 
-Nothing here knows of threads or futures; that is `focuser`. A command runs to its end or raises. After a
-failure `settle` makes the best of it: the motor is halted first, and what is then known is published.
+Nothing here knows of threads or futures; that is `focuser`. A command runs to its end or raises. What follows
+a failure is `aftermath`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from .aftermath import DOUBTS, Aftermath
 from .board import Board
 from .connection import Connection
 from .errors import (
@@ -16,12 +17,9 @@ from .errors import (
     BusyError,
     DeviceError,
     FocuserError,
-    HaltFailedError,
-    InternalError,
     LinkError,
     NotConnectedError,
     PositionLostError,
-    StoppedError,
     UnexpectedMotionError,
     joined,
 )
@@ -38,14 +36,9 @@ from .surroundings import Settings, Surroundings
 _log = logging.getLogger(__name__)
 
 
-# After these the position is not trusted; after a mistake in this program nothing that it knows is.
-DOUBTS = (PositionLostError, InternalError)
-# Between two attempts at a port that is away when the daemon ends, in seconds.
-BETWEEN_LAST_TRIES_S = 0.02
 # How long `initialize` waits for a port that is waited for anyway.
 PORT_PATIENCE_S = 10.0
 BY_HAND = "somebody drives the focuser at its controller."
-POSITION_UNKNOWN = "The position is not known: home the focuser (focus init)."
 
 
 class Commands:
@@ -55,12 +48,21 @@ class Commands:
         self._settings = settings
         self._surroundings = surroundings
         self._announce = surroundings.announce
+        self._follows_hand = False
         self._memory = Memory(settings.port_name, surroundings.keeper, surroundings.utc_now)
         self._board = Board(self._memory, surroundings.utc_now, surroundings.changed)
         self._connection = Connection(
             settings, surroundings, self._memory, self._progress, self._board.leg_begins
         )
         self._recovery = Recovery(settings, surroundings, self._connection, self._memory, self._board)
+        self._aftermath = Aftermath(
+            settings, surroundings, self._connection, self._memory, self._board, self._recovery
+        )
+        # What is no command, and may follow one.
+        self.halt_at_rest = self._aftermath.halt_at_rest
+        self.settle = self._aftermath.settle
+        self.settle_mistake = self._aftermath.settle_mistake
+        self.leave = self._aftermath.leave
 
     @property
     def snapshot(self) -> Snapshot:
@@ -71,6 +73,11 @@ class Commands:
     def motions(self) -> Record:
         """The last motions, the newest last: replaced whole as well."""
         return self._board.motions
+
+    @property
+    def may_leave_running(self) -> bool:
+        """Whether a motion that this process commanded was not proven to have ended."""
+        return self._aftermath.may_leave_running
 
     @property
     def _motion(self) -> Motion | None:
@@ -136,7 +143,7 @@ class Commands:
             # Whatever moved it may move it still.
             self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=True))
             if isinstance(error, DOUBTS):
-                self._forget_position()
+                self._aftermath.forget_position()
             return False
         return True
 
@@ -199,8 +206,8 @@ class Commands:
             raise NotConnectedError("the focuser is not connected: there is nothing to shut down.")
         if self.snapshot.state is State.STOPPING and self._motion is not None:
             # Nobody could halt the motor any more once the port is closed.
-            self._halt_late(self._motion)
-        self._disconnect()
+            self._aftermath.halt_late(self._motion)
+        self._aftermath.disconnect()
 
     def move(self, position: object, offset: bool, exact: bool = False) -> None:
         """Move to a position in mm, or by an offset in mm from the target.
@@ -288,167 +295,6 @@ class Commands:
             raise NotConnectedError("the focuser is not connected and homed. Initialise it (focus init).")
         return self._motion
 
-    # Halting, and what follows a failure
-
-    def halt_at_rest(self) -> None:
-        """Halt the motor although no command runs. A lost link is tried at once; and one that nobody wants, where a
-        motion was commanded whose end nobody saw.
-
-        Raises:
-            NotConnectedError: there is no link, so nothing was proven.
-            HaltFailedError: standstill was not seen.
-            LinkError, PositionLostError: the link or the position is lost; `settle` must follow.
-        """
-        if self._recovery.is_under_way:
-            self._recovery.try_now()
-        elif self._motion is None and self.snapshot.motion_unproven:
-            self._recovery.halt_and_let_go()
-            return
-        if self._motion is None:
-            raise NotConnectedError("the focuser is not connected: whether its motor stands cannot be told.")
-        before = self.snapshot
-        if before.state is State.STOPPING:
-            self._halt_late(self._motion)
-            return
-        self._board.publish(replace(before, state=State.STOPPING))
-        self._motion.halt()
-        self._board.stand(self._motion, before.reason, before.shortfall_steps)
-
-    def settle(self, error: FocuserError) -> FocuserError | None:
-        """Make the best of a command that failed: halt the motor, then publish what is known.
-
-        Args:
-            error: what ended the command.
-
-        Returns:
-            Why the motor was not proven to stand; None where it was.
-        """
-        linked = self._motion is not None
-        news = not (isinstance(error, HaltFailedError) and self.snapshot.state is State.STOPPING)
-        halted = self._halt_after(error)
-        if isinstance(error, DOUBTS) or isinstance(halted, DOUBTS):
-            self._forget_position()
-        self._publish_after(error, halted)
-        if self._recovery.is_under_way:
-            # What there is to say of a lost link was said.
-            return halted
-        if news and not isinstance(error, StoppedError):
-            self._announce(logging.ERROR, f"fault: {error}")
-        if linked and halted and halted is not error:
-            self._announce(logging.ERROR, f"fault while halting: {halted}")
-        # A motor that stands is halted, wherever it stands.
-        return None if isinstance(halted, PositionLostError) else halted
-
-    def settle_mistake(self, reason: str) -> None:
-        """`settle` itself has failed: nothing is known any more, and the motor is halted until it is seen standing."""
-        # First what everybody reads: the mistake may be in what forgets.
-        if self._motion is None:
-            self._recovery.lost(reason)
-        else:
-            self._board.publish(Snapshot(state=State.STOPPING, reason=reason))
-        self._forget_position()
-
-    def _forget_position(self) -> None:
-        if self._motion is not None:
-            self._motion.forget_position()
-        self._memory.lost(self._motion)
-
-    def _halt_after(self, error: FocuserError) -> FocuserError | None:
-        if self._motion is None:
-            return HaltFailedError(
-                "there is no link to the focuser: whether its motor stands cannot be told."
-            )
-        at_rest = isinstance(error, LinkError) and not self.snapshot.motor_may_run
-        if at_rest or isinstance(error, HaltFailedError):
-            return error
-        # What is doubted is not published while the motor is halted either.
-        known = None if isinstance(error, (*DOUBTS, LinkError)) else self.snapshot.current_steps
-        self._board.publish(
-            replace(self.snapshot, state=State.STOPPING, reason=error.reason, current_steps=known)
-        )
-        try:
-            self._motion.halt()
-        except FocuserError as failure:
-            return failure
-        return None
-
-    def _publish_after(self, error: FocuserError, halted: FocuserError | None) -> None:
-        # Where halting found the position lost, the motor was seen standing: the link is back already.
-        lost = isinstance(error, LinkError) and not isinstance(halted, PositionLostError)
-        if self._motion is None or lost or isinstance(halted, LinkError):
-            self._recovery.lost((halted if isinstance(halted, LinkError) else error).reason)
-        elif isinstance(halted, HaltFailedError):
-            self._board.publish(replace(self.snapshot, state=State.STOPPING, reason=halted.reason))
-        else:
-            # The first loss of the position says why; that halting found the same adds nothing.
-            reason = error.reason
-            stopped = isinstance(error, StoppedError)
-            if halted and not isinstance(error, DOUBTS):
-                reason = joined(error.reason, halted.reason) if stopped else halted.reason
-            if stopped and not self._motion.homed:
-                reason = joined(error.reason, POSITION_UNKNOWN)
-            self._board.stand(self._motion, reason, stopped=stopped and halted is None)
-
-    def leave(self) -> None:
-        """Halt the motor and close the port, whatever the state: the daemon ends."""
-        motion = self._motion
-        error = None if motion is None else self._halt_at_last()
-        is_out_of_reach = motion is None or isinstance(error, LinkError)
-        # A port that was given back may be somebody else's by now.
-        if is_out_of_reach and self.may_leave_running and self._recovery.is_wanted:
-            error = self._halt_regained()
-        if isinstance(error, LinkError) and self.may_leave_running:
-            self._announce(logging.ERROR, f"the daemon ends while the motor may be running: {error}")
-        elif error is not None:
-            _log.error("while leaving: %s", error)
-        if motion is not None or self._motion is not None:
-            self._disconnect()
-
-    def _halt_regained(self) -> FocuserError | None:
-        """Halt a motor that a lost link left running. Its port is tried for as long as there is time: the adapter may
-        be back in a moment."""
-        clock = self._surroundings.clock
-        give_up_s = self._surroundings.give_up_halting_s(clock.monotonic())
-        while True:
-            self._connection.close()
-            error = self._halt_at_last()
-            if not isinstance(error, LinkError) or clock.monotonic() + BETWEEN_LAST_TRIES_S >= give_up_s:
-                return error
-            clock.sleep(BETWEEN_LAST_TRIES_S)
-
-    def _halt_at_last(self) -> FocuserError | None:
-        try:
-            motion = self._motion or self._connection.open_unasked()
-            motion.halt()
-            self._board.stand(motion, "")
-        except FocuserError as error:
-            if isinstance(error, DOUBTS):
-                self._forget_position()
-            return error
-        return None
-
-    @property
-    def may_leave_running(self) -> bool:
-        """Whether a motion that this process commanded was not proven to have ended."""
-        return self.snapshot.motor_may_run and self._connection.has_had_link
-
-    def _disconnect(self) -> None:
-        self._recovery.end()
-        self._memory.let_go()
-        self._connection.close()
-        # A motor that was not seen standing may run still.
-        self._board.publish(Snapshot(motion_unproven=self.snapshot.motor_may_run))
-        self._announce(logging.INFO, f"disconnected from {self._settings.port_name}")
-
-    def _halt_late(self, motion: Motion) -> None:
-        """Halt the motor after a halt that was not proven, and publish where it stands."""
-        motion.halt()
-        if not self._recovery.is_wanted:
-            self._recovery.let_go()
-            return
-        stands = joined(self.snapshot.reason, "It stands now.")
-        self._board.stand(motion, stands if motion.homed else joined(stands, POSITION_UNKNOWN))
-
     # At rest
 
     def rest_s(self, longest_s: float) -> float:
@@ -469,7 +315,7 @@ class Commands:
             self._look_at_rest(self._motion)
         elif self.snapshot.state is State.STOPPING:
             # Standstill was not seen when it should have been. Halting is never given up.
-            self._halt_late(self._motion)
+            self._aftermath.halt_late(self._motion)
         else:
             self._board.publish(replace(self.snapshot, read_at_s=self._connection.read().at_s))
 
@@ -486,15 +332,18 @@ class Commands:
 
     def _follow_hand(self, motion: Motion) -> None:
         was_at = self._board.where
-        motion.follow_hand()
+        self._follows_hand = True
+        try:
+            motion.follow_hand()
+        finally:
+            self._follows_hand = False
         self._board.stand(motion, "", self._settings.limits.backlash_steps - motion.taken_up_steps)
         told = f"somebody drove the focuser at its controller from {was_at} to {self._board.where}"
         self._announce(logging.WARNING, f"{told}; it was watched all the way, so its position is known.")
         self._board.publish(replace(self.snapshot, reason=f"{told}; its position is known."))
 
     def _progress(self, progress: Progress) -> None:
-        if self.snapshot.state is State.IDLE:
-            # Nobody here has told it to run.
+        if self._follows_hand and self.snapshot.state is State.IDLE:
             self._board.publish(
                 replace(self.snapshot, state=State.MOVING, reason=BY_HAND, target_steps=None, target_mm=None)
             )

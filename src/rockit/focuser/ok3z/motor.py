@@ -43,10 +43,10 @@ COMMAND_TRIES = 3
 # From the moment of a halt until the motor obeys it, generously.
 HALT_TAKES_EFFECT_S = 0.2
 # A run whose rate shall be proven must be seen at one speed for so long, and for so many answers more.
-PROOF_S = 0.3
+PROOF_S = 0.6
 PROOF_ANSWERS = 5
 # A drive that needs a longer run than this for it is not asked for the proof.
-LONGEST_PROOF_MM = 1.0
+LONGEST_PROOF_MM = 1.5
 # Between two readings of a running motor, in seconds. An exchange itself takes about 10 ms.
 LONGEST_PAUSE_S = 0.06
 SHORTEST_PAUSE_S = 0.005
@@ -393,8 +393,8 @@ class Motor:
         if None in (self._ratios.homing, self._ratios.legs):
             # How fast it runs is being measured.
             return MEASURING_PAUSE_S
-        if self._must_prove and not watch.has_moved:
-            # How far it had come before a power cut, only the readings before that can tell.
+        if self._must_prove:
+            # How far it had come before a power cut, only readings can tell; and its rate is to be proven.
             return SHORTEST_PAUSE_S
         if not isinstance(watch, LegWatch):
             return LONGEST_PAUSE_S

@@ -21,7 +21,7 @@ from .registers import POSITION_TOLERANCE_STEPS
 # How far from its ratio a rate may be. Microstep modes are apart by factors of two.
 DEVIATION = 0.15
 # What bounds so narrow around a rate prove: that it is no other mode's.
-PROVEN = 0.4
+PROVEN = 0.25
 # The ramps of a run, as computed, and this much more of them: its acceleration may be another than computed.
 RAMP_MARGIN = 1.5
 # In a run whose ratio is not known, what lies between these parts of it was surely made at one speed.
@@ -72,6 +72,10 @@ class _Bounds:
             return 1
         return -1 if self.highest < rate * (1 - DEVIATION) else 0
 
+    def prove(self, rate: float) -> bool:
+        """Whether they lie so near a rate that it is no other mode's."""
+        return self.lowest >= rate * (1 - PROVEN) and self.highest <= rate * (1 + PROVEN)
+
 
 @dataclass(frozen=True)
 class _Sighting:
@@ -84,6 +88,15 @@ class _Sighting:
     @property
     def span_s(self) -> float:
         return self.latest_s - self.earliest_s
+
+
+def _spans(sightings: list[_Sighting]) -> list[_Bounds]:
+    """JUDGED_SPANS of them in a row, as bounds; none where there are too few."""
+    last = len(sightings) - 1
+    if last < JUDGED_SPANS:
+        return []
+    marks = [sightings[number * last // JUDGED_SPANS] for number in range(JUDGED_SPANS + 1)]
+    return [_Bounds.of(*span) for span in zip(marks, marks[1:])]
 
 
 class RateWatch:
@@ -129,7 +142,8 @@ class RateWatch:
         if len(self._seen) > KEPT_READINGS:
             del self._seen[1::2]
         if self._ratio is not None and self._is_steady(sighting.register, self._ratio):
-            self._steady = [*self._steady, sighting][-JUDGED_READINGS:]
+            self._steady.append(sighting)
+            del self._steady[:-KEPT_READINGS]
             self._judge(self._computed_steps_s * self._ratio)
 
     def _sighting(self, reading: Reading) -> _Sighting | None:
@@ -149,28 +163,27 @@ class RateWatch:
         return min(abs(register - self._start_register), left) >= ramp_steps
 
     def _judge(self, expected_steps_s: float) -> None:
-        if len(self._steady) <= JUDGED_SPANS:
-            return
-        # One misread digit falsifies two of them, each to another side, and the end of a homing run the last one.
-        last = len(self._steady) - 1
-        marks = [self._steady[number * last // JUDGED_SPANS] for number in range(JUDGED_SPANS + 1)]
-        sides = {_Bounds.of(*span).exclude(expected_steps_s) for span in zip(marks, marks[1:])}
-        side = sides.pop()
-        if side and not sides:
-            raise SettingsLostError(
-                f"the motor runs too {'fast' if side > 0 else 'slowly'}: its register changes by "
-                f"{self._rate(marks[0], marks[-1]):.0f} steps/s, and {expected_steps_s:.0f} were seen before. The "
-                "controller lost its settings; was its power cut? Home the focuser (focus init). If it is another "
-                "controller, say so: focus init --new-controller."
-            )
+        # The last ones tell soon of another rate, and all of them of one that is not far from it.
+        for judged in (self._steady[-JUDGED_READINGS:], self._steady):
+            # One misread digit falsifies two spans, each to another side, and the end of a homing run the last one.
+            sides = {bounds.exclude(expected_steps_s) for bounds in _spans(judged)}
+            if sides in ({1}, {-1}):
+                raise SettingsLostError(
+                    f"the motor runs too {'fast' if sides == {1} else 'slowly'}: its register changes by "
+                    f"{self._rate(judged[0], judged[-1]):.0f} steps/s, and {expected_steps_s:.0f} were seen before. "
+                    "The controller lost its settings; was its power cut? Home the focuser (focus init). If it is "
+                    "another controller, say so: focus init --new-controller."
+                )
 
     @property
     def is_proven(self) -> bool:
-        """Whether what was seen excludes every other microstep mode. Never without a known ratio."""
-        if self._ratio is None or len(self._steady) <= JUDGED_SPANS:
+        """Whether all the way at one speed excludes every other microstep mode. Never without a known ratio."""
+        if self._ratio is None:
             return False
-        bounds, expected = _Bounds.of(self._steady[0], self._steady[-1]), self._computed_steps_s * self._ratio
-        return bounds.lowest >= expected * (1 - PROVEN) and bounds.highest <= expected * (1 + PROVEN)
+        expected = self._computed_steps_s * self._ratio
+        # Not their mean: a run of other ramps has it, too.
+        spans = _spans(self._steady)
+        return bool(spans) and all(bounds.prove(expected) for bounds in spans)
 
     def measured(self, end_register: int) -> float | None:
         """The ratio of a run that ended here; None where too little of it was seen at a constant speed."""

@@ -20,6 +20,7 @@ from ..errors import (
     MalformedReplyError,
     MoveTimeoutError,
     NoProgressError,
+    NoSwitchError,
     NotConnectedError,
     NotPermittedError,
     OutsideLimitsError,
@@ -28,6 +29,8 @@ from ..errors import (
     ProtocolError,
     ReplyTimeoutError,
     RequestError,
+    SettingsLostError,
+    StalledError,
     StoppedError,
     UnexpectedMotionError,
 )
@@ -76,6 +79,9 @@ ALPACA_NUMBER_OF: Mapping[type[FocuserError], int] = {
     HomingFailedError: 0x534,
     HaltFailedError: 0x535,
     PositionLostError: 0x536,
+    NoSwitchError: 0x537,
+    SettingsLostError: 0x538,
+    StalledError: 0x539,
     InternalError: 0x540,
 }
 
