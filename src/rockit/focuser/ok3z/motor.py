@@ -20,10 +20,18 @@ from .hand import HandWatch
 from .mechanics import Drive, mm_from_steps, steps_from_mm
 from .rates import RateWatch, Ratios, needed_steps
 from .reading import Reading
-from .registers import POSITION_TOLERANCE_STEPS, STEPS_PER_MM, TRAVEL_MM, is_at, near_power_up
+from .registers import (
+    POSITION_TOLERANCE_STEPS,
+    POWER_UP_REGISTER,
+    STEPS_PER_MM,
+    TRAVEL_MM,
+    is_at,
+    near_power_up,
+)
 from .watch import (
     BELIEVED_READINGS,
     HOMING_REACH_MM,
+    JUMP_MARGIN_STEPS,
     SPEED_MARGIN,
     STANDSTILL_GAP_S,
     Allowance,
@@ -47,6 +55,8 @@ PROOF_S = 0.6
 PROOF_ANSWERS = 5
 # A drive that needs a longer run than this for it is not asked for the proof.
 LONGEST_PROOF_MM = 1.5
+# By then, and two answers later, the first reading of a run has come.
+FIRST_READING_S = 0.05
 # Between two readings of a running motor, in seconds. An exchange itself takes about 10 ms.
 LONGEST_PAUSE_S = 0.06
 SHORTEST_PAUSE_S = 0.005
@@ -236,10 +246,23 @@ class Motor:
         """Whether a register is one at which this controller begins after a power cut, or no further from it."""
         return near_power_up(register, self._power_ups(), within_steps)
 
-    @property
-    def proof_steps(self) -> int:
-        """How long a leg must be to prove by its rate that the settings are there; 0 where that cannot be asked."""
-        if self._ratios.legs is None:
+    def _hides_power_cut(self, inward: bool) -> bool:
+        """Whether a power cut just as a run begins here would pass for the run itself, so near is its register: ahead
+        the motor may have come there, and behind it is soon out again."""
+        speed_steps_s = steps_from_mm(self.leg_drive.speed_mm_sec)
+        reach_steps = SPEED_MARGIN * speed_steps_s * (FIRST_READING_S + 2 * self._controller.answer_s)
+        sign = 1 if inward else -1
+        return any(
+            -JUMP_MARGIN_STEPS <= sign * (value - self.standing.register) <= JUMP_MARGIN_STEPS + reach_steps
+            for value in (POWER_UP_REGISTER, *self._power_ups())
+        )
+
+    def proof_steps(self, inward: bool) -> int:
+        """How long a leg from here must be to prove by its rate that the settings are there.
+
+        0 where the register proves it, and where that cannot be asked.
+        """
+        if self._ratios.legs is None or not self._hides_power_cut(inward):
             return 0
         seen_for_s = PROOF_S + PROOF_ANSWERS * self._controller.answer_s
         ramp_steps = self._drive.ramp_steps(self._drive.speed_mm_sec)
@@ -282,7 +305,8 @@ class Motor:
         ramp_steps = self._drive.ramp_steps(self._drive.speed_mm_sec)
         rate = RateWatch(start, target_register, speed_steps_s, ramp_steps, self._ratios.legs)
         self._tracker, self._rate = tracker, rate
-        self._must_prove = switch_register is not None and self.is_at_power_up and self.proof_steps > 0
+        inward = target_register > start.register
+        self._must_prove = switch_register is not None and self.proof_steps(inward) > 0
         run_s = drive.duration_s(target_register - start.register)
         watch = LegWatch(tracker, rate, target_register, allowance, run_s, switch_register)
 
