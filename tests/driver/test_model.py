@@ -200,7 +200,8 @@ class FocuserLife(RuleBasedStateMachine):
         """While nobody watches: the register counts on from its power-up value."""
         self.rig.model.power_cut(0.0)
         # It does not push the drive through the limit switch.
-        self.rig.model.hand(max(-steps / 5088, -self.rig.model.motor_mm), register=True)
+        room_mm = min(self.rig.model.motor_mm, self.rig.model.carriage_mm)
+        self.rig.model.hand(max(-steps / 5088, -room_mm), register=True)
 
     @rule(seconds=st.sampled_from([0.1, 2.0, 20.0]))
     def plug_it_in(self, seconds):

@@ -154,6 +154,7 @@ class Motor:
         self._halting: Halting | None = None
         self._rate: RateWatch | None = None
         self._must_prove = False
+        self._is_commanded = False
         self._speeds_are_sent = False
         self._ratios = Ratios(None, None, drive.speed_register, drive.acceleration_register)
 
@@ -385,6 +386,7 @@ class Motor:
     ) -> bool:
         """Send a motion command and follow it to its end. False: sent COMMAND_TRIES times, it moved nothing."""
         command()
+        self._is_commanded = True
         tries = COMMAND_TRIES
         while True:
             verdict = self._judge(watch)
@@ -442,6 +444,7 @@ class Motor:
         self._standing = reading
         self._left_at_register = reading.register
         self._tracker = self._halting = None
+        self._is_commanded = False
 
     # Halting
 
@@ -484,11 +487,12 @@ class Motor:
                 f"the register went from {before.register} to {reading.register} unseen while the motor was "
                 "halted. Was the controller's power cut? Home the focuser (focus init)."
             )
-        ran = before is not None and not is_at(reading.register, self._left_at_register)
+        may_have_run = self._is_commanded
         self._stand_at(reading)
         if lost:
             raise lost
-        if ran and self._rate:
+        if may_have_run and self._rate:
+            # Also one that seems never to have left: where a power cut does not show, that proves nothing.
             self._require_proof(self._rate)
 
     def _shown_while_halting(self, reading: Reading, left_at_register: int | None) -> Reading | None:
@@ -508,6 +512,11 @@ class Motor:
             return True
         if self._tracker is None or not self._tracker.came_unseen:
             return False
+        start_register = self._tracker.start_register
+        was_seen_running = not before.stands_still and not is_at(before.register, start_register)
+        if was_seen_running and is_at(reading.register, start_register):
+            # It does not run back: a controller that begins there lost its power.
+            return True
         reach_s = told_s - before.earliest_s + HALT_TAKES_EFFECT_S + self._ramp_s()
         return abs(reading.register - before.register) > self._tracker.reach_steps(reach_s) / SPEED_MARGIN
 
