@@ -27,7 +27,7 @@ from .mechanics import Plan, Target, mm_from_steps, requested_target
 from .memory import Memory
 from .motion import Homing, Motion
 from .motions import Record
-from .motor import Progress
+from .reading import Progress
 from .recovery import LOOK_FOR_DEVICE_S, Recovery
 from .resumption import require_young_homing
 from .snapshot import Audit, Snapshot, State
