@@ -116,7 +116,7 @@ class Drive:
         return 2 * self.homing_duration_s() + 10
 
     def proof_steps(self, ratio: float | None, seen_for_s: float) -> int:
-        """How long a leg must be, in steps, to prove by its rate that the settings are there; 0 where that cannot be asked.
+        """How many steps a leg must have to prove by its rate that the settings are there; 0 where none can.
 
         Args:
             ratio: how fast legs were seen to run, over what the settings make; None where that is not known.
