@@ -33,6 +33,7 @@ from .watch import (
     Tracker,
     Verdict,
     leapt,
+    unseen_after_s,
 )
 from .whereabouts import Sighting
 
@@ -547,6 +548,7 @@ class Motor:
             inner_register - steps_from_mm(TRAVEL_MM),
             steps_from_mm(fastest_mm_sec),
             self._power_ups(),
+            unseen_after_s(self._controller.answer_s),
         )
         expires_s = self._clock.monotonic() + HAND_FOLLOWED_S
         while self._clock.monotonic() < expires_s:
