@@ -12,7 +12,8 @@ from __future__ import annotations
 from .errors import PositionLostError
 from .reading import Reading
 from .registers import POSITION_TOLERANCE_STEPS, POWER_UP_REGISTER, is_at, near_power_up
-from .watch import JUMP_MARGIN_STEPS, MOMENT_S, StandstillWatch
+from .tracking import JUMP_MARGIN_STEPS, MOMENT_S
+from .watch import StandstillWatch
 
 # How much earlier than its measured rate says a run may have begun: it speeds up first, and both moments are blurred.
 BEGINNING_MARGIN = 1.3
