@@ -121,7 +121,12 @@ def test_a_power_cut_and_a_hand_from_there_on_is_not_believed(make_rig):
 def watch(left_register=0, power_ups=()):
     left = Reading(left_register, True, 100.0)
     return HandWatch(
-        left, inner_register=20000, outer_register=-25000, fastest_steps_s=3800, power_ups=power_ups
+        left,
+        inner_register=20000,
+        outer_register=-25000,
+        fastest_steps_s=3800,
+        power_ups=power_ups,
+        unseen_s=0.3,
     )
 
 
@@ -144,6 +149,17 @@ def test_a_beginning_too_far_away_for_the_rate_is_not():
         run(judge, [(7540, True, 1.3), (7540, True, 1.4)])
 
 
+def going_down(from_register):
+    """Past the register of a power cut in small steps, and at rest on it."""
+    return [
+        (register, False, 1.1 + (from_register - register) / 2000)
+        for register in range(from_register, 0, -100)
+    ]
+
+
+AT_POWER_UP = [*going_down(5400), (0, True, 3.85), (0, True, 3.95)]
+
+
 @pytest.mark.parametrize(
     ("readings", "why"),
     [
@@ -152,8 +168,19 @@ def test_a_beginning_too_far_away_for_the_rate_is_not():
         ([(5500, False, 0.5), (9000, False, 0.6)], "its register jumped"),
         ([(19999, False, 5.0)], "an end of the travel"),
         ([(3000, False, 1.0)], "the register of a power cut"),
+        # A controller that loses its power meanwhile begins within reach of a motor that nobody looked at.
+        ([(6000, False, 0.8), (6100, False, 0.9), (4500, False, 2.4)], "nobody could look for 1.5 s"),
+        (
+            [(5900, False, 0.8), (5600, False, 0.9), (5500, False, 1.0), *AT_POWER_UP],
+            "the register of a power cut",
+        ),
     ],
 )
 def test_what_a_power_cut_may_look_like_is_not(readings, why):
     with pytest.raises(PositionLostError, match=why):
         run(watch(5000), readings)
+
+
+def test_at_the_limit_switch_a_motor_that_only_says_it_runs_is_not_driven_to_it():
+    judge = watch(20000)
+    assert run(judge, [(20000, False, 0.8), (20000, True, 0.9), (20000, True, 1.0)]) == [False, False, True]

@@ -2,17 +2,17 @@
 
 It is, if the register was seen running from where it was left to where it stands. At rest it is read once a second
 only, so the beginning of the run is inferred: from the direction and the rate at which it then runs on. What a power
-cut may look like is not believed: a register that stands at once, that lies within reach of one at which this
-controller begins, or that jumps. Nor is a drive to an end of the travel, where a motor loses steps
-(docs/decisions/0010-resuming.md).
+cut may look like is not believed: a register that stands at once, that begins within reach of one at which this
+controller begins, or stands on it, that jumps, or that nobody could read for a while. Nor is a drive to an end of the
+travel, where a motor loses steps (docs/decisions/0010-resuming.md).
 """
 
 from __future__ import annotations
 
 from .errors import PositionLostError
 from .reading import Reading
-from .registers import POSITION_TOLERANCE_STEPS, POWER_UP_REGISTER, is_at
-from .tracking import JUMP_MARGIN_STEPS
+from .registers import POSITION_TOLERANCE_STEPS, POWER_UP_REGISTER, is_at, near_power_up
+from .tracking import JUMP_MARGIN_STEPS, MOMENT_S
 from .watch import StandstillWatch
 
 # How much earlier than its measured rate says a run may have begun: it speeds up first, and both moments are blurred.
@@ -27,6 +27,7 @@ class HandWatch:
         inner_register, outer_register: the registers at the ends of the travel.
         fastest_steps_s: how fast a motor can run at all, in steps/s.
         power_ups: where the controller was seen to begin after a power cut.
+        unseen_s: over a longer gap than this between two readings nobody has watched, in seconds.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class HandWatch:
         outer_register: int,
         fastest_steps_s: float,
         power_ups: tuple[int, ...],
+        unseen_s: float,
     ) -> None:
         self._left = left
         self._ends = (outer_register + POSITION_TOLERANCE_STEPS, inner_register - POSITION_TOLERANCE_STEPS)
         self._fastest_steps_s = fastest_steps_s
         self._power_ups = (POWER_UP_REGISTER, *power_ups)
+        self._unseen_s = unseen_s
         self._last = left
         self._found: Reading | None = None
         self._measured_steps_s = 0.0
@@ -55,16 +58,12 @@ class HandWatch:
             PositionLostError: nobody can tell how it came there.
         """
         step = reading.register - self._last.register
-        if not self._ends[0] <= reading.register <= self._ends[1]:
-            raise self._unknown(reading, "it was driven to an end of the travel, where steps may be lost")
-        if self._found is None and not is_at(reading.register, self._left.register):
+        if self._found is not None:
+            self._follow(self._found, reading)
+        elif not is_at(reading.register, self._left.register):
             self._find(reading)
-        elif abs(step) > self._reach_steps(self._last, reading):
-            raise self._unknown(reading, "its register jumped")
-        elif self._found is not None and step:
-            elapsed_s = max(reading.at_s - self._found.earliest_s, 1e-3)
-            run_on_steps = (reading.register - self._found.register) * self._sign
-            self._measured_steps_s = max(self._measured_steps_s, run_on_steps / elapsed_s)
+        if self._found is not None and not self._ends[0] <= reading.register <= self._ends[1]:
+            raise self._unknown(reading, "it was driven to an end of the travel, where steps may be lost")
         self.went_outward |= step < -POSITION_TOLERANCE_STEPS
         self._last = reading
         if not self._standstill.take(reading):
@@ -72,9 +71,22 @@ class HandWatch:
         self._require_seen_from_the_beginning(reading)
         return True
 
-    @property
-    def _sign(self) -> int:
-        return 1 if self._found is None or self._found.register > self._left.register else -1
+    def _follow(self, found: Reading, reading: Reading) -> None:
+        """A reading after the first one elsewhere."""
+        step = reading.register - self._last.register
+        if abs(step) > self._reach_steps(self._last, reading):
+            raise self._unknown(reading, "its register jumped")
+        gap_s = reading.at_s - self._last.at_s
+        if step and gap_s > self._unseen_s:
+            raise self._unknown(reading, f"nobody could look for {gap_s:.1f} s")
+        if reading.stands_still and near_power_up(
+            reading.register, self._power_ups, POSITION_TOLERANCE_STEPS
+        ):
+            raise self._unknown(reading, "it stands at the register of a power cut")
+        sign = 1 if found.register > self._left.register else -1
+        elapsed_s = max(reading.at_s - found.earliest_s, MOMENT_S)
+        run_on_steps = (reading.register - found.register) * sign
+        self._measured_steps_s = max(self._measured_steps_s, run_on_steps / elapsed_s)
 
     def _find(self, reading: Reading) -> None:
         """The first reading elsewhere."""

@@ -20,7 +20,7 @@ from .mechanics import Drive, mm_from_steps, steps_from_mm
 from .rates import RateWatch, Ratios
 from .reading import End, Progress, Reading
 from .registers import POSITION_TOLERANCE_STEPS, STEPS_PER_MM, TRAVEL_MM, is_at, near_power_up
-from .tracking import BELIEVED_READINGS, SPEED_MARGIN, Tracker
+from .tracking import BELIEVED_READINGS, SPEED_MARGIN, Tracker, unseen_after_s
 from .watch import (
     HOMING_REACH_MM,
     STANDSTILL_GAP_S,
@@ -469,6 +469,7 @@ class Motor:
             inner_register - steps_from_mm(TRAVEL_MM),
             steps_from_mm(fastest_mm_sec),
             self._power_ups(),
+            unseen_after_s(self._controller.answer_s),
         )
         expires_s = self._clock.monotonic() + HAND_FOLLOWED_S
         while self._clock.monotonic() < expires_s:

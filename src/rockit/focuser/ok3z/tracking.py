@@ -213,7 +213,12 @@ class Tracker:
     @property
     def unseen_s(self) -> float:
         """Over a longer gap than this between two readings nobody has watched, in seconds."""
-        return UNSEEN_S + ANSWERS_A_LOOK * self._answer_s
+        return unseen_after_s(self._answer_s)
+
+
+def unseen_after_s(answer_s: float) -> float:
+    """Over which gap between two readings nobody has watched, where an answer takes so long; both in seconds."""
+    return UNSEEN_S + ANSWERS_A_LOOK * answer_s
 
 
 def leapt(from_register: int, to_register: int) -> PositionLostError:
