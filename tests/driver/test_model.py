@@ -153,7 +153,9 @@ class FocuserLife(RuleBasedStateMachine):
         self.rig.model.fault("reset", to=to, when="after" if delay_s else when, after=after, delay_s=delay_s)
 
     @precondition(lambda self: self.rig.status == FocuserStatus.Idle)
-    @rule(position=st.floats(0.0, 6.0), beside_steps=st.sampled_from([0, 0, 1, -1, 7, -30]), exact=st.booleans())
+    @rule(
+        position=st.floats(0.0, 6.0), beside_steps=st.sampled_from([0, 0, 1, -1, 7, -30]), exact=st.booleans()
+    )
     def stand_where_the_controller_begins(self, position, beside_steps, exact):
         """It begins, after the power cut that shows it, at a register that will be in use."""
         rig = self.rig
