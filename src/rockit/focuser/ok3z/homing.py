@@ -178,7 +178,7 @@ class Homer:
 
     @property
     def _shows_power_cut(self) -> bool:
-        """Whether the register would change in a power cut. Where it stood before the homing, it may just have begun."""
+        """Whether the register would change in a power cut. Where it was before the homing, it may just have begun."""
         begun = is_at(self._motor.standing.register, self._begun_register)
         return not (begun or self._motor.is_at_power_up)
 
