@@ -2,9 +2,9 @@
 
 It is, if the register was seen running from where it was left to where it stands. At rest it is read once a second
 only, so the beginning of the run is inferred: from the direction and the rate at which it then runs on. What a power
-cut may look like is not believed: a register that stands at once, that begins within reach of one at which this
-controller begins, or stands on it, that jumps, or that nobody could read for a while. Nor is a drive to an end of the
-travel, where a motor loses steps (docs/decisions/0010-resuming.md).
+cut may look like is not believed: a register that stands at once, whose run may as well have begun at one at which this
+controller begins, that stands on one, that jumps, or that nobody could read for a while. Nor is a drive to an end of
+the travel, where a motor loses steps (docs/decisions/0010-resuming.md).
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class HandWatch:
         self._unseen_s = unseen_s
         self._last = left
         self._found: Reading | None = None
+        self._direction = 0
         self._measured_steps_s = 0.0
         self._standstill = StandstillWatch()
         self.went_outward = False
@@ -83,20 +84,18 @@ class HandWatch:
             reading.register, self._power_ups, POSITION_TOLERANCE_STEPS
         ):
             raise self._unknown(reading, "it stands at the register of a power cut")
-        sign = 1 if found.register > self._left.register else -1
-        elapsed_s = max(reading.at_s - found.earliest_s, MOMENT_S)
-        run_on_steps = (reading.register - found.register) * sign
-        self._measured_steps_s = max(self._measured_steps_s, run_on_steps / elapsed_s)
+        run_on_steps = reading.register - found.register
+        if not self._direction and not is_at(reading.register, found.register):
+            self._direction = 1 if run_on_steps > 0 else -1
+        rate_steps_s = self._direction * run_on_steps / max(reading.at_s - found.earliest_s, MOMENT_S)
+        self._measured_steps_s = max(self._measured_steps_s, rate_steps_s)
 
     def _find(self, reading: Reading) -> None:
         """The first reading elsewhere."""
         if reading.stands_still:
             raise self._unknown(reading, "nobody saw it run")
-        reach_steps = self._reach_steps(self._left, reading)
-        if abs(reading.register - self._left.register) > reach_steps:
+        if abs(reading.register - self._left.register) > self._reach_steps(self._left, reading):
             raise self._unknown(reading, "its register jumped")
-        if any(abs(reading.register - value) <= reach_steps for value in self._power_ups):
-            raise self._unknown(reading, "it may have begun at the register of a power cut")
         self._found = reading
 
     def _reach_steps(self, earlier: Reading, later: Reading) -> float:
@@ -106,10 +105,16 @@ class HandWatch:
         found = self._found
         if found is None:
             return
-        gap_steps = abs(found.register - self._left.register)
-        reach_steps = BEGINNING_MARGIN * self._measured_steps_s * (found.at_s - self._left.earliest_s)
-        if gap_steps > reach_steps + JUMP_MARGIN_STEPS:
+        if not self._may_have_begun_at(self._left.register, found):
             raise self._unknown(reading, "the beginning of its run was not seen")
+        if any(self._may_have_begun_at(register, found) for register in self._power_ups):
+            raise self._unknown(reading, "it may have begun at the register of a power cut")
+
+    def _may_have_begun_at(self, register: int, found: Reading) -> bool:
+        """Whether a run from there, as it then went on, can have come to where it was found in the time."""
+        reach_steps = BEGINNING_MARGIN * self._measured_steps_s * (found.at_s - self._left.earliest_s)
+        way_steps = self._direction * (found.register - register)
+        return -JUMP_MARGIN_STEPS <= way_steps <= reach_steps + JUMP_MARGIN_STEPS
 
     def _unknown(self, reading: Reading, why: str) -> PositionLostError:
         return PositionLostError(
