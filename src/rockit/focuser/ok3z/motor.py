@@ -39,8 +39,8 @@ _log = logging.getLogger(__name__)
 # How often a motion command is sent whose effect does not show: it may be lost on the wire.
 COMMAND_TRIES = 3
 # A run whose rate shall be proven must be seen at one speed for so long, and for so many answers more.
-PROOF_S = 0.6
-PROOF_ANSWERS = 5
+PROOF_S = 0.3
+PROOF_ANSWERS = 30
 # Between two readings of a running motor, in seconds. An exchange itself takes about 10 ms.
 LONGEST_PAUSE_S = 0.06
 SHORTEST_PAUSE_S = 0.005
@@ -94,6 +94,7 @@ class Motor:
         self._rate: RateWatch | None = None
         self._must_prove = False
         self._expected_s = 0.0
+        self._is_measured = False
         self._speeds_are_sent = False
         self._ratios = Ratios(None, None, drive.speed_register, drive.acceleration_register)
 
@@ -115,6 +116,15 @@ class Motor:
     def measured_ratio(self) -> float | None:
         """The ratio of the run that ended last; None where too little of it was seen."""
         return None if self._rate is None else self._rate.measured(self.standing.register)
+
+    @property
+    def learnable_mm(self) -> float:
+        """How long a leg must be so that its ratio can be learnt; 0 where that is known."""
+        if self._ratios.legs is not None:
+            return 0.0
+        return mm_from_steps(
+            learnable_steps(steps_from_mm(self._drive.speed_mm_sec), self._controller.answer_s)
+        )
 
     @property
     def drive(self) -> Drive:
@@ -234,6 +244,8 @@ class Motor:
         self._tracker, self._rate = tracker, rate
         self._must_prove = switch_register is not None and self.is_at_power_up and self.proof_steps > 0
         run_s = drive.duration_s(target_register - start.register)
+        # Legs are measured while the switch is not found yet.
+        self._is_measured = switch_register is None and self._ratios.legs is None
         self._expected_s = run_s
         watch = LegWatch(tracker, rate, target_register, allowance, run_s, switch_register)
 
@@ -289,6 +301,7 @@ class Motor:
         self._tracker = tracker
         self._rate = RateWatch(start, None, speed_mm_sec * STEPS_PER_MM, ramp_steps, ratio)
         self._must_prove = False
+        self._is_measured = ratio is None
         self._expected_s = longest_mm / speed_mm_sec
         watch = HomingWatch(tracker, self._rate, Allowance(self._drive.homing_deadline_s), reach_mm)
 
@@ -342,7 +355,7 @@ class Motor:
 
     def _until_next_look_s(self, watch: LegWatch | HomingWatch) -> float:
         """So long that the next reading falls right behind the end of a leg, where that is near."""
-        if None in (self._ratios.homing, self._ratios.legs):
+        if self._is_measured:
             # How fast it runs is being measured, and it may be faster than computed.
             return min(max(MEASURING_PAUSE_S, self._expected_s / MEASURING_READINGS), LONGEST_PAUSE_S)
         if self._must_prove:
