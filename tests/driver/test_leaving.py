@@ -26,6 +26,19 @@ def test_a_motor_that_runs_behind_a_port_that_is_back_is_halted(rig):
     assert not rig.model.is_port_open
 
 
+def test_a_motor_that_stands_is_halted_without_being_said_to_run(rig):
+    states, publish = [], rig.commands._board.publish
+
+    def watched(snapshot):
+        states.append(snapshot.state)
+        publish(snapshot)
+
+    rig.commands._board.publish = watched
+    rig.commands.leave()
+    assert State.MOVING not in states
+    assert not rig.commands.may_leave_running
+
+
 def come_back_at(rig, attempt, and_then=lambda: None):
     """Let the adapter be back just before the port is opened for the `attempt`-th time."""
     open_port, attempts = rig.surroundings.open_port, []

@@ -90,7 +90,7 @@ def test_what_is_only_asked(make_daemon: Any, run_all: RunAll) -> None:
     assert [(run.returncode, run.stderr) for run in runs] == [(0, "")] * 4
     check, port, version, text = (run.stdout for run in runs)
     facts = [daemon.object_name, "127.0.0.1", str(daemon.address.port), "/dev/no_such_focuser at 38400 baud"]
-    facts += ["0.4918 mm/s", "4.9994 mm/s^2", "36.0 s", "13.4 s", "LocalHost (127.0.0.1)"]
+    facts += ["0.4918 mm/s", "4.9994 mm/s^2", "40.6 s", "13.4 s", "LocalHost (127.0.0.1)"]
     for fact in facts:
         assert fact in check
     assert port == f"{daemon.address.port}\n"

@@ -27,7 +27,7 @@ from .mechanics import Plan, Target, mm_from_steps, requested_target
 from .memory import Memory
 from .motion import Homing, Motion
 from .motions import Record
-from .motor import Progress
+from .reading import Progress
 from .recovery import LOOK_FOR_DEVICE_S, Recovery
 from .resumption import require_young_homing
 from .snapshot import Audit, Snapshot, State
@@ -48,6 +48,7 @@ class Commands:
         self._settings = settings
         self._surroundings = surroundings
         self._announce = surroundings.announce
+        self._follows_hand = False
         self._memory = Memory(settings.port_name, surroundings.keeper, surroundings.utc_now)
         self._board = Board(self._memory, surroundings.utc_now, surroundings.changed)
         self._connection = Connection(
@@ -331,15 +332,18 @@ class Commands:
 
     def _follow_hand(self, motion: Motion) -> None:
         was_at = self._board.where
-        motion.follow_hand()
+        self._follows_hand = True
+        try:
+            motion.follow_hand()
+        finally:
+            self._follows_hand = False
         self._board.stand(motion, "", self._settings.limits.backlash_steps - motion.taken_up_steps)
         told = f"somebody drove the focuser at its controller from {was_at} to {self._board.where}"
         self._announce(logging.WARNING, f"{told}; it was watched all the way, so its position is known.")
         self._board.publish(replace(self.snapshot, reason=f"{told}; its position is known."))
 
     def _progress(self, progress: Progress) -> None:
-        if self.snapshot.state is State.IDLE:
-            # Nobody here has told it to run.
+        if self._follows_hand and self.snapshot.state is State.IDLE:
             self._board.publish(
                 replace(self.snapshot, state=State.MOVING, reason=BY_HAND, target_steps=None, target_mm=None)
             )

@@ -26,12 +26,11 @@ from .errors import (
     RequestError,
     StoppedError,
 )
+from .homing import HOMING_TRIES
 from .link import Link, device_at
 from .mechanics import mm_from_steps
 from .memory import Keeper
-from .motion import HOMING_TRIES
 from .motions import Record, unanswered
-from .motor import homing_deadline_s
 from .snapshot import Snapshot, State
 from .surroundings import Settings, Surroundings
 
@@ -93,7 +92,7 @@ class Focuser:
         self._on_change: Callable[[], None] = lambda: None
         self._announce = announce
         self._move_patience_s = settings.move_timeout_s + CALL_MARGIN_S
-        homing_patience_s = (HOMING_TRIES + 1) * (homing_deadline_s(settings.drive) + settings.move_timeout_s)
+        homing_patience_s = (HOMING_TRIES + 1) * (settings.drive.homing_deadline_s + settings.move_timeout_s)
         self._homing_patience_s = settings.serial_timeout_s + homing_patience_s + self._move_patience_s
         self._commands = Commands(
             settings,

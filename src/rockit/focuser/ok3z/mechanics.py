@@ -11,9 +11,11 @@ import math
 from dataclasses import dataclass, replace
 
 from .errors import InvalidArgumentError, OutsideLimitsError
+from .rates import needed_steps
 from .registers import (
     HOMING_RUN_REGISTER,
     STEPS_PER_MM,
+    TRAVEL_MM,
     acceleration_register,
     move_duration_s,
     register_acceleration_mm_sec_sec,
@@ -24,6 +26,8 @@ from .registers import (
 
 HOMING_SPEED_MM_SEC = register_homing_speed_mm_sec(HOMING_RUN_REGISTER)
 
+# A drive that needs a longer run than this to prove its rate is not asked for it.
+LONGEST_PROOF_MM = 1.5
 # What adding up decimal fractions in binary may be off by, in mm.
 SUM_ROUNDING_MM = 1e-9
 # Sums of what was asked for are kept to 1e-6 mm, which is far less than a step.
@@ -98,6 +102,32 @@ class Drive:
         """How long a run of so many steps takes from rest to rest, in seconds."""
         return move_duration_s(mm_from_steps(abs(run_steps)), self.speed_mm_sec, self.acceleration_mm_sec_sec)
 
+    def homing_duration_s(self, left_mm: float = TRAVEL_MM) -> float:
+        """How long a homing run takes at worst, in seconds: the whole travel, or what is left of it, in mm."""
+        return left_mm / self.homing_mm_sec
+
+    @property
+    def homing_deadline_s(self) -> float:
+        """How long a homing run may take, in seconds. move_timeout does not shorten it: homing has its own speed.
+
+        A motor that hangs is noticed long before: its register does not change. The run may be half as fast as
+        computed.
+        """
+        return 2 * self.homing_duration_s() + 10
+
+    def proof_steps(self, ratio: float | None, seen_for_s: float) -> int:
+        """How many steps a leg must have to prove by its rate that the settings are there; 0 where none can.
+
+        Args:
+            ratio: how fast legs were seen to run, over what the settings make; None where that is not known.
+            seen_for_s: how long it must be seen at one speed, in seconds.
+        """
+        if ratio is None:
+            return 0
+        speed_steps_s = self.speed_mm_sec * STEPS_PER_MM
+        steps = needed_steps(speed_steps_s, self.ramp_steps(self.speed_mm_sec), ratio, seen_for_s)
+        return steps if steps <= steps_from_mm(LONGEST_PROOF_MM) else 0
+
     def run_out_s(self, left_steps: int) -> float:
         """How long a motor that runs needs at least for its last steps, in seconds."""
         left_mm = mm_from_steps(abs(left_steps))
@@ -147,6 +177,12 @@ class Plan:
     target_steps: int
     legs: tuple[Leg, ...]
     shortfall_steps: int
+
+
+def move_deadline_s(duration_s: float, move_timeout_s: float) -> float:
+    """How long a move may take: twice what it should and ten seconds, which a slow line survives, at most
+    `move_timeout_s`."""
+    return min(2 * duration_s + 10, move_timeout_s)
 
 
 def steps_from_mm(position_mm: float) -> int:
