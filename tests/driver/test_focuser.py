@@ -99,7 +99,7 @@ def test_a_second_command_is_refused_at_once(homed):
         homed.focuser.audit,
         homed.focuser.shutdown,
     ):
-        with pytest.raises(BusyError):
+        with pytest.raises(BusyError, match=r"^a move is still running\. Wait for its end"):
             run()
     homed.focuser.stop("the test")
     with pytest.raises(StoppedError):

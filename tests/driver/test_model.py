@@ -27,6 +27,7 @@ from rockit.focuser.ok3z.errors import (
     OutsideLimitsError,
     StoppedError,
 )
+from rockit.focuser.ok3z.registers import POSITION_TOLERANCE_STEPS
 from rockit.focuser.ok3z.resumption import HAND_NEEDS_S
 from rockit.focuser.ok3z.snapshot import State
 
@@ -49,6 +50,8 @@ positions = st.one_of(
 offsets = st.one_of(st.floats(-0.3, 0.3), st.sampled_from([0.0, -0.05, 0.05]), st.floats(-7, 7))
 replies = st.sampled_from(["lost", "cut", "merged", "doubled", "noise", "late"])
 codes = st.sampled_from(["", "S001", "P081"])
+# Positions are compared with a tolerance; a register beside it is false.
+FALSE_STEPS = POSITION_TOLERANCE_STEPS + 1
 SETTINGS = ["P132", "P052", "P062", "P031", "E002"]
 CONFIGURED_SPEED = 41
 # A rate as near as this to the configured one cannot be told from it in a short leg.
@@ -164,6 +167,9 @@ class FocuserLife(RuleBasedStateMachine):
         if rig.carry_out(rig.commands.initialize) is not None and rig.status != FocuserStatus.Idle:
             return
         register = rig.commands._motion.origin_register - round(position * 5088)
+        if 0 < abs(register - rig.model.register) <= POSITION_TOLERANCE_STEPS:
+            # A cut that moves the register by less than is looked for is no loss of the position, but of some steps.
+            return
         rig.model.change(power_up_register=register)
         rig.model.power_cut(0.0)
         rig.rest(2.0)
@@ -269,7 +275,7 @@ class FocuserLife(RuleBasedStateMachine):
             rig.carry_out(rig.commands.watch_rest)
         if rig.status == FocuserStatus.Idle:
             assert not rig.model.is_moving
-            assert abs(rig.position_mm - rig.model.motor_mm) < 1.5 / 5088
+            assert abs(rig.position_mm - rig.model.motor_mm) <= FALSE_STEPS / 5088
 
     def _assert_standing_or_known_to_run(self):
         assert not self.rig.model.is_moving or self.rig.commands.snapshot.motor_may_run
@@ -281,7 +287,7 @@ class FocuserLife(RuleBasedStateMachine):
             # A target that a power cut would hide takes its neighbour.
             assert abs(rig.position_mm - wanted_mm) <= 1.6 / 5088
             play_mm = 0.2 if rig.commands.snapshot.shortfall_steps else 0.0
-            assert abs(rig.model.carriage_mm - wanted_mm) <= play_mm + 3 / 5088
+            assert abs(rig.model.carriage_mm - wanted_mm) <= play_mm + (FALSE_STEPS + 2) / 5088
         else:
             assert isinstance(outcome, (OutsideLimitsError, NotConnectedError, DeviceError, LinkError)), (
                 f"{outcome!r}"

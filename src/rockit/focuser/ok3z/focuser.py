@@ -246,9 +246,7 @@ class Focuser:
         return task.future
 
     def _move(self, position: object, offset: bool, exact: bool = False) -> _Task:
-        return self._submit(
-            "set_focus", lambda: self._commands.move(position, offset, exact), needs_link=True
-        )
+        return self._submit("a move", lambda: self._commands.move(position, offset, exact), needs_link=True)
 
     def stop(self, by: str) -> None:
         """Halt any motion, homing included, and return when standstill is confirmed.

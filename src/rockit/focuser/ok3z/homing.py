@@ -84,6 +84,7 @@ class Homer:
         self._motor = motor
         self._limits = limits
         self._move_timeout_s = move_timeout_s
+        self._begun_register = 0
         self.is_near_switch = False
         """Whether the carriage was last known to stand at the limit switch, or within NEAR_SWITCH_MM of it; also where
         the position is not known any more."""
@@ -99,6 +100,7 @@ class Homer:
             SettingsLostError: the controller lost its settings again and again, or runs at another rate than it did.
             DeviceError, LinkLostError: see `Motor`.
         """
+        self._begun_register = self._motor.standing.register
         approaches = [self._approach([])]
         for _ in range(HOMING_TRIES):
             approaches.append(self._approach(approaches))
@@ -142,7 +144,11 @@ class Homer:
             if not self._settings_are_proven(before):
                 self._motor.configure()
             if leaving:
+                shows_power_cut = self._shows_power_cut
                 leg_ratio = self._back_off()
+                if not shows_power_cut:
+                    # One before that run stayed unseen, and in one scale both approaches would agree.
+                    self._motor.configure()
             end = self._run_in(not before, self._back_off_mm + PAST_SWITCH_MM if missed else HOMING_REACH_MM)
         except (SettingsLostError, NoSwitchError) as error:
             if missed and isinstance(error, NoSwitchError):
@@ -168,7 +174,13 @@ class Homer:
             and before[-1].end is End.SEEN
             and is_at(self._motor.standing.register, before[-1].register)
         )
-        return kept and not self._motor.is_at_power_up
+        return kept and self._shows_power_cut
+
+    @property
+    def _shows_power_cut(self) -> bool:
+        """Whether the register would change in a power cut. Where it was before the homing, it may just have begun."""
+        begun = is_at(self._motor.standing.register, self._begun_register)
+        return not (begun or self._motor.is_at_power_up)
 
     def _run_in(self, first: bool, reach_mm: float) -> End:
         again_s = second_approach_s(self._motor.leg_drive, self._back_off_mm)

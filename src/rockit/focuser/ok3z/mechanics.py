@@ -116,7 +116,7 @@ class Drive:
         return 2 * self.homing_duration_s() + 10
 
     def proof_steps(self, ratio: float | None, seen_for_s: float) -> int:
-        """How long a leg must be, in steps, to prove by its rate that the settings are there; 0 where that cannot be asked.
+        """How many steps a leg must have to prove by its rate that the settings are there; 0 where none can.
 
         Args:
             ratio: how fast legs were seen to run, over what the settings make; None where that is not known.
@@ -216,10 +216,7 @@ def requested_target(position: object, offset_from_mm: float | None, limits: Lim
         raise InvalidArgumentError(
             f"the position is of type {type(position).__name__}; a number of millimetres was expected."
         )
-    try:
-        position_mm = float(position)
-    except OverflowError:
-        position_mm = math.inf if position > 0 else -math.inf
+    position_mm = as_float(position)
     # 0.1 + 0.2 is 0.3, also where the caller has added it up.
     beyond_mm = SUM_ROUNDING_MM
     if offset_from_mm is not None:
@@ -230,6 +227,14 @@ def requested_target(position: object, offset_from_mm: float | None, limits: Lim
     # Not -0.0: it would be published so.
     asked_mm = min(max(position_mm, 0.0), limits.range_mm) + 0.0
     return Target(min(steps_from_mm(asked_mm), limits.range_steps), asked_mm)
+
+
+def as_float(number: float) -> float:
+    """A number as a float, which is infinite if that cannot hold it."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def _outside_limits(position_mm: float, limits: Limits) -> OutsideLimitsError:

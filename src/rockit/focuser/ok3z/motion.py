@@ -164,7 +164,7 @@ class Motion:
         before = self._motor.place_register if self.homed else None
         # A daemon that died may have left the motor running, and a running motor is not to be released.
         self._motor.await_standstill()
-        begun_register = self.standing.register
+        begun_register = self._begun_register = self.standing.register
         undisturbed = before is None or is_at(before, begun_register)
         # Not before: what is stopped until here has moved nothing, and costs no position.
         self.forget_position()

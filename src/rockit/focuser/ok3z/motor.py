@@ -46,6 +46,7 @@ LONGEST_PAUSE_S = 0.06
 SHORTEST_PAUSE_S = 0.005
 # While it is measured how fast the motor runs: a leg of half a millimetre gives 20 readings so.
 MEASURING_PAUSE_S = 0.02
+MEASURING_READINGS = 100
 # How far behind the expected end of a leg it is looked for, and the shortest pause before that.
 BEHIND_THE_END_S = 0.001
 # What one reading takes, in seconds: a pause that ends nearer to the end than that is stretched to it.
@@ -92,6 +93,7 @@ class Motor:
         self._halting: Halting | None = None
         self._rate: RateWatch | None = None
         self._must_prove = False
+        self._expected_s = 0.0
         self._speeds_are_sent = False
         self._ratios = Ratios(None, None, drive.speed_register, drive.acceleration_register)
 
@@ -232,6 +234,7 @@ class Motor:
         self._tracker, self._rate = tracker, rate
         self._must_prove = switch_register is not None and self.is_at_power_up and self.proof_steps > 0
         run_s = drive.duration_s(target_register - start.register)
+        self._expected_s = run_s
         watch = LegWatch(tracker, rate, target_register, allowance, run_s, switch_register)
 
         def progress(reading: Reading) -> Progress:
@@ -286,6 +289,7 @@ class Motor:
         self._tracker = tracker
         self._rate = RateWatch(start, None, speed_mm_sec * STEPS_PER_MM, ramp_steps, ratio)
         self._must_prove = False
+        self._expected_s = longest_mm / speed_mm_sec
         watch = HomingWatch(tracker, self._rate, Allowance(self._drive.homing_deadline_s), reach_mm)
 
         def progress(reading: Reading) -> Progress:
@@ -339,8 +343,8 @@ class Motor:
     def _until_next_look_s(self, watch: LegWatch | HomingWatch) -> float:
         """So long that the next reading falls right behind the end of a leg, where that is near."""
         if None in (self._ratios.homing, self._ratios.legs):
-            # How fast it runs is being measured.
-            return MEASURING_PAUSE_S
+            # How fast it runs is being measured, and it may be faster than computed.
+            return min(max(MEASURING_PAUSE_S, self._expected_s / MEASURING_READINGS), LONGEST_PAUSE_S)
         if self._must_prove:
             # How far it had come before a power cut, only readings can tell; and its rate is to be proven.
             return SHORTEST_PAUSE_S
