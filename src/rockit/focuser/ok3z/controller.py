@@ -28,6 +28,7 @@ PATIENT_AFTER = 5
 # So long without a valid answer to a question, and the link counts as dead. With the pause between two
 # looks at rest (focuser.REST_PERIOD_S) a dead link shows within 3 s.
 SILENCE_S = 1.75
+# (Where something was heard meanwhile, one more reply is waited for: it may be the first of many.)
 # So many commands in a row are obeyed without a pause between them (docs/protocol.md).
 COMMANDS_IN_A_ROW = 3
 # A controller that has just got its power may take its time: the first question waits longer each try.
@@ -180,11 +181,12 @@ class Controller:
     def _ask(self, query: wire.Query, read: Callable[[wire.Reply], _Value]) -> _Value:
         """Ask until a valid answer comes. Asking moves nothing, so it may be repeated."""
         expires_s = self.awake_s + SILENCE_S
+        heard = self._link.replies
 
         def in_time() -> None:
             # On a line that answers nonsense one exchange may wait four times as long as a reply may take.
             self._checkpoint()
-            if self.awake_s >= expires_s:
+            if self.awake_s >= expires_s + (REPLY_DEADLINE_S if self._link.replies > heard else 0.0):
                 raise ReplyTimeoutError(f"no valid {query.name} came in all that time.")
 
         # Not the first: a process that was held up meanwhile finds its answer in the port.

@@ -115,9 +115,9 @@ class Tracker:
         """Whether the path leads inward, where the register grows."""
         return self._direction > 0
 
-    def ends_at_power_up(self, register: int) -> bool:
-        """Whether a register is one at which a controller begins after a power cut."""
-        return near_power_up(register, self._power_ups, within_steps=0)
+    def ends_at_power_up(self, register: int, within_steps: int = 0) -> bool:
+        """Whether a register is one at which a controller begins after a power cut, or so near it."""
+        return near_power_up(register, self._power_ups, within_steps)
 
     def reach_steps(self, elapsed_s: float) -> float:
         """How far the motor can have gone in so many seconds, generously."""

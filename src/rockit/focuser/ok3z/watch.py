@@ -11,7 +11,7 @@ from .errors import MoveTimeoutError, NoProgressError, NoSwitchError, PositionLo
 from .mechanics import mm_from_steps
 from .rates import RateWatch
 from .reading import Reading
-from .registers import TRAVEL_MM, is_at
+from .registers import POSITION_TOLERANCE_STEPS, TRAVEL_MM, is_at
 from .tracking import SPEED_MARGIN, Tracker, leapt
 
 # A second reading at the same register, so much later, proves standstill: at the homing speed 0.05 s are 64 steps.
@@ -176,9 +176,9 @@ class LegWatch(_ProgressWatch):
         """Judge a reading.
 
         Raises:
-            PositionLostError: the register cannot be trusted any more: a motor does not stop short by itself.
+            PositionLostError: the register cannot be trusted any more.
             SettingsLostError: it changes at another rate than its settings make.
-            StalledError: the controller says that the motor runs, and it does not.
+            StalledError: the controller says that the motor runs, and it does not; or it stands short of its target.
             NoProgressError: the limit switch ended it.
             MoveTimeoutError: the deadline has passed.
         """
@@ -232,11 +232,20 @@ class LegWatch(_ProgressWatch):
             raise NoProgressError(
                 f"the limit switch stopped the motor {missing_mm:.3f} mm short of its target. The position is known."
             )
-        raise PositionLostError(
+        short = (
             f"the motor stands {missing_mm:.3f} mm short of its target (register {reading.register}, "
-            f"expected {self._target_register}). Was the controller's power cut, is the motor overloaded, or was "
-            "it stopped by hand? Home the focuser (focus init)."
+            f"expected {self._target_register})"
         )
+        if self._may_be_a_power_cut(reading.register):
+            raise PositionLostError(
+                f"{short}, and nobody saw it come there. Was the controller's power cut? "
+                "Home the focuser (focus init)."
+            )
+        raise StalledError(f"{short}. Is it overloaded, or was it stopped by hand? Look at its load.")
+
+    def _may_be_a_power_cut(self, register: int) -> bool:
+        """Whether a register at rest may be that of a controller that has lost its power."""
+        return self.tracker.came_unseen or self.tracker.ends_at_power_up(register, POSITION_TOLERANCE_STEPS)
 
     def _is_at_switch(self, register: int) -> bool:
         """Whether the limit switch may have ended a run inward here, a little before it did in the homing."""
