@@ -17,7 +17,7 @@ from .errors import MoveTimeoutError, PositionLostError, SettingsLostError, Unex
 from .halting import Halting
 from .hand import HandWatch
 from .mechanics import Drive, mm_from_steps, steps_from_mm
-from .rates import RateWatch, Ratios
+from .rates import RateWatch, Ratios, learnable_steps
 from .reading import End, Progress, Reading
 from .registers import POSITION_TOLERANCE_STEPS, STEPS_PER_MM, TRAVEL_MM, is_at, near_power_up
 from .tracking import BELIEVED_READINGS, SPEED_MARGIN, Tracker, unseen_after_s

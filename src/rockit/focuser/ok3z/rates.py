@@ -230,8 +230,8 @@ def agree(one: float | None, other: float | None) -> bool:
 
 
 def learnable_steps(computed_steps_s: float, answer_s: float) -> int:
-    """How long a run must be so that its ratio can be learnt, where an answer takes so long: its part at one speed must be
-    long beside the spans of two readings."""
+    """How long a run must be so that its ratio can be learnt, where an answer takes so long: its part at one speed must
+    be long beside the spans of two readings."""
     steady_s = LEARNING_MARGIN * 2 * answer_s / LEARNT_WITHIN
     return math.ceil(computed_steps_s * steady_s / (STEADY_UNTIL - STEADY_FROM))
 
