@@ -19,8 +19,15 @@ from .hand import HandWatch
 from .mechanics import Drive, mm_from_steps, steps_from_mm
 from .rates import RateWatch, Ratios, learnable_steps
 from .reading import End, Progress, Reading
-from .registers import POSITION_TOLERANCE_STEPS, STEPS_PER_MM, TRAVEL_MM, is_at, near_power_up
-from .tracking import BELIEVED_READINGS, SPEED_MARGIN, Tracker, unseen_after_s
+from .registers import (
+    POSITION_TOLERANCE_STEPS,
+    POWER_UP_REGISTER,
+    STEPS_PER_MM,
+    TRAVEL_MM,
+    is_at,
+    near_power_up,
+)
+from .tracking import BELIEVED_READINGS, JUMP_MARGIN_STEPS, SPEED_MARGIN, Tracker, unseen_after_s
 from .watch import (
     HOMING_REACH_MM,
     STANDSTILL_GAP_S,
@@ -41,6 +48,8 @@ COMMAND_TRIES = 3
 # A run whose rate shall be proven must be seen at one speed for so long, and for so many answers more.
 PROOF_S = 0.3
 PROOF_ANSWERS = 30
+# By then, and two answers later, the first reading of a run has come.
+FIRST_READING_S = 0.05
 # Between two readings of a running motor, in seconds. An exchange itself takes about 10 ms.
 LONGEST_PAUSE_S = 0.06
 SHORTEST_PAUSE_S = 0.005
@@ -201,11 +210,25 @@ class Motor:
         """Whether a register is one at which this controller begins after a power cut, or no further from it."""
         return near_power_up(register, self._power_ups(), within_steps)
 
-    @property
-    def proof_steps(self) -> int:
-        """How long a leg must be to prove by its rate that the settings are there; 0 where that cannot be asked."""
-        seen_for_s = PROOF_S + PROOF_ANSWERS * self._controller.answer_s
-        return self._drive.proof_steps(self._ratios.legs, seen_for_s)
+    def _hides_power_cut(self, inward: bool) -> bool:
+        """Whether a power cut just as a run begins here would pass for the run itself, so near is its register: ahead
+        the motor may have come there, and behind it is soon out again."""
+        speed_steps_s = steps_from_mm(self.leg_drive.speed_mm_sec)
+        reach_steps = SPEED_MARGIN * speed_steps_s * (FIRST_READING_S + 2 * self._controller.answer_s)
+        sign = 1 if inward else -1
+        return any(
+            -JUMP_MARGIN_STEPS <= sign * (value - self.standing.register) <= JUMP_MARGIN_STEPS + reach_steps
+            for value in (POWER_UP_REGISTER, *self._power_ups())
+        )
+
+    def proof_steps(self, inward: bool) -> int:
+        """How long a leg from here must be to prove by its rate that the settings are there.
+
+        0 where the register proves it, and where that cannot be asked.
+        """
+        if not self._hides_power_cut(inward):
+            return 0
+        return self._drive.proof_steps(self._ratios.legs, PROOF_S + PROOF_ANSWERS * self._controller.answer_s)
 
     # Runs
 
@@ -242,7 +265,8 @@ class Motor:
         ramp_steps = self._drive.ramp_steps(self._drive.speed_mm_sec)
         rate = RateWatch(start, target_register, speed_steps_s, ramp_steps, self._ratios.legs)
         self._tracker, self._rate = tracker, rate
-        self._must_prove = switch_register is not None and self.is_at_power_up and self.proof_steps > 0
+        inward = target_register > start.register
+        self._must_prove = switch_register is not None and self.proof_steps(inward) > 0
         run_s = drive.duration_s(target_register - start.register)
         # Legs are measured while the switch is not found yet.
         self._is_measured = switch_register is None and self._ratios.legs is None
