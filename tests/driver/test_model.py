@@ -310,4 +310,4 @@ FocuserLife.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 # Sixty lives are one test: on a busy machine they take longer than others may.
-TestFocuserLife = pytest.mark.timeout(400 + others)(FocuserLife.TestCase)
+TestFocuserLife = pytest.mark.timeout(400 + 10 * others)(FocuserLife.TestCase)

@@ -117,6 +117,8 @@ class Commands:
         self._connection.close()
         if new_controller:
             self._memory.another_controller()
+            # What it stood at proves nothing, and its rates are measured in a homing only.
+            resume = False
         self._surroundings.checkpoint()
         self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=self.snapshot.motor_may_run))
         motion = self._connect(PORT_PATIENCE_S if is_lost else 0.0)

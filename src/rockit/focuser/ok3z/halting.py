@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Callable
 
 from .clock import Clock
-from .controller import SILENCE_S, Controller
+from .controller import Controller
 from .errors import HaltFailedError, LinkLostError, MalformedReplyError, ReplyTimeoutError
 from .reading import Reading
 
@@ -54,9 +54,10 @@ class Halting:
                 reading = self._controller.read_once()
             except (ReplyTimeoutError, MalformedReplyError) as error:
                 now_s = self._clock.monotonic()
-                if self._controller.awake_s - silent_from_s >= SILENCE_S:
+                silence_s = self._controller.silence_s
+                if self._controller.awake_s - silent_from_s >= silence_s:
                     raise LinkLostError(
-                        f"the motor was told to stop, but nothing valid was answered for {SILENCE_S:g} s: "
+                        f"the motor was told to stop, but nothing valid was answered for {silence_s:.3g} s: "
                         "it may be running. Look at the focuser, its power and the cable."
                     ) from error
                 continue

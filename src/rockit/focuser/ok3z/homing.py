@@ -17,7 +17,7 @@ from .mechanics import Drive, Limits, mm_from_steps, move_deadline_s, steps_from
 from .motor import Motor
 from .rates import agree
 from .reading import End
-from .registers import POSITION_TOLERANCE_STEPS, is_at
+from .registers import POSITION_TOLERANCE_STEPS, TRAVEL_MM, is_at
 from .tracking import PATH_MARGIN_STEPS
 from .watch import HOMING_REACH_MM, SWITCH_REPEAT_STEPS, Allowance
 
@@ -25,6 +25,8 @@ _log = logging.getLogger(__name__)
 
 # Beyond the backlash, so that the carriage surely leaves the limit switch.
 BACK_OFF_MARGIN_MM = 0.25
+# Of a controller that answers slowly, no further than this.
+LONGEST_BACK_OFF_MM = 4.0
 # How often homing comes to the limit switch once more, until two ends agree.
 HOMING_TRIES = 4
 # How much further than that it may run in again, after a run that met no switch.
@@ -145,11 +147,15 @@ class Homer:
                 self._motor.configure()
             if leaving:
                 shows_power_cut = self._shows_power_cut
-                leg_ratio = self._back_off()
+                leg_ratio = self._back_off(after_s=0.0 if before else self._again_s)
                 if not shows_power_cut:
                     # One before that run stayed unseen, and in one scale both approaches would agree.
                     self._motor.configure()
-            end = self._run_in(not before, self._back_off_mm + PAST_SWITCH_MM if missed else HOMING_REACH_MM)
+            end = self._motor.run_to_switch(
+                reach_mm=self._back_off_mm + PAST_SWITCH_MM if missed else HOMING_REACH_MM,
+                longest_mm=self._back_off_mm if leaving else TRAVEL_MM,
+                after_s=0.0 if before else self._again_s,
+            )
         except (SettingsLostError, NoSwitchError) as error:
             if missed and isinstance(error, NoSwitchError):
                 raise
@@ -182,11 +188,9 @@ class Homer:
         begun = is_at(self._motor.standing.register, self._begun_register)
         return not (begun or self._motor.is_at_power_up)
 
-    def _run_in(self, first: bool, reach_mm: float) -> End:
-        again_s = second_approach_s(self._motor.leg_drive, self._back_off_mm)
-        if first:
-            return self._motor.run_to_switch(reach_mm, after_s=again_s)
-        return self._motor.run_to_switch(reach_mm, longest_mm=self._back_off_mm)
+    @property
+    def _again_s(self) -> float:
+        return second_approach_s(self._motor.leg_drive, self._back_off_mm)
 
     def _give_up(self, error: SettingsLostError | NoSwitchError) -> Approach:
         """An approach that came to no switch: halt, and see where the motor stands. The next sends the settings."""
@@ -200,10 +204,16 @@ class Homer:
 
     @property
     def _back_off_mm(self) -> float:
-        return back_off_mm(mm_from_steps(self._limits.backlash_steps))
+        """How far it leaves the switch: further where slow answers would not let the rate of a leg be learnt."""
+        usual_mm = back_off_mm(mm_from_steps(self._limits.backlash_steps))
+        return max(usual_mm, min(self._motor.learnable_mm, LONGEST_BACK_OFF_MM))
 
-    def _back_off(self) -> float | None:
-        """Leave the limit switch, which also proves that the motor moves at all. Gives the ratio that was measured."""
+    def _back_off(self, after_s: float) -> float | None:
+        """Leave the limit switch, which also proves that the motor moves at all. Gives the ratio that was measured.
+
+        Args:
+            after_s: what the homing does after this approach, in seconds.
+        """
         target_register = self._motor.standing.register - steps_from_mm(self._back_off_mm)
         if self._motor.is_power_up(target_register, POSITION_TOLERANCE_STEPS):
             # There a power cut would not show.
@@ -211,7 +221,7 @@ class Homer:
         duration_s = self._motor.leg_drive.duration_s(self._motor.standing.register - target_register)
         allowance = Allowance(move_deadline_s(duration_s, self._move_timeout_s))
         _log.info("leaving the limit switch by %.3f mm, to come to it once more", self._back_off_mm)
-        after_s = self._motor.drive.homing_duration_s(self._back_off_mm)
+        after_s += self._motor.drive.homing_duration_s(self._back_off_mm)
         moved = self._motor.run_to_register(target_register, allowance, after_s)
         self.is_near_switch = False
         if not moved:

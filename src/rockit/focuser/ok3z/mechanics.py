@@ -27,7 +27,7 @@ from .registers import (
 HOMING_SPEED_MM_SEC = register_homing_speed_mm_sec(HOMING_RUN_REGISTER)
 
 # A drive that needs a longer run than this to prove its rate is not asked for it.
-LONGEST_PROOF_MM = 1.5
+LONGEST_PROOF_MM = 5.0
 # What adding up decimal fractions in binary may be off by, in mm.
 SUM_ROUNDING_MM = 1e-9
 # Sums of what was asked for are kept to 1e-6 mm, which is far less than a step.
@@ -91,8 +91,13 @@ class Drive:
         )
 
     def at_ratio(self, ratio: float | None) -> Drive:
-        """This drive as it was seen to run: so many times as fast as computed; None where that is not known."""
-        return self if ratio is None else replace(self, speed_mm_sec=self.speed_mm_sec * ratio)
+        """This drive as it was seen to run: speed and ramps so many times as computed; None where that is not known."""
+        if ratio is None:
+            return self
+        acceleration_mm_sec_sec = self.acceleration_mm_sec_sec * ratio
+        return replace(
+            self, speed_mm_sec=self.speed_mm_sec * ratio, acceleration_mm_sec_sec=acceleration_mm_sec_sec
+        )
 
     def ramp_steps(self, speed_mm_sec: float) -> float:
         """How many steps the motor needs to come to a speed from rest."""

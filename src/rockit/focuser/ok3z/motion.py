@@ -209,8 +209,11 @@ class Motion:
         From where a power cut does not show in the register, the first leg is long enough to prove by its rate that
         there was none, if there is room for it.
         """
-        proof_steps = self._motor.proof_steps if self._motor.is_at_power_up else 0
-        plan = plan_move(self.place_steps, self._taken_up_steps, target_steps, self._limits, proof_steps)
+        here_steps = self.place_steps
+        plan = plan_move(here_steps, self._taken_up_steps, target_steps, self._limits)
+        inward = bool(plan.legs) and plan.legs[0].target_steps < here_steps
+        if proof_steps := self._motor.proof_steps(inward):
+            plan = plan_move(here_steps, self._taken_up_steps, target_steps, self._limits, proof_steps)
         return replace(plan, legs=tuple(map(self._turning_elsewhere, plan.legs)))
 
     def _turning_elsewhere(self, leg: Leg) -> Leg:

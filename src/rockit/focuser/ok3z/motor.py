@@ -17,10 +17,17 @@ from .errors import MoveTimeoutError, PositionLostError, SettingsLostError, Unex
 from .halting import Halting
 from .hand import HandWatch
 from .mechanics import Drive, mm_from_steps, steps_from_mm
-from .rates import RateWatch, Ratios
+from .rates import RateWatch, Ratios, learnable_steps
 from .reading import End, Progress, Reading
-from .registers import POSITION_TOLERANCE_STEPS, STEPS_PER_MM, TRAVEL_MM, is_at, near_power_up
-from .tracking import BELIEVED_READINGS, SPEED_MARGIN, Tracker, unseen_after_s
+from .registers import (
+    POSITION_TOLERANCE_STEPS,
+    POWER_UP_REGISTER,
+    STEPS_PER_MM,
+    TRAVEL_MM,
+    is_at,
+    near_power_up,
+)
+from .tracking import BELIEVED_READINGS, JUMP_MARGIN_STEPS, SPEED_MARGIN, Tracker, unseen_after_s
 from .watch import (
     HOMING_REACH_MM,
     STANDSTILL_GAP_S,
@@ -39,8 +46,10 @@ _log = logging.getLogger(__name__)
 # How often a motion command is sent whose effect does not show: it may be lost on the wire.
 COMMAND_TRIES = 3
 # A run whose rate shall be proven must be seen at one speed for so long, and for so many answers more.
-PROOF_S = 0.6
-PROOF_ANSWERS = 5
+PROOF_S = 0.3
+PROOF_ANSWERS = 30
+# By then, and two answers later, the first reading of a run has come.
+FIRST_READING_S = 0.05
 # Between two readings of a running motor, in seconds. An exchange itself takes about 10 ms.
 LONGEST_PAUSE_S = 0.06
 SHORTEST_PAUSE_S = 0.005
@@ -94,6 +103,7 @@ class Motor:
         self._rate: RateWatch | None = None
         self._must_prove = False
         self._expected_s = 0.0
+        self._is_measured = False
         self._speeds_are_sent = False
         self._ratios = Ratios(None, None, drive.speed_register, drive.acceleration_register)
 
@@ -115,6 +125,15 @@ class Motor:
     def measured_ratio(self) -> float | None:
         """The ratio of the run that ended last; None where too little of it was seen."""
         return None if self._rate is None else self._rate.measured(self.standing.register)
+
+    @property
+    def learnable_mm(self) -> float:
+        """How long a leg must be so that its ratio can be learnt; 0 where that is known."""
+        if self._ratios.legs is not None:
+            return 0.0
+        return mm_from_steps(
+            learnable_steps(steps_from_mm(self._drive.speed_mm_sec), self._controller.answer_s)
+        )
 
     @property
     def drive(self) -> Drive:
@@ -191,11 +210,25 @@ class Motor:
         """Whether a register is one at which this controller begins after a power cut, or no further from it."""
         return near_power_up(register, self._power_ups(), within_steps)
 
-    @property
-    def proof_steps(self) -> int:
-        """How long a leg must be to prove by its rate that the settings are there; 0 where that cannot be asked."""
-        seen_for_s = PROOF_S + PROOF_ANSWERS * self._controller.answer_s
-        return self._drive.proof_steps(self._ratios.legs, seen_for_s)
+    def _hides_power_cut(self, inward: bool) -> bool:
+        """Whether a power cut just as a run begins here would pass for the run itself, so near is its register: ahead
+        the motor may have come there, and behind it is soon out again."""
+        speed_steps_s = steps_from_mm(self.leg_drive.speed_mm_sec)
+        reach_steps = SPEED_MARGIN * speed_steps_s * (FIRST_READING_S + 2 * self._controller.answer_s)
+        sign = 1 if inward else -1
+        return any(
+            -JUMP_MARGIN_STEPS <= sign * (value - self.standing.register) <= JUMP_MARGIN_STEPS + reach_steps
+            for value in (POWER_UP_REGISTER, *self._power_ups())
+        )
+
+    def proof_steps(self, inward: bool) -> int:
+        """How long a leg from here must be to prove by its rate that the settings are there.
+
+        0 where the register proves it, and where that cannot be asked.
+        """
+        if not self._hides_power_cut(inward):
+            return 0
+        return self._drive.proof_steps(self._ratios.legs, PROOF_S + PROOF_ANSWERS * self._controller.answer_s)
 
     # Runs
 
@@ -232,8 +265,11 @@ class Motor:
         ramp_steps = self._drive.ramp_steps(self._drive.speed_mm_sec)
         rate = RateWatch(start, target_register, speed_steps_s, ramp_steps, self._ratios.legs)
         self._tracker, self._rate = tracker, rate
-        self._must_prove = switch_register is not None and self.is_at_power_up and self.proof_steps > 0
+        inward = target_register > start.register
+        self._must_prove = switch_register is not None and self.proof_steps(inward) > 0
         run_s = drive.duration_s(target_register - start.register)
+        # Legs are measured while the switch is not found yet.
+        self._is_measured = switch_register is None and self._ratios.legs is None
         self._expected_s = run_s
         watch = LegWatch(tracker, rate, target_register, allowance, run_s, switch_register)
 
@@ -289,6 +325,7 @@ class Motor:
         self._tracker = tracker
         self._rate = RateWatch(start, None, speed_mm_sec * STEPS_PER_MM, ramp_steps, ratio)
         self._must_prove = False
+        self._is_measured = ratio is None
         self._expected_s = longest_mm / speed_mm_sec
         watch = HomingWatch(tracker, self._rate, Allowance(self._drive.homing_deadline_s), reach_mm)
 
@@ -342,7 +379,7 @@ class Motor:
 
     def _until_next_look_s(self, watch: LegWatch | HomingWatch) -> float:
         """So long that the next reading falls right behind the end of a leg, where that is near."""
-        if None in (self._ratios.homing, self._ratios.legs):
+        if self._is_measured:
             # How fast it runs is being measured, and it may be faster than computed.
             return min(max(MEASURING_PAUSE_S, self._expected_s / MEASURING_READINGS), LONGEST_PAUSE_S)
         if self._must_prove:

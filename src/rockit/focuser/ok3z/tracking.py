@@ -22,6 +22,7 @@ SPEED_MARGIN = 1.5
 JUMP_MARGIN_STEPS = 100
 # A motor of which it is not known how fast it runs may be so many times as fast as computed, before it surprises.
 UNKNOWN_RATIO = 2.0
+# Two readings are no less apart than this, in seconds.
 MOMENT_S = 0.001
 # A change over a longer gap between two readings than this, and four answers, was not watched. They come every 0.1 s
 # where an answer takes 10 ms.

@@ -203,8 +203,8 @@ class LegWatch(_ProgressWatch):
         if reading.register == self._target_register:
             return self._arrive(reading)
         # Some controllers round their registers, or stop a step beside the target. One that has yet to begin a run of
-        # some steps looks so, too.
-        if not self.has_moved:
+        # some steps looks so, too; and one that has lost its power.
+        if not self.has_moved or self.tracker.ends_at_power_up(reading.register):
             return Verdict.GOING
         near = self._standing_near.take(reading) and reading.earliest_s >= self._due_s
         return Verdict.ARRIVED if near and self.tracker.last is reading else Verdict.LOOK_AGAIN
@@ -217,9 +217,10 @@ class LegWatch(_ProgressWatch):
             return Verdict.ARRIVED
         if self._arrivals < 2 or self.tracker.last.register != self._target_register:
             return Verdict.LOOK_AGAIN
-        if self.tracker.came_unseen and self.tracker.ends_at_power_up(self._target_register):
+        too_early = reading.at_s < self._due_s - self._duration_s / 2
+        if (too_early or self.tracker.came_unseen) and self.tracker.ends_at_power_up(self._target_register):
             raise PositionLostError(
-                f"the register reads {self._target_register}, which is the target, but nobody saw it come there. "
+                f"the register reads {self._target_register}, which is the target, but nobody saw the motor go there. "
                 "Was the controller's power cut? Home the focuser (focus init)."
             )
         return Verdict.ARRIVED
