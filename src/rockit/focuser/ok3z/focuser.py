@@ -399,8 +399,9 @@ class Focuser:
 
     def _changed(self) -> None:
         task = self._task
-        # Only a move of this task can have begun since it is here.
-        if task is not None and self._commands.snapshot.state is State.MOVING:
+        snapshot = self._commands.snapshot
+        # Only a move of this task can have begun since it is here; a hand at the controller has no target.
+        if task is not None and snapshot.state is State.MOVING and snapshot.target_steps is not None:
             task.under_way.set()
         self._on_change()
 
