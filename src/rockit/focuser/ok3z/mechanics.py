@@ -27,7 +27,7 @@ from .registers import (
 HOMING_SPEED_MM_SEC = register_homing_speed_mm_sec(HOMING_RUN_REGISTER)
 
 # A drive that needs a longer run than this to prove its rate is not asked for it.
-LONGEST_PROOF_MM = 5.0
+LONGEST_PROOF_MM = 1.5
 # What adding up decimal fractions in binary may be off by, in mm.
 SUM_ROUNDING_MM = 1e-9
 # Sums of what was asked for are kept to 1e-6 mm, which is far less than a step.
