@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rockit.focuser.ok3z.errors import PositionLostError
+from rockit.focuser.ok3z.errors import PositionLostError, StoppedError
 from rockit.focuser.ok3z.hand import HandWatch
 from rockit.focuser.ok3z.reading import Reading
 from rockit.focuser.ok3z.snapshot import State, Trust
@@ -64,6 +64,22 @@ def test_it_is_moving_and_never_idle_meanwhile(at_2_mm):
     rig.at_exchange = look
     rig.carry_out(rig.commands.watch_rest)
     assert (State.MOVING, "somebody drives the focuser at its controller.") in states
+
+
+def test_a_stop_halts_it_and_the_position_is_not_known_then(at_2_mm):
+    rig = at_2_mm
+    rig.model.hand(3.0, drive=True)
+    rig.clock.sleep(0.3)
+
+    def stop(number):
+        if rig.commands.snapshot.state is State.MOVING:
+            rig.at_exchange = lambda number: None
+            raise StoppedError("stopped by the test.")
+
+    rig.at_exchange = stop
+    assert isinstance(rig.carry_out(rig.commands.watch_rest), StoppedError)
+    assert not rig.model.is_moving
+    assert rig.commands.snapshot.state is State.UNHOMED
 
 
 def test_the_configuration_can_forbid_that(make_rig):

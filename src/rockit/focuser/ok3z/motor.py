@@ -421,11 +421,10 @@ class Motor:
             HaltFailedError: it was not seen standing.
             LinkLostError: the link died; the halt was sent blindly as often as the time allowed.
         """
-        begun_s = self._clock.monotonic()
         watch = HaltWatch(self._tracker, left_at_register, self._ramp_s)
         # The patience is asked for each time: the daemon's end leaves less than there was.
         halting = self._halting = Halting(
-            self._controller, self._clock, lambda: self._give_up_halting_s(begun_s) + self._ramp_s
+            self._controller, self._clock, lambda begun_s: self._give_up_halting_s(begun_s) + self._ramp_s
         )
         for reading in halting.readings():
             stands = watch.take(reading)
