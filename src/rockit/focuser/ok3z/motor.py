@@ -267,6 +267,8 @@ class Motor:
         self._tracker, self._rate = tracker, rate
         inward = target_register > start.register
         self._must_prove = switch_register is not None and self.proof_steps(inward) > 0
+        # Of slow answers the time is judged that the run took, which is less of a proof.
+        must_take_its_time = switch_register is not None and self.is_at_power_up
         run_s = drive.duration_s(target_register - start.register)
         # Legs are measured while the switch is not found yet.
         self._is_measured = switch_register is None and self._ratios.legs is None
@@ -285,6 +287,11 @@ class Motor:
             return is_at(self.standing.register, target_register)
         self._left_at_register = target_register
         self._require_proof(rate)
+        if must_take_its_time and self._ratios.legs is not None and not watch.took_its_time:
+            raise SettingsLostError(
+                "the motor ran from a register at which a power cut does not show, and took another time than its speed "
+                "makes. Was the controller's power cut? Home the focuser (focus init)."
+            )
         return True
 
     def _require_proof(self, rate: RateWatch) -> None:

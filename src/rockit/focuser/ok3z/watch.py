@@ -6,10 +6,11 @@ The state text is only half known, so nothing is concluded from it without the r
 from __future__ import annotations
 
 import enum
+import math
 
 from .errors import MoveTimeoutError, NoProgressError, NoSwitchError, PositionLostError, StalledError
 from .mechanics import mm_from_steps
-from .rates import RateWatch
+from .rates import DEVIATION, RateWatch
 from .reading import Reading
 from .registers import POSITION_TOLERANCE_STEPS, TRAVEL_MM, is_at
 from .tracking import SPEED_MARGIN, Tracker, leapt
@@ -162,6 +163,8 @@ class LegWatch(_ProgressWatch):
         self._switch_register = switch_register
         self._arrivals = 0
         self._standing_near = StandstillWatch()
+        self._ran_until_s = tracker.last.at_s
+        self._stood_from_s: float | None = None
 
     @property
     def left_steps(self) -> int:
@@ -183,6 +186,7 @@ class LegWatch(_ProgressWatch):
             MoveTimeoutError: the deadline has passed.
         """
         believed = self._take(reading)
+        self._note_end(reading)
         if self.tracker.leapt:
             raise leapt(*self.tracker.leapt)
         verdict = self._at_target(reading)
@@ -194,6 +198,21 @@ class LegWatch(_ProgressWatch):
         if reading.stands_still and self._unchanged_s > START_GRACE_S:
             return self._stand_short(reading)
         return Verdict.GOING
+
+    @property
+    def took_its_time(self) -> bool:
+        """Whether the run may have taken as long as it should: from the last reading that ran to the first that stood. It
+        may have begun late."""
+        begun_s, stood_from_s = self._due_s - self._duration_s, self._stood_from_s
+        longest_s = math.inf if stood_from_s is None else stood_from_s - begun_s
+        late = self._ran_until_s - begun_s - START_GRACE_S > (1 + DEVIATION) * self._duration_s
+        return longest_s >= (1 - DEVIATION) * self._duration_s and not late
+
+    def _note_end(self, reading: Reading) -> None:
+        if not reading.stands_still:
+            self._ran_until_s, self._stood_from_s = reading.earliest_s, None
+        elif self._stood_from_s is None and self.has_moved:
+            self._stood_from_s = reading.at_s
 
     def _at_target(self, reading: Reading) -> Verdict:
         if not (reading.stands_still and is_at(reading.register, self._target_register)):
