@@ -289,8 +289,8 @@ class Motor:
         self._require_proof(rate)
         if must_take_its_time and self._ratios.legs is not None and not watch.took_its_time:
             raise SettingsLostError(
-                "the motor ran from a register at which a power cut does not show, and took another time than its speed "
-                "makes. Was the controller's power cut? Home the focuser (focus init)."
+                "the motor ran from a register at which a power cut does not show, and took another time than its "
+                "speed makes. Was the controller's power cut? Home the focuser (focus init)."
             )
         return True
 

@@ -201,8 +201,8 @@ class LegWatch(_ProgressWatch):
 
     @property
     def took_its_time(self) -> bool:
-        """Whether the run may have taken as long as it should: from the last reading that ran to the first that stood. It
-        may have begun late."""
+        """Whether the run may have taken as long as it should: its end lies between the last reading that ran and the
+        first that stood, and it may have begun late."""
         begun_s, stood_from_s = self._due_s - self._duration_s, self._stood_from_s
         longest_s = math.inf if stood_from_s is None else stood_from_s - begun_s
         late = self._ran_until_s - begun_s - START_GRACE_S > (1 + DEVIATION) * self._duration_s
