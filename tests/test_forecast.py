@@ -10,9 +10,8 @@ import pytest
 
 from rockit.focuser.ok3z import Config
 from rockit.focuser.ok3z.forecast import forecast
-from rockit.focuser.ok3z.mechanics import Drive, Limits, plan_move
-from rockit.focuser.ok3z.motion import move_deadline_s, run_lengths
-from rockit.focuser.ok3z.motor import homing_deadline_s, homing_duration_s
+from rockit.focuser.ok3z.mechanics import Drive, Limits, move_deadline_s, plan_move
+from rockit.focuser.ok3z.motion import run_lengths
 
 PROJECT = Path(__file__).parents[1]
 SITE = json.loads((PROJECT / "ngts_m06.json").read_text(encoding="utf-8"))
@@ -157,6 +156,6 @@ def test_the_deadlines_follow_from_the_plan() -> None:
     assert move_deadline_s(0.0, 180.0) == 10.0
     for speed_mm_sec in (0.5, 0.27, 12.28):
         drive = Drive.from_mm(speed_mm_sec, 5.0)
-        assert homing_duration_s(drive) == pytest.approx(36.0, abs=0.01)
-        assert homing_duration_s(drive, left_mm=1.0) == pytest.approx(4.0, abs=0.01)
-        assert homing_deadline_s(drive) == pytest.approx(82.0, abs=0.02)
+        assert drive.homing_duration_s() == pytest.approx(36.0, abs=0.01)
+        assert drive.homing_duration_s(1.0) == pytest.approx(4.0, abs=0.01)
+        assert drive.homing_deadline_s == pytest.approx(82.0, abs=0.02)

@@ -12,6 +12,7 @@ from rockit.focuser.ok3z.errors import PositionLostError
 from rockit.focuser.ok3z.mechanics import Limits
 from rockit.focuser.ok3z.registers import POSITION_TOLERANCE_STEPS
 from rockit.focuser.ok3z.resumption import (
+    HAND_NEEDS_S,
     HAND_TRAVEL_STEPS,
     require_known_position,
     taken_up_at_an_end,
@@ -25,6 +26,8 @@ LIMITS = Limits.from_mm(6.0, 6.0, 0.5)
 AT_REST = Entry("/dev/x", 5000, -1000, None, 2544, 6000, datetime(2026, 11, 22, tzinfo=timezone.utc))
 OUTWARD = replace(AT_REST, way=(-1000, -9000, -6456))
 INWARD = replace(AT_REST, register=-9000, way=(-9000, -6456), taken_up_steps=100)
+# Long enough for a hand.
+LONG_S = HAND_NEEDS_S + 0.1
 STRETCH = Window(-8000, -7000)
 END = Window(-6456 - POSITION_TOLERANCE_STEPS, -6456 + POSITION_TOLERANCE_STEPS)
 
@@ -72,29 +75,36 @@ def test_where_it_was_found_after_an_earlier_power_cut_it_proves_nothing_either(
 def test_on_its_way_it_must_be_where_the_motor_can_have_come_to_stand() -> None:
     windows = (STRETCH, END)
     for inside in (-8000, -7500, -7000, -6456, -6448):
-        taken_up_on_the_way(OUTWARD, inside, LIMITS, windows)
-    why = refused(lambda: taken_up_on_the_way(OUTWARD, -3000, LIMITS, windows))
+        taken_up_on_the_way(OUTWARD, inside, LIMITS, windows, LONG_S)
+    why = refused(lambda: taken_up_on_the_way(OUTWARD, -3000, LIMITS, windows, LONG_S))
     assert "reads -3000" in why
     assert "between -8000 and -7000, or at -6456" in why
     assert "hand control" in why
 
 
 def test_where_nobody_saw_it_nothing_is_believed() -> None:
-    assert "where nobody saw it" in refused(lambda: taken_up_on_the_way(OUTWARD, -1000, LIMITS, ()))
+    assert "where nobody saw it" in refused(lambda: taken_up_on_the_way(OUTWARD, -1000, LIMITS, (), LONG_S))
 
 
 def test_a_stretch_that_a_hand_reaches_from_the_register_of_a_power_cut_proves_nothing() -> None:
     entry = replace(OUTWARD, way=(3000, -9000), power_up_registers=(-20000,))
     wide = (Window(-30000, 8000),)
     for register in (0, 500, -500, HAND_TRAVEL_STEPS, -HAND_TRAVEL_STEPS, -20000 + HAND_TRAVEL_STEPS):
-        assert "power cut" in refused(lambda: taken_up_on_the_way(entry, register, LIMITS, wide))  # noqa: B023
-    taken_up_on_the_way(entry, -HAND_TRAVEL_STEPS - 1, LIMITS, wide)
+        assert "power cut" in refused(lambda: taken_up_on_the_way(entry, register, LIMITS, wide, LONG_S))  # noqa: B023
+    taken_up_on_the_way(entry, -HAND_TRAVEL_STEPS - 1, LIMITS, wide, LONG_S)
+
+
+def test_a_gap_in_which_nobody_can_have_used_a_hand_control_is_believed_near_a_power_cut() -> None:
+    entry, wide = replace(OUTWARD, way=(3000, -9000)), (Window(-2000, 2000),)
+    taken_up_on_the_way(entry, 48, LIMITS, wide, HAND_NEEDS_S)
+    within = POSITION_TOLERANCE_STEPS
+    assert "power cut" in refused(lambda: taken_up_on_the_way(entry, within, LIMITS, wide, HAND_NEEDS_S))
 
 
 def test_the_end_of_the_leg_is_one_place_and_no_stretch() -> None:
     end = (Window(500 - 8, 500 + 8),)
-    taken_up_on_the_way(replace(OUTWARD, way=(3000, 500)), 500, LIMITS, end)
-    assert "power cut" in refused(lambda: taken_up_on_the_way(OUTWARD, 4, LIMITS, (Window(-5, 11),)))
+    taken_up_on_the_way(replace(OUTWARD, way=(3000, 500)), 500, LIMITS, end, LONG_S)
+    assert "power cut" in refused(lambda: taken_up_on_the_way(OUTWARD, 4, LIMITS, (Window(-5, 11),), LONG_S))
 
 
 # Left in a move by another process
@@ -121,8 +131,8 @@ def test_a_motion_of_unknown_way_is_not_resumed() -> None:
 
 def test_on_the_way_the_backlash_is_known_only_where_it_ran_inward() -> None:
     wide = (Window(-9000, -6000),)
-    assert taken_up_on_the_way(OUTWARD, -6456, LIMITS, wide) == 0
-    assert taken_up_on_the_way(INWARD, -8000, LIMITS, wide) == 1100
+    assert taken_up_on_the_way(OUTWARD, -6456, LIMITS, wide, LONG_S) == 0
+    assert taken_up_on_the_way(INWARD, -8000, LIMITS, wide, LONG_S) == 1100
     assert taken_up_at_an_end(INWARD, -6456, LIMITS) == 2544
 
 

@@ -75,7 +75,7 @@ def test_focus_says_what_is_needed_at_night(rendered: str) -> None:
     text = " ".join(rendered.split())
     for line in (
         "focus [--config FILE] [--timeout S] command ...",
-        "focus init [--resume] [--restore] [--config FILE] [--timeout S]",
+        "focus init [--resume] [--restore] [--new-controller] [--config FILE] [--timeout S]",
         "Positions are millimetres outward from the inner limit switch",
         "focus stop stops any movement",
         "155 No daemon answers.",

@@ -105,7 +105,19 @@ def test_what_a_machine_that_may_control_causes_is_logged_each_time(
     assert wire.put("connected", Connected="True").error == 0
     lines = said()
     assert len([line for line in lines if line.startswith("Alpaca halt, asked by 127.0.0.1: ")]) == 3
-    assert lines[3:] == ["Alpaca connected, asked by 127.0.0.1: succeeded"]
+    (line,) = lines[3:]
+    assert line.startswith("Alpaca connected, asked by 127.0.0.1: connected after ")
+    said_before = len(lines)
+    assert wire.put("move").status == 400
+    assert wire.put("move", Position="x").status == 400
+    assert wire.put("move", Position=5, ClientTransactionID=-1).status == 400
+    missing, no_number, negative = said()[said_before:]
+    assert (
+        missing
+        == "Alpaca move, asked by 127.0.0.1: The parameter Position is missing. It must be written exactly so."
+    )
+    assert no_number.startswith("Alpaca move, asked by 127.0.0.1: Position must be a whole number ")
+    assert negative.startswith("Alpaca move, asked by 127.0.0.1: ClientTransactionID must be ")
 
 
 def test_that_no_connection_can_be_accepted_is_counted_too(

@@ -309,3 +309,6 @@ def test_the_log_tells_where_a_move_came_to(
     focuser.move_error = NoProgressError("the motor does not advance.")
     program.put("move", Position=0)
     until(lambda: re.search(r"step 0 .*: ended at .* s: the motor does not advance", caplog.text))
+    assert program.put("halt").error == 0
+    assert "Alpaca move, asked by 127.0.0.1: under way after " in caplog.text
+    assert "Alpaca halt, asked by 127.0.0.1: stands at 0.000 mm after " in caplog.text

@@ -56,6 +56,7 @@ def test_what_is_asked_for_with_an_initialisation_is_sent_and_nothing_else(
     client.initialize(restore=True)
     client.initialize(resume=True, restore=True)
     client.initialize(new_controller=True)
+    client.initialize(resume=False, restore=False)
     client.audit()
 
     assert script.calls == [
@@ -63,6 +64,7 @@ def test_what_is_asked_for_with_an_initialisation_is_sent_and_nothing_else(
         ("initialize", {"restore": True}),
         ("initialize", {"resume": True, "restore": True}),
         ("initialize", {"new_controller": True}),
+        ("initialize", {"resume": False, "restore": False}),
         ("audit",),
     ]
 

@@ -117,11 +117,13 @@ def test_each_method_is_one_command(either_focuser: RemoteFocuser, script: Any) 
 def test_what_a_daemon_of_today_can_do_besides(focuser: RemoteFocuser, script: Any) -> None:
     focuser.initialize(resume=True, restore=True)
     focuser.initialize(new_controller=True)
+    focuser.initialize(resume=False)
     focuser.audit()
 
     assert script.calls == [
         ("initialize", {"resume": True, "restore": True}),
         ("initialize", {"new_controller": True}),
+        ("initialize", {"resume": False}),
         ("audit",),
     ]
 

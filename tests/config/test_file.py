@@ -221,7 +221,7 @@ class TestFind:
             find({}, tmp_path)
         assert str(caught.value) == (
             f"{tmp_path} holds 3 configurations: a.json, b.json, c.json. "
-            "Say which file to use: --config FILE, or FOCUSD_CONFIG_PATH=FILE in the environment."
+            "Say which file to use: give its path (--config FILE), or set FOCUSD_CONFIG_PATH=FILE."
         )
 
     def test_none_is_an_error(self, tmp_path: Path) -> None:

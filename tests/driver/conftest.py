@@ -258,9 +258,10 @@ class Rig:
 
     # What is known
 
-    def sent(self) -> list[str]:
-        """The commands that the controller got, without the questions."""
-        frames = [data.decode("latin-1").strip() for _, data in self.model.journal]
+    def sent(self, since_s: float = 0.0) -> list[str]:
+        """The commands that the controller got since a moment of the clock, without the questions. Of very long runs
+        only the last are kept."""
+        frames = [data.decode("latin-1").strip() for at_s, data in self.model.journal if at_s >= since_s]
         return [frame for frame in frames if not frame.endswith(" F$")]
 
     @property

@@ -194,11 +194,19 @@ def test_a_limit_switch_that_is_always_closed(make_rig):
 def test_standing_short_is_no_arrival(rig):
     rig.move(2.0)
     rig.model.stand_short(100)
+    assert rig.move(1.0) is None
+    rig.assert_stands_at(1.0)
+    assert rig.commands.snapshot.reason.startswith("the motor stalled once")
+
+
+def test_standing_short_again_and_again_fails_and_keeps_the_position(rig):
+    rig.move(2.0)
+    rig.model.stand_short(100, count=20)
     outcome = rig.move(1.0)
-    assert isinstance(outcome, PositionLostError)
-    assert "0.020 mm short" in str(outcome)
-    assert rig.status == FocuserStatus.Disabled
-    assert "0.020 mm short" in rig.commands.snapshot.reason
+    assert isinstance(outcome, NoProgressError)
+    assert rig.commands.snapshot.reason == outcome.reason
+    assert rig.position_mm == pytest.approx(1.0 + 100 / 5088, abs=0.001)
+    rig.assert_honest()
 
 
 def test_a_dead_link_is_never_idle(rig):

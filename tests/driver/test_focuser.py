@@ -28,7 +28,7 @@ from rockit.focuser.ok3z.journal import Journal
 from rockit.focuser.ok3z.link import open_link
 from rockit.focuser.ok3z.mechanics import Drive, Limits
 from rockit.focuser.ok3z.simulator import VirtualOK3Z, registered
-from rockit.focuser.ok3z.snapshot import State, Trust
+from rockit.focuser.ok3z.snapshot import Snapshot, State, Trust
 from rockit.focuser.ok3z.surroundings import Settings
 
 SETTINGS = Settings("the bench", 5.0, 180.0, Limits.from_mm(6.0, 6.0, 0.5), Drive.from_mm(0.5, 5.0))
@@ -99,7 +99,7 @@ def test_a_second_command_is_refused_at_once(homed):
         homed.focuser.audit,
         homed.focuser.shutdown,
     ):
-        with pytest.raises(BusyError):
+        with pytest.raises(BusyError, match=r"^a move is still running\. Wait for its end"):
             run()
     homed.focuser.stop("the test")
     with pytest.raises(StoppedError):
@@ -489,3 +489,12 @@ def test_nobody_waits_for_a_begun_move_of_a_daemon_that_ends(request):
         move = bench.focuser.begin_move(5.0)
     with pytest.raises((StoppedError, NotConnectedError)):
         move.result(PATIENCE_S)
+
+
+@pytest.mark.parametrize(("target_steps", "begun"), [(None, False), (5088, True)])
+def test_a_hand_at_the_controller_does_not_pass_for_the_move_that_waits_for_its_end(target_steps, begun):
+    focuser = Focuser(SETTINGS, lambda: pytest.fail("nothing is opened"), lambda *_: None, NO_JOURNAL)
+    task = focuser_module._Task("set_focus", lambda: None)
+    focuser._task = task
+    focuser._commands._board.publish(Snapshot(state=State.MOVING, current_steps=0, target_steps=target_steps))
+    assert task.under_way.is_set() is begun

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rockit.focuser.ok3z.errors import StoppedError
 from rockit.focuser.ok3z.snapshot import State
 
 
@@ -29,3 +30,21 @@ def test_rest_and_homing_outlast_it(make_rig, held_s):
         rig.rest(3.0)
         assert rig.commands.snapshot.state is State.IDLE
         rig.carry_out(rig.commands.shutdown)
+
+
+@pytest.mark.parametrize("held_s", [3.0, 40.0])
+def test_a_stop_outlasts_it(make_rig, held_s):
+    rig = make_rig(start_mm=0.5)
+    rig.home()
+    for look in range(1, 12):
+
+        def stop(number, look=look):
+            if rig.model.is_moving:
+                rig.at_exchange = lambda number: None
+                rig.late_clock.hold_up(look, held_s)
+                raise StoppedError("stopped by the test.")
+
+        rig.at_exchange = stop
+        assert isinstance(rig.move(0.3 if rig.position_mm > 1.0 else 3.0), StoppedError)
+        assert rig.commands.snapshot.state is State.IDLE, (look, rig.commands.snapshot.reason)
+        rig.assert_honest()

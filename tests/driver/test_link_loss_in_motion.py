@@ -6,6 +6,7 @@ import pytest
 
 from rockit.focuser.ok3z.constants import FocuserStatus
 from rockit.focuser.ok3z.errors import LinkLostError, NotConnectedError
+from rockit.focuser.ok3z.resumption import HAND_NEEDS_S, HAND_TRAVEL_STEPS
 from rockit.focuser.ok3z.snapshot import State, Trust
 
 LOST = "position lost: home the focuser"
@@ -150,11 +151,13 @@ def test_a_stop_without_a_link_says_that_it_halted_nothing(rig):
 
 
 @pytest.mark.parametrize("hand_steps", [-2500, -500, 0, 6, 100, 500, 2000, 4000])
-@pytest.mark.parametrize("away_s", [0.1, 1.0, 2.0, 30.0])
+@pytest.mark.parametrize("away_s", [HAND_NEEDS_S, 3.0, 30.0])
 def test_a_hand_that_counts_on_from_a_power_cut_is_not_believed_because_it_lies_on_the_way(
-    rig, hand_steps, away_s
+    make_rig, hand_steps, away_s
 ):
     """The controller was power-cycled while its cable was out, and somebody tried its hand control."""
+    rig = make_rig(start_mm=1.0, register=0)
+    rig.home()
     assert rig.move(1.5) is None
     assert isinstance(rig.lose_at(0.1, 1.2, "hang-up"), LinkLostError)
     rig.model.power_cut(0.0)
@@ -168,6 +171,20 @@ def test_a_hand_that_counts_on_from_a_power_cut_is_not_believed_because_it_lies_
     assert rig.commands.snapshot.reason.startswith(LOST)
 
 
+@pytest.mark.parametrize("away_s", [0.1, 0.4, 0.7])
+def test_a_gap_too_short_for_a_hand_keeps_the_position_near_a_power_cut(make_rig, away_s):
+    rig = make_rig(start_mm=1.0, register=0)
+    rig.home()
+    assert rig.move(1.5) is None
+    assert isinstance(rig.lose_at(0.1, 1.2, "hang-up"), LinkLostError)
+    rig.clock.sleep(away_s)
+    rig.give_back("hang-up")
+    rig.rest(20.0)
+    assert abs(rig.model.register) < HAND_TRAVEL_STEPS, "else it proves nothing"
+    assert rig.commands.snapshot.state is State.IDLE
+    rig.assert_honest()
+
+
 @pytest.mark.parametrize("how", ["hang-up", "silence"])
 @pytest.mark.parametrize(("start_mm", "target_mm"), [(5.0, 0.5), (0.5, 5.0), (2.0, 1.9), (3.0, 3.2)])
 @pytest.mark.parametrize("later", range(1, 120, 17))
@@ -179,7 +196,7 @@ def test_wherever_in_a_move_the_link_goes_and_comes_back_the_position_is_kept(
     make_rig, how, start_mm, target_mm, later, away_s, device
 ):
     # Far from the register of a power cut, where nothing is believed of a motor on its way.
-    rig = make_rig(register=60000, **device)
+    rig = make_rig(start_mm=8.5, register=60000, **device)
     rig.home()
     assert rig.move(start_mm) is None
 

@@ -28,6 +28,7 @@ from rockit.focuser.ok3z.errors import (
     StoppedError,
 )
 from rockit.focuser.ok3z.registers import POSITION_TOLERANCE_STEPS
+from rockit.focuser.ok3z.resumption import HAND_NEEDS_S
 from rockit.focuser.ok3z.snapshot import State
 
 
@@ -202,6 +203,8 @@ class FocuserLife(RuleBasedStateMachine):
         # It does not push the drive through the limit switch.
         room_mm = min(self.rig.model.motor_mm, self.rig.model.carriage_mm)
         self.rig.model.hand(max(-steps / 5088, -room_mm), register=True)
+        # As long as that takes a person.
+        self.rig.clock.sleep(HAND_NEEDS_S)
 
     @rule(seconds=st.sampled_from([0.1, 2.0, 20.0]))
     def plug_it_in(self, seconds):

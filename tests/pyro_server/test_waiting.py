@@ -124,7 +124,7 @@ def test_each_refused_call_is_told_with_its_caller_and_its_reason(
 ) -> None:
     client = served.greeted()
     client.send(say.written("move", b"(np.array([1]),)"))
-    client.value()
+    assert str(client.value()).startswith("move: ")
     client.call("move")
     client.call("report", 1)
     client.call("fly", 1)
@@ -145,6 +145,8 @@ def test_each_refused_call_is_told_with_its_caller_and_its_reason(
     ]
     whys = [why for *_, why in served.refused]
     assert all(why.endswith(".") for why in whys)
+    # Whoever tells it names the method.
+    assert not any("move" in why or "report:" in why for why in whys[:3])
     assert "use float(x)" in whys[0]
     assert "missing" in whys[1]
     assert [answer for _, _, answer, _ in served.refused[4:6]] == [2, 3]

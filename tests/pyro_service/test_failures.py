@@ -12,6 +12,8 @@ from rockit.focuser.ok3z.pyro_service import PyroFocuser
 from rockit.focuser.ok3z.pyro_service.callers import MOST_CALLERS
 from rockit.focuser.ok3z.snapshot import Snapshot
 
+# More digits than Python writes of a number.
+HUGE = 1 << 30000
 CONTROL, OTHER, STRANGER = "10.2.5.115", "127.0.0.1", "1.2.3.4"
 Calls = Callable[[PyroFocuser], int]
 
@@ -37,7 +39,17 @@ Calls = Callable[[PyroFocuser], int]
         (
             lambda service: service.begin_move(1, 2),
             "begin_move",
-            "offset is of type int; True or False was expected.",
+            "offset is 2; True or False was expected.",
+        ),
+        (
+            lambda service: service.set_focus(1, 1.0),
+            "set_focus",
+            "offset is 1.0; True or False was expected.",
+        ),
+        (
+            lambda service: service.initialize(HUGE),
+            "initialize",
+            "resume is inf; True or False was expected.",
         ),
         (
             lambda service: service.initialize(restore="no"),

@@ -237,7 +237,7 @@ def test_a_dead_link_shows_unasked(focuser: Any) -> None:
 
 
 def test_a_move_that_does_not_arrive_answers_1(focuser: Any) -> None:
-    focuser.tell("stand-short 500")
+    focuser.tell("stand-short 500 count=9")
     assert focuser.call("set_focus", 0.3) == 1
     assert focuser.status()["reason"]
 

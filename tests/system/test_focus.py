@@ -119,10 +119,10 @@ def test_ctrl_c_stops_the_focuser_and_says_where(patient_focuser: Any) -> None:
 
 
 def test_a_fault_is_told_in_the_words_of_the_daemon(focuser: Any, run_focus: Run) -> None:
-    focuser.tell("stand-short 500")
+    focuser.tell("stand-short 500 count=9")
     code, out, err = outcome(run_focus(focuser, "set", "0.3"))
     assert (code, out) == (1, "")
-    assert "short of its target" in err
+    assert "motor does not advance" in err
 
 
 def test_watch_shows_a_move_and_ends_with_ctrl_c(slow_focuser: Any, background: Background) -> None:

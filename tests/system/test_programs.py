@@ -28,7 +28,7 @@ def test_an_autofocus_run_under_numpy_2(make_daemon: Any) -> None:
         with pytest.raises(TypeError, match=r"use float\(x\)"):
             focuser.set_focus(numpy.complex128(2))
         assert focuser.set_focus(2.0) == 0
-    assert f"set_focus, asked by {CONTROL}: refused: set_focus: the arguments of this call" in daemon.log
+    assert f"set_focus, asked by {CONTROL}: refused: the arguments of this call" in daemon.log
 
 
 def test_the_log_tells_positions_and_raw_registers_only_if_asked_to(make_daemon: Any) -> None:

@@ -16,7 +16,8 @@ from rockit.focuser.ok3z.motor import LONGEST_PAUSE_S, SHORTEST_PAUSE_S
 from rockit.focuser.ok3z.rates import RateWatch
 from rockit.focuser.ok3z.reading import Reading
 from rockit.focuser.ok3z.registers import move_duration_s
-from rockit.focuser.ok3z.watch import HOMING_REACH_MM, Allowance, HomingWatch, LegWatch, Tracker, Verdict
+from rockit.focuser.ok3z.tracking import Tracker
+from rockit.focuser.ok3z.watch import HOMING_REACH_MM, Allowance, HomingWatch, LegWatch, Verdict
 
 DRIVE = Drive.from_mm(0.5, 5)
 SPEED = steps_from_mm(DRIVE.speed_mm_sec)

@@ -7,10 +7,17 @@ from typing import Any
 
 import pytest
 
-from rockit.focuser.ok3z.errors import HomingFailedError, MoveTimeoutError, NoProgressError, PositionLostError
+from rockit.focuser.ok3z.errors import (
+    HomingFailedError,
+    MoveTimeoutError,
+    NoProgressError,
+    PositionLostError,
+    StalledError,
+)
 from rockit.focuser.ok3z.mechanics import steps_from_mm
 from rockit.focuser.ok3z.reading import Reading
 from rockit.focuser.ok3z.registers import POSITION_TOLERANCE_STEPS
+from rockit.focuser.ok3z.tracking import Tracker
 from rockit.focuser.ok3z.watch import (
     HOMING_REACH_MM,
     STALL_S,
@@ -110,14 +117,40 @@ def test_a_motor_that_stalls_half_way_is_no_progress(run: Any, from_then_on: Any
 
 
 @pytest.mark.parametrize("leg", ["inward", "outward"], indirect=True)
-def test_a_motor_that_stands_short_of_its_target_has_lost_its_position(leg: Any, from_then_on: Any) -> None:
-    """A motor does not stop short by itself: the controller lost its power, or a hand was on it."""
+def test_a_motor_that_was_seen_coming_to_stand_short_of_its_target_has_stalled(
+    leg: Any, from_then_on: Any
+) -> None:
     moment = leg.readings // 2
     stuck = list(leg.follow())[moment][0].register
     spoil = from_then_on(moment, lambda reading: Reading(stuck, True, reading.at_s))
     missing = f"{abs(leg.end - stuck) / 5088:.3f} mm short of its target"
-    with pytest.raises(PositionLostError, match=f"{missing}.*register {stuck}.*expected {leg.end}"):
+    with pytest.raises(StalledError, match=f"{missing}.*register {stuck}.*expected {leg.end}"):
         list(leg.follow(spoil))
+
+
+@pytest.mark.parametrize("leg", ["inward", "outward"], indirect=True)
+@pytest.mark.parametrize("beside", [0, POSITION_TOLERANCE_STEPS])
+def test_one_that_stands_short_where_a_power_cut_begins_has_lost_its_position(
+    leg: Any, from_then_on: Any, beside: int
+) -> None:
+    moment = leg.readings // 2
+    stuck = list(leg.follow())[moment][0].register
+    spoil = from_then_on(moment, lambda reading: Reading(stuck, True, reading.at_s))
+    tracker = Tracker(leg.tracker().last, leg.end, 2502, 1.0, power_ups=(stuck + beside,))
+    watch = LegWatch(tracker, leg.rate(), leg.end, Allowance(60), leg.duration_s)
+    with pytest.raises(PositionLostError, match="nobody saw it come there"):
+        list(leg.follow(spoil, watch))
+
+
+@pytest.mark.parametrize("leg", ["inward", "outward"], indirect=True)
+def test_one_that_nobody_saw_come_where_it_stands_short_has_lost_its_position(leg: Any, t0_s: float) -> None:
+    watch = leg.watch()
+    for at_s in (0.1, 0.15, 0.2, 0.25):
+        watch.take(leg.read(t0_s + at_s))
+    middle = (leg.start + leg.end) // 2
+    standing = [Reading(middle, True, t0_s + 6.0 + number * 0.05) for number in range(80)]
+    with pytest.raises(PositionLostError, match="nobody saw it come there"):
+        list(map(watch.take, standing))
 
 
 def test_a_motor_that_runs_the_wrong_way_loses_its_position(leg: Any) -> None:

@@ -10,10 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rockit.focuser.ok3z.reading import Reading
-from rockit.focuser.ok3z.watch import (
-    PATH_MARGIN_STEPS,
-    Verdict,
-)
+from rockit.focuser.ok3z.tracking import PATH_MARGIN_STEPS
+from rockit.focuser.ok3z.watch import Verdict
 
 
 def instead(number: int, register: int) -> Any:

@@ -9,9 +9,7 @@ import pytest
 
 from rockit.focuser.ok3z.errors import PositionLostError
 from rockit.focuser.ok3z.reading import Reading
-from rockit.focuser.ok3z.watch import (
-    Verdict,
-)
+from rockit.focuser.ok3z.watch import Verdict
 
 # Up to so far from a register it cannot be seen that the register was lost: the motor could have run there.
 BLIND_STEPS = 500

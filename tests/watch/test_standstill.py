@@ -11,10 +11,7 @@ from hypothesis import strategies as st
 
 from rockit.focuser.ok3z.reading import Reading
 from rockit.focuser.ok3z.registers import is_at
-from rockit.focuser.ok3z.watch import (
-    STANDSTILL_GAP_S,
-    StandstillWatch,
-)
+from rockit.focuser.ok3z.watch import STANDSTILL_GAP_S, StandstillWatch
 
 T0_S = 1000.0
 EXCHANGES_S = 0.02

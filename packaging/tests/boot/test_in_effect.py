@@ -8,9 +8,10 @@ import pytest
 from boot.site import Site
 
 IN_EFFECT = {
-    # It is never given up, and tried again at a pace that harms nothing.
-    "StartLimitIntervalUSec": "0",
-    "RestartUSec": "5s",
+    # It is tried again soon, and given up only after most of an hour of nothing but failures.
+    "StartLimitIntervalUSec": "1h",
+    "StartLimitBurst": "1800",
+    "RestartUSec": "1s",
     # Of both it needs about 2 s at most.
     "TimeoutStartUSec": "1min",
     "TimeoutStopUSec": "10s",

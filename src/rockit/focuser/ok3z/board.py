@@ -11,7 +11,7 @@ from .mechanics import Leg, Target, mm_from_steps
 from .memory import Memory
 from .motion import Motion
 from .motions import Record, recorded
-from .motor import Progress
+from .reading import Progress
 from .snapshot import Audit, Confidence, Snapshot, State, Trust
 
 

@@ -168,7 +168,9 @@ def _initialize(options: Options) -> int:
     return carry_out(
         target.client,
         answers,
-        lambda: target.client.initialize(options.resume, options.restore, options.new_controller, timeout_s),
+        lambda: target.client.initialize(
+            options.resume or None, options.restore or None, options.new_controller, timeout_s
+        ),
     )
 
 

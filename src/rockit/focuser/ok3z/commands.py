@@ -27,7 +27,7 @@ from .mechanics import Plan, Target, mm_from_steps, requested_target
 from .memory import Memory
 from .motion import Homing, Motion
 from .motions import Record
-from .motor import Progress
+from .reading import Progress
 from .recovery import LOOK_FOR_DEVICE_S, Recovery
 from .resumption import require_young_homing
 from .snapshot import Audit, Snapshot, State
@@ -117,6 +117,8 @@ class Commands:
         self._connection.close()
         if new_controller:
             self._memory.another_controller()
+            # What it stood at proves nothing, and its rates are measured in a homing only.
+            resume = False
         self._surroundings.checkpoint()
         self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=self.snapshot.motor_may_run))
         motion = self._connect(PORT_PATIENCE_S if is_lost else 0.0)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PATH_VARIABLE = "FOCUSD_CONFIG_PATH"
 DIRECTORY = Path("/etc/focusd")
 
-_CHOOSE = f"Say which file to use: --config FILE, or {PATH_VARIABLE}=FILE in the environment."
+_CHOOSE = f"Say which file to use: give its path (--config FILE), or set {PATH_VARIABLE}=FILE."
 
 
 @dataclass(frozen=True)

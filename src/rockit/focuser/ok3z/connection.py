@@ -11,8 +11,8 @@ from .link import Checkpoint
 from .mechanics import Leg
 from .memory import Memory
 from .motion import Motion
-from .motor import Motor, Progress
-from .reading import Reading
+from .motor import Motor
+from .reading import Progress, Reading
 from .surroundings import Settings, Surroundings
 
 _log = logging.getLogger(__name__)

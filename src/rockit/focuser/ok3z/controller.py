@@ -21,13 +21,16 @@ _log = logging.getLogger(__name__)
 # A reply takes about 10 ms at 38400 baud, up to 30 ms through a USB adapter.
 REPLY_DEADLINE_S = 0.25
 # A controller that takes longer for its answers is waited for so many times as long.
-ANSWER_MARGIN = 3
+ANSWER_MARGIN = 2
 ANSWERS_REMEMBERED = 16
 # After so many questions without an answer the next waits longer.
 PATIENT_AFTER = 5
+# A controller that is waited for longer is asked so often, however long that takes.
+TRIES_AT_LEAST = 4
 # So long without a valid answer to a question, and the link counts as dead. With the pause between two
 # looks at rest (focuser.REST_PERIOD_S) a dead link shows within 3 s.
 SILENCE_S = 1.75
+# (Where something was heard meanwhile, one more reply is waited for: it may be the first of many.)
 # So many commands in a row are obeyed without a pause between them (docs/protocol.md).
 COMMANDS_IN_A_ROW = 3
 # A controller that has just got its power may take its time: the first question waits longer each try.
@@ -50,6 +53,11 @@ class Answers:
     def usual_s(self) -> float:
         """The median of the last answers, for lost replies make some late; 0 before there was one."""
         return sorted(self._recent)[len(self._recent) // 2] if self._recent else 0.0
+
+    @property
+    def silence_s(self) -> float:
+        """How long no valid answer may come before the link counts as dead."""
+        return max(SILENCE_S, TRIES_AT_LEAST * self.deadline_s)
 
     @property
     def deadline_s(self) -> float:
@@ -80,6 +88,11 @@ class Controller:
     def heeding(self, checkpoint: Checkpoint) -> Controller:
         """This controller, interrupted by another checkpoint."""
         return Controller(self._link, self._clock, checkpoint, self._answers)
+
+    @property
+    def silence_s(self) -> float:
+        """How long no valid answer may come before the link counts as dead, in seconds."""
+        return self._answers.silence_s
 
     @property
     def awake_s(self) -> float:
@@ -179,12 +192,14 @@ class Controller:
 
     def _ask(self, query: wire.Query, read: Callable[[wire.Reply], _Value]) -> _Value:
         """Ask until a valid answer comes. Asking moves nothing, so it may be repeated."""
-        expires_s = self.awake_s + SILENCE_S
+        silence_s = self._answers.silence_s
+        expires_s = self.awake_s + silence_s
+        heard = self._link.replies
 
         def in_time() -> None:
             # On a line that answers nonsense one exchange may wait four times as long as a reply may take.
             self._checkpoint()
-            if self.awake_s >= expires_s:
+            if self.awake_s >= expires_s + (REPLY_DEADLINE_S if self._link.replies > heard else 0.0):
                 raise ReplyTimeoutError(f"no valid {query.name} came in all that time.")
 
         # Not the first: a process that was held up meanwhile finds its answer in the port.
@@ -200,7 +215,7 @@ class Controller:
                     deadline_s *= ANSWER_MARGIN
                 if self.awake_s >= expires_s:
                     raise LinkLostError(
-                        f"the controller gave no valid {query.name} for {SILENCE_S:g} s. "
+                        f"the controller gave no valid {query.name} for {silence_s:.3g} s. "
                         "Look at its power, the cable and the adapter."
                     ) from error
 

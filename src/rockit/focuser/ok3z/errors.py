@@ -176,7 +176,7 @@ class NoProgressError(DeviceError):
 
 
 class StalledError(NoProgressError):
-    """The controller says that the motor runs, and its register does not change. Look at the motor's power and load."""
+    """The motor came to stand on its way, whatever the controller says of it. Look at the motor's power and load."""
 
     code = "stalled"
 

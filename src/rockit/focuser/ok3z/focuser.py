@@ -26,12 +26,11 @@ from .errors import (
     RequestError,
     StoppedError,
 )
+from .homing import HOMING_TRIES
 from .link import Link, device_at
 from .mechanics import mm_from_steps
 from .memory import Keeper
-from .motion import HOMING_TRIES
 from .motions import Record, unanswered
-from .motor import homing_deadline_s
 from .snapshot import Snapshot, State
 from .surroundings import Settings, Surroundings
 
@@ -93,7 +92,7 @@ class Focuser:
         self._on_change: Callable[[], None] = lambda: None
         self._announce = announce
         self._move_patience_s = settings.move_timeout_s + CALL_MARGIN_S
-        homing_patience_s = (HOMING_TRIES + 1) * (homing_deadline_s(settings.drive) + settings.move_timeout_s)
+        homing_patience_s = (HOMING_TRIES + 1) * (settings.drive.homing_deadline_s + settings.move_timeout_s)
         self._homing_patience_s = settings.serial_timeout_s + homing_patience_s + self._move_patience_s
         self._commands = Commands(
             settings,
@@ -247,9 +246,7 @@ class Focuser:
         return task.future
 
     def _move(self, position: object, offset: bool, exact: bool = False) -> _Task:
-        return self._submit(
-            "set_focus", lambda: self._commands.move(position, offset, exact), needs_link=True
-        )
+        return self._submit("a move", lambda: self._commands.move(position, offset, exact), needs_link=True)
 
     def stop(self, by: str) -> None:
         """Halt any motion, homing included, and return when standstill is confirmed.
@@ -402,8 +399,9 @@ class Focuser:
 
     def _changed(self) -> None:
         task = self._task
-        # Only a move of this task can have begun since it is here.
-        if task is not None and self._commands.snapshot.state is State.MOVING:
+        snapshot = self._commands.snapshot
+        # Only a move of this task can have begun since it is here; a hand at the controller has no target.
+        if task is not None and snapshot.state is State.MOVING and snapshot.target_steps is not None:
             task.under_way.set()
         self._on_change()
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from .config import AlpacaAddress, Config
-from .mechanics import Drive, Limits, mm_from_steps
-from .motion import back_off_mm, move_deadline_s, second_approach_s
-from .motor import homing_deadline_s, homing_duration_s
+from .homing import back_off_mm, second_approach_s
+from .mechanics import Drive, Limits, mm_from_steps, move_deadline_s
 
 
 def forecast(config: Config) -> str:
@@ -13,7 +12,7 @@ def forecast(config: Config) -> str:
     drive = Drive.from_mm(config.speed_mm_sec, config.acceleration_mm_sec_sec)
     limits = Limits.from_mm(config.focus_range_mm, config.travel_mm, config.anti_backlash_mm)
     deadline_s = move_deadline_s(config.longest_move_s, config.move_timeout_s)
-    homing_s = homing_duration_s(drive) + second_approach_s(drive, back_off_mm(config.anti_backlash_mm))
+    homing_s = drive.homing_duration_s() + second_approach_s(drive, back_off_mm(config.anti_backlash_mm))
     machines = ", ".join(f"{name} ({ip})" for name, ip in zip(config.control_machines, config.control_ips))
     facts = (
         ("configuration", f"{config.path}, valid"),
@@ -30,7 +29,7 @@ def forecast(config: Config) -> str:
             "acceleration",
             f"{drive.acceleration_mm_sec_sec:.4f} mm/s^2 (register {drive.acceleration_register})",
         ),
-        ("homing at worst", f"{homing_s:.1f} s (a run is given up after {homing_deadline_s(drive):.1f} s)"),
+        ("homing at worst", f"{homing_s:.1f} s (a run is given up after {drive.homing_deadline_s:.1f} s)"),
         ("initialize", _initialize(config)),
         ("after homing", "returns to the last position" if config.restore_on_init else "stays at 0 mm"),
         ("full-range move at worst", f"{config.longest_move_s:.1f} s (given up after {deadline_s:.1f} s)"),

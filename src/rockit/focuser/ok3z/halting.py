@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Callable
 
 from .clock import Clock
-from .controller import SILENCE_S, Controller
+from .controller import Controller
 from .errors import HaltFailedError, LinkLostError, MalformedReplyError, ReplyTimeoutError
 from .reading import Reading
 
@@ -22,10 +22,11 @@ class Halting:
     Args:
         controller: the device; nothing interrupts it here.
         clock: the time.
-        give_up_s: the moment, on the clock, at which to give up.
+        give_up_s: for a halt that began at a moment of the clock, the moment to give it up. Of a longer time between
+            two looks than a silent controller has, no more counts: this process was held up.
     """
 
-    def __init__(self, controller: Controller, clock: Clock, give_up_s: Callable[[], float]) -> None:
+    def __init__(self, controller: Controller, clock: Clock, give_up_s: Callable[[float], float]) -> None:
         self._controller = controller.deaf()
         self._clock = clock
         self._give_up_s = give_up_s
@@ -41,31 +42,32 @@ class Halting:
             HaltFailedError: the moment to give up has come.
             LinkLostError: the port hung up, or nothing valid was answered for SILENCE_S.
         """
-        now_s = self._clock.monotonic()
-        begun_s, halt_again_s = now_s, now_s + HALT_REPEAT_S
+        begun_s = looked_at_s = self._clock.monotonic()
+        spent_s, halt_again_s = 0.0, HALT_REPEAT_S
         silent_from_s = self._controller.awake_s
         # Whatever time is left: a port that was slow to open may have used up all that there was.
         self._tell(again=False)
-        while now_s < self._give_up_s():
-            if now_s >= halt_again_s:
+        while spent_s < self._give_up_s(begun_s) - begun_s:
+            if spent_s >= halt_again_s:
                 self._tell(again=True)
-                halt_again_s = now_s + HALT_REPEAT_S
+                halt_again_s = spent_s + HALT_REPEAT_S
             try:
                 reading = self._controller.read_once()
             except (ReplyTimeoutError, MalformedReplyError) as error:
-                now_s = self._clock.monotonic()
-                if self._controller.awake_s - silent_from_s >= SILENCE_S:
+                silence_s = self._controller.silence_s
+                if self._controller.awake_s - silent_from_s >= silence_s:
                     raise LinkLostError(
-                        f"the motor was told to stop, but nothing valid was answered for {SILENCE_S:g} s: "
+                        f"the motor was told to stop, but nothing valid was answered for {silence_s:.3g} s: "
                         "it may be running. Look at the focuser, its power and the cable."
                     ) from error
-                continue
-            silent_from_s = self._controller.awake_s
-            yield reading
-            self._clock.sleep(HALTING_PAUSE_S)
+            else:
+                silent_from_s = self._controller.awake_s
+                yield reading
+                self._clock.sleep(HALTING_PAUSE_S)
             now_s = self._clock.monotonic()
+            spent_s, looked_at_s = spent_s + min(now_s - looked_at_s, self._controller.silence_s), now_s
         raise HaltFailedError(
-            f"the motor was told to stop and was not seen standing still within {now_s - begun_s:.1f} s. "
+            f"the motor was told to stop and was not seen standing still within {spent_s:.1f} s. "
             "It may be running: cut its power if it is in danger."
         )
 

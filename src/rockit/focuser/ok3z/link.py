@@ -62,6 +62,8 @@ class Link:
         self._looked_at_s = clock.monotonic()
         self.held_up_s = 0.0
         """How long this process was held up altogether while it waited for an answer: a suspended machine, a signal."""
+        self.replies = 0
+        """How many replies came, to whatever question."""
         # What was no frame since the last reply: a serial server may say why it hangs up.
         self._last_words = b""
         self.noise_sample = b""
@@ -213,6 +215,7 @@ class Link:
         for reply in received.replies:
             _log.debug("<- %s", reply)
             self._last_words = b""
+            self.replies += 1
         return received.replies
 
     def _note_noise(self, data: bytes) -> None:

@@ -11,9 +11,11 @@ import math
 from dataclasses import dataclass, replace
 
 from .errors import InvalidArgumentError, OutsideLimitsError
+from .rates import needed_steps
 from .registers import (
     HOMING_RUN_REGISTER,
     STEPS_PER_MM,
+    TRAVEL_MM,
     acceleration_register,
     move_duration_s,
     register_acceleration_mm_sec_sec,
@@ -24,6 +26,8 @@ from .registers import (
 
 HOMING_SPEED_MM_SEC = register_homing_speed_mm_sec(HOMING_RUN_REGISTER)
 
+# A drive that needs a longer run than this to prove its rate is not asked for it.
+LONGEST_PROOF_MM = 1.5
 # What adding up decimal fractions in binary may be off by, in mm.
 SUM_ROUNDING_MM = 1e-9
 # Sums of what was asked for are kept to 1e-6 mm, which is far less than a step.
@@ -87,8 +91,13 @@ class Drive:
         )
 
     def at_ratio(self, ratio: float | None) -> Drive:
-        """This drive as it was seen to run: so many times as fast as computed; None where that is not known."""
-        return self if ratio is None else replace(self, speed_mm_sec=self.speed_mm_sec * ratio)
+        """This drive as it was seen to run: speed and ramps so many times as computed; None where that is not known."""
+        if ratio is None:
+            return self
+        acceleration_mm_sec_sec = self.acceleration_mm_sec_sec * ratio
+        return replace(
+            self, speed_mm_sec=self.speed_mm_sec * ratio, acceleration_mm_sec_sec=acceleration_mm_sec_sec
+        )
 
     def ramp_steps(self, speed_mm_sec: float) -> float:
         """How many steps the motor needs to come to a speed from rest."""
@@ -97,6 +106,32 @@ class Drive:
     def duration_s(self, run_steps: int) -> float:
         """How long a run of so many steps takes from rest to rest, in seconds."""
         return move_duration_s(mm_from_steps(abs(run_steps)), self.speed_mm_sec, self.acceleration_mm_sec_sec)
+
+    def homing_duration_s(self, left_mm: float = TRAVEL_MM) -> float:
+        """How long a homing run takes at worst, in seconds: the whole travel, or what is left of it, in mm."""
+        return left_mm / self.homing_mm_sec
+
+    @property
+    def homing_deadline_s(self) -> float:
+        """How long a homing run may take, in seconds. move_timeout does not shorten it: homing has its own speed.
+
+        A motor that hangs is noticed long before: its register does not change. The run may be half as fast as
+        computed.
+        """
+        return 2 * self.homing_duration_s() + 10
+
+    def proof_steps(self, ratio: float | None, seen_for_s: float) -> int:
+        """How many steps a leg must have to prove by its rate that the settings are there; 0 where none can.
+
+        Args:
+            ratio: how fast legs were seen to run, over what the settings make; None where that is not known.
+            seen_for_s: how long it must be seen at one speed, in seconds.
+        """
+        if ratio is None:
+            return 0
+        speed_steps_s = self.speed_mm_sec * STEPS_PER_MM
+        steps = needed_steps(speed_steps_s, self.ramp_steps(self.speed_mm_sec), ratio, seen_for_s)
+        return steps if steps <= steps_from_mm(LONGEST_PROOF_MM) else 0
 
     def run_out_s(self, left_steps: int) -> float:
         """How long a motor that runs needs at least for its last steps, in seconds."""
@@ -149,6 +184,12 @@ class Plan:
     shortfall_steps: int
 
 
+def move_deadline_s(duration_s: float, move_timeout_s: float) -> float:
+    """How long a move may take: twice what it should and ten seconds, which a slow line survives, at most
+    `move_timeout_s`."""
+    return min(2 * duration_s + 10, move_timeout_s)
+
+
 def steps_from_mm(position_mm: float) -> int:
     """The whole step nearest to a finite position."""
     return round(position_mm * STEPS_PER_MM)
@@ -180,10 +221,7 @@ def requested_target(position: object, offset_from_mm: float | None, limits: Lim
         raise InvalidArgumentError(
             f"the position is of type {type(position).__name__}; a number of millimetres was expected."
         )
-    try:
-        position_mm = float(position)
-    except OverflowError:
-        position_mm = math.inf if position > 0 else -math.inf
+    position_mm = as_float(position)
     # 0.1 + 0.2 is 0.3, also where the caller has added it up.
     beyond_mm = SUM_ROUNDING_MM
     if offset_from_mm is not None:
@@ -194,6 +232,14 @@ def requested_target(position: object, offset_from_mm: float | None, limits: Lim
     # Not -0.0: it would be published so.
     asked_mm = min(max(position_mm, 0.0), limits.range_mm) + 0.0
     return Target(min(steps_from_mm(asked_mm), limits.range_steps), asked_mm)
+
+
+def as_float(number: float) -> float:
+    """A number as a float, which is infinite if that cannot hold it."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
 
 
 def _outside_limits(position_mm: float, limits: Limits) -> OutsideLimitsError:

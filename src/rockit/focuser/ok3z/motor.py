@@ -7,9 +7,8 @@ What a register stands for in millimetres is `motion`'s business.
 
 from __future__ import annotations
 
-import enum
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Callable
 
 from .clock import Clock
@@ -18,8 +17,8 @@ from .errors import MoveTimeoutError, PositionLostError, SettingsLostError, Unex
 from .halting import Halting
 from .hand import HandWatch
 from .mechanics import Drive, mm_from_steps, steps_from_mm
-from .rates import RateWatch, Ratios, needed_steps
-from .reading import Reading
+from .rates import RateWatch, Ratios, learnable_steps
+from .reading import End, Progress, Reading
 from .registers import (
     POSITION_TOLERANCE_STEPS,
     POWER_UP_REGISTER,
@@ -28,19 +27,17 @@ from .registers import (
     is_at,
     near_power_up,
 )
+from .tracking import BELIEVED_READINGS, JUMP_MARGIN_STEPS, SPEED_MARGIN, Tracker, unseen_after_s
 from .watch import (
-    BELIEVED_READINGS,
     HOMING_REACH_MM,
-    JUMP_MARGIN_STEPS,
-    SPEED_MARGIN,
     STANDSTILL_GAP_S,
     Allowance,
+    HaltWatch,
     HomingWatch,
     LegWatch,
     StandstillWatch,
-    Tracker,
     Verdict,
-    leapt,
+    moved_unasked,
 )
 from .whereabouts import Sighting
 
@@ -48,13 +45,9 @@ _log = logging.getLogger(__name__)
 
 # How often a motion command is sent whose effect does not show: it may be lost on the wire.
 COMMAND_TRIES = 3
-# From the moment of a halt until the motor obeys it, generously.
-HALT_TAKES_EFFECT_S = 0.2
 # A run whose rate shall be proven must be seen at one speed for so long, and for so many answers more.
-PROOF_S = 0.6
-PROOF_ANSWERS = 5
-# A drive that needs a longer run than this for it is not asked for the proof.
-LONGEST_PROOF_MM = 1.5
+PROOF_S = 0.3
+PROOF_ANSWERS = 30
 # By then, and two answers later, the first reading of a run has come.
 FIRST_READING_S = 0.05
 # Between two readings of a running motor, in seconds. An exchange itself takes about 10 ms.
@@ -62,6 +55,7 @@ LONGEST_PAUSE_S = 0.06
 SHORTEST_PAUSE_S = 0.005
 # While it is measured how fast the motor runs: a leg of half a millimetre gives 20 readings so.
 MEASURING_PAUSE_S = 0.02
+MEASURING_READINGS = 100
 # How far behind the expected end of a leg it is looked for, and the shortest pause before that.
 BEHIND_THE_END_S = 0.001
 # What one reading takes, in seconds: a pause that ends nearer to the end than that is stretched to it.
@@ -70,52 +64,6 @@ READING_S = 0.025
 HAND_FOLLOWED_S = 60.0
 # Readings within which a motor that nobody told to move must be seen standing.
 STANDSTILL_READINGS = 5
-
-
-@dataclass(frozen=True)
-class Progress:
-    """A reading, and what it means for the command that runs.
-
-    Args:
-        reading: what the controller said, if it is believed.
-        time_left_s: until the whole command ends, in seconds; for homing, at worst.
-        speed_mm_sec: measured, positive outward.
-        homing_travelled_mm: how far a homing run has come; None in a leg.
-    """
-
-    reading: Reading
-    time_left_s: float
-    speed_mm_sec: float
-    homing_travelled_mm: float | None = None
-
-
-class End(enum.Enum):
-    """How a homing run ended."""
-
-    SEEN = enum.auto()
-    """The register grew until the motor stood."""
-    UNSEEN = enum.auto()
-    """The motor stands, but how it came there was not seen: a controller that lost its power looks so too."""
-    NO_RUN = enum.auto()
-    """The motor never left its place."""
-
-
-def homing_duration_s(drive: Drive, left_mm: float = TRAVEL_MM) -> float:
-    """How long a homing run takes at worst, in seconds.
-
-    Args:
-        drive: its speed may hold the run back; whether a controller does that is not known (docs/protocol.md).
-        left_mm: how far it has to go; the whole travel where it is left out.
-    """
-    return left_mm / drive.homing_mm_sec
-
-
-def homing_deadline_s(drive: Drive) -> float:
-    """How long a homing run may take, in seconds. move_timeout does not shorten it: homing has its own speed.
-
-    A motor that hangs is noticed long before: its register does not change. The run may be half as fast as computed.
-    """
-    return 2 * homing_duration_s(drive) + 10
 
 
 class Motor:
@@ -155,6 +103,8 @@ class Motor:
         self._rate: RateWatch | None = None
         self._must_prove = False
         self._is_commanded = False
+        self._expected_s = 0.0
+        self._is_measured = False
         self._speeds_are_sent = False
         self._ratios = Ratios(None, None, drive.speed_register, drive.acceleration_register)
 
@@ -176,6 +126,20 @@ class Motor:
     def measured_ratio(self) -> float | None:
         """The ratio of the run that ended last; None where too little of it was seen."""
         return None if self._rate is None else self._rate.measured(self.standing.register)
+
+    @property
+    def learnable_mm(self) -> float:
+        """How long a leg must be so that its ratio can be learnt; 0 where that is known."""
+        if self._ratios.legs is not None:
+            return 0.0
+        return mm_from_steps(
+            learnable_steps(steps_from_mm(self._drive.speed_mm_sec), self._controller.answer_s)
+        )
+
+    @property
+    def drive(self) -> Drive:
+        """How it should run, by its registers."""
+        return self._drive
 
     @property
     def leg_drive(self) -> Drive:
@@ -263,13 +227,9 @@ class Motor:
 
         0 where the register proves it, and where that cannot be asked.
         """
-        if self._ratios.legs is None or not self._hides_power_cut(inward):
+        if not self._hides_power_cut(inward):
             return 0
-        seen_for_s = PROOF_S + PROOF_ANSWERS * self._controller.answer_s
-        ramp_steps = self._drive.ramp_steps(self._drive.speed_mm_sec)
-        speed_steps_s = self._drive.speed_mm_sec * STEPS_PER_MM
-        steps = needed_steps(speed_steps_s, ramp_steps, self._ratios.legs, seen_for_s)
-        return steps if steps <= steps_from_mm(LONGEST_PROOF_MM) else 0
+        return self._drive.proof_steps(self._ratios.legs, PROOF_S + PROOF_ANSWERS * self._controller.answer_s)
 
     # Runs
 
@@ -308,7 +268,12 @@ class Motor:
         self._tracker, self._rate = tracker, rate
         inward = target_register > start.register
         self._must_prove = switch_register is not None and self.proof_steps(inward) > 0
+        # Of slow answers the time is judged that the run took, which is less of a proof.
+        must_take_its_time = switch_register is not None and self.is_at_power_up
         run_s = drive.duration_s(target_register - start.register)
+        # Legs are measured while the switch is not found yet.
+        self._is_measured = switch_register is None and self._ratios.legs is None
+        self._expected_s = run_s
         watch = LegWatch(tracker, rate, target_register, allowance, run_s, switch_register)
 
         def progress(reading: Reading) -> Progress:
@@ -323,6 +288,11 @@ class Motor:
             return is_at(self.standing.register, target_register)
         self._left_at_register = target_register
         self._require_proof(rate)
+        if must_take_its_time and self._ratios.legs is not None and not watch.took_its_time:
+            raise SettingsLostError(
+                "the motor ran from a register at which a power cut does not show, and took another time than its "
+                "speed makes. Was the controller's power cut? Home the focuser (focus init)."
+            )
         return True
 
     def _require_proof(self, rate: RateWatch) -> None:
@@ -363,7 +333,9 @@ class Motor:
         self._tracker = tracker
         self._rate = RateWatch(start, None, speed_mm_sec * STEPS_PER_MM, ramp_steps, ratio)
         self._must_prove = False
-        watch = HomingWatch(tracker, self._rate, Allowance(homing_deadline_s(self._drive)), reach_mm)
+        self._is_measured = ratio is None
+        self._expected_s = longest_mm / speed_mm_sec
+        watch = HomingWatch(tracker, self._rate, Allowance(self._drive.homing_deadline_s), reach_mm)
 
         def progress(reading: Reading) -> Progress:
             travelled_mm = mm_from_steps(reading.register - start.register)
@@ -416,9 +388,9 @@ class Motor:
 
     def _until_next_look_s(self, watch: LegWatch | HomingWatch) -> float:
         """So long that the next reading falls right behind the end of a leg, where that is near."""
-        if None in (self._ratios.homing, self._ratios.legs):
-            # How fast it runs is being measured.
-            return MEASURING_PAUSE_S
+        if self._is_measured:
+            # How fast it runs is being measured, and it may be faster than computed.
+            return min(max(MEASURING_PAUSE_S, self._expected_s / MEASURING_READINGS), LONGEST_PAUSE_S)
         if self._must_prove:
             # How far it had come before a power cut, only readings can tell; and its rate is to be proven.
             return SHORTEST_PAUSE_S
@@ -459,34 +431,18 @@ class Motor:
             HaltFailedError: it was not seen standing.
             LinkLostError: the link died; the halt was sent blindly as often as the time allowed.
         """
-        standstill = StandstillWatch()
-        begun_s = self._clock.monotonic()
-        # The last may already be the register of a power cut.
-        before = self._tracker.shown if self._tracker else None
-        lost: PositionLostError | None = None
+        watch = HaltWatch(self._tracker, left_at_register, self._ramp_s)
         # The patience is asked for each time: the daemon's end leaves less than there was.
         halting = self._halting = Halting(
-            self._controller, self._clock, lambda: self._give_up_halting_s(begun_s) + self._ramp_s()
+            self._controller, self._clock, lambda begun_s: self._give_up_halting_s(begun_s) + self._ramp_s
         )
         for reading in halting.readings():
-            try:
-                believed = self._tracker.take(reading) if self._tracker and not lost else True
-            except PositionLostError as error:
-                lost, believed = error, True
-            if shown := self._shown_while_halting(reading, left_at_register):
-                self._notice(Progress(shown, 0.0, self._speed_mm_sec()))
-            if standstill.take(reading) and believed:
+            stands = watch.take(reading)
+            if watch.shown:
+                self._notice(Progress(watch.shown, 0.0, self._speed_mm_sec()))
+            if stands:
                 break
-        if self._tracker is None or before is None:
-            moved = left_at_register is not None and not is_at(reading.register, left_at_register)
-            lost = moved_unasked(left_at_register, reading.register) if moved else None
-        elif lost is None and self._tracker.leapt:
-            lost = leapt(*self._tracker.leapt)
-        elif lost is None and self._came_from_nowhere(before, reading, halting.told_s):
-            lost = PositionLostError(
-                f"the register went from {before.register} to {reading.register} unseen while the motor was "
-                "halted. Was the controller's power cut? Home the focuser (focus init)."
-            )
+        lost = watch.lost(halting.told_s)
         may_have_run = self._is_commanded
         self._stand_at(reading)
         if lost:
@@ -495,30 +451,10 @@ class Motor:
             # Also one that seems never to have left: where a power cut does not show, that proves nothing.
             self._require_proof(self._rate)
 
-    def _shown_while_halting(self, reading: Reading, left_at_register: int | None) -> Reading | None:
-        """The reading that tells where the motor is; None where the register is elsewhere than it was left."""
-        if self._tracker is not None:
-            return self._tracker.shown
-        known = left_at_register is None or is_at(reading.register, left_at_register)
-        return reading if known else None
-
+    @property
     def _ramp_s(self) -> float:
         drive = self.leg_drive
         return drive.speed_mm_sec / drive.acceleration_mm_sec_sec
-
-    def _came_from_nowhere(self, before: Reading, reading: Reading, told_s: float) -> bool:
-        """Whether a motor that obeyed the halt was not seen coming, and cannot have come so far since `before`."""
-        if self.is_power_up(reading.register) and reading.register != before.register:
-            return True
-        if self._tracker is None or not self._tracker.came_unseen:
-            return False
-        start_register = self._tracker.start_register
-        was_seen_running = not before.stands_still and not is_at(before.register, start_register)
-        if was_seen_running and is_at(reading.register, start_register):
-            # It does not run back: a controller that begins there lost its power.
-            return True
-        reach_s = told_s - before.earliest_s + HALT_TAKES_EFFECT_S + self._ramp_s()
-        return abs(reading.register - before.register) > self._tracker.reach_steps(reach_s) / SPEED_MARGIN
 
     # At rest
 
@@ -580,6 +516,7 @@ class Motor:
             inner_register - steps_from_mm(TRAVEL_MM),
             steps_from_mm(fastest_mm_sec),
             self._power_ups(),
+            unseen_after_s(self._controller.answer_s),
         )
         expires_s = self._clock.monotonic() + HAND_FOLLOWED_S
         while self._clock.monotonic() < expires_s:
@@ -593,11 +530,3 @@ class Motor:
         raise UnexpectedMotionError(
             f"somebody has driven the focuser at its controller for {HAND_FOLLOWED_S:g} s. Look at the focuser."
         )
-
-
-def moved_unasked(left_at_register: int | None, register: int) -> PositionLostError:
-    """The error for a register that changed at rest."""
-    return PositionLostError(
-        f"the focuser moved unasked: its register was left at {left_at_register} and reads {register}. "
-        "Was the controller's power cut, or its hand control used? Home the focuser (focus init)."
-    )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .errors import FocuserError, RequestError
-from .mechanics import mm_from_steps
+from .mechanics import as_float, mm_from_steps
 from .snapshot import Snapshot, Trust
 
-# Of a value that somebody sent: enough for every number that means a position.
-MOST_SHOWN = 60
+# What is larger than every number that means a position is shown with an exponent.
+MOST_WRITTEN_OUT = 1e16
 
 
 def where(snapshot: Snapshot) -> str:
@@ -19,11 +19,17 @@ def where(snapshot: Snapshot) -> str:
 def move(position: object, offset: bool = False) -> str:
     """A move as it was asked for; `position` may be anything."""
     # Looked at no closer than this: it may be of a class that answers badly.
-    text = repr(position) if type(position) in (int, float) else f"a {type(position).__name__}"
-    text = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"
+    if not (type(position) is int or type(position) is float):
+        return f"a {type(position).__name__}"
+    text = number(position)
     if not offset:
         return f"{text} mm"
     return f"by {text} mm" if text.startswith("-") else f"by +{text} mm"
+
+
+def number(value: float) -> str:
+    """A number that somebody sent, however large, as it was written if it may mean something."""
+    return repr(value if abs(value) < MOST_WRITTEN_OUT else as_float(value))
 
 
 def arrived(snapshot: Snapshot) -> str:

@@ -20,7 +20,7 @@ from .registers import POSITION_TOLERANCE_STEPS
 
 # How far from its ratio a rate may be. Microstep modes are apart by factors of two.
 DEVIATION = 0.15
-# What bounds so narrow around a rate prove: that it is no other mode's.
+# Bounds no further than this from a rate prove it: another mode's is at least twice as far away.
 PROVEN = 0.25
 # The ramps of a run, as computed, and this much more of them: its acceleration may be another than computed.
 RAMP_MARGIN = 1.5
@@ -28,11 +28,13 @@ RAMP_MARGIN = 1.5
 STEADY_FROM, STEADY_UNTIL = 0.3, 0.75
 # A ratio is learnt from a measurement no less sure than that.
 LEARNT_WITHIN = 0.3
+# Answers are not all alike.
+LEARNING_MARGIN = 1.5
 # The last readings at one speed that are held against a ratio: about a second of them.
 JUDGED_READINGS = 12
 # So many spans between them in a row must exclude it.
 JUDGED_SPANS = 3
-# All readings of a run that are kept for learning. Of more, every second one goes.
+# So many readings of a run are kept for learning. Of more, every second one goes.
 KEPT_READINGS = 128
 
 
@@ -66,7 +68,7 @@ class _Bounds:
         lowest = max(0, steps - POSITION_TOLERANCE_STEPS) / longest_s if longest_s > 0 else 0.0
         return cls(lowest, (steps + POSITION_TOLERANCE_STEPS) / shortest_s if shortest_s > 0 else math.inf)
 
-    def exclude(self, rate: float) -> int:
+    def side_of(self, rate: float) -> int:
         """Whether they exclude a rate within DEVIATION: 1 where the motor is faster, -1 where it is slower, else 0."""
         if self.lowest > rate * (1 + DEVIATION):
             return 1
@@ -124,6 +126,8 @@ class RateWatch:
         self._ramp_steps = ramp_steps
         self._ratio = ratio
         self._seen: list[_Sighting] = []
+        self._taken = 0
+        self._stride = 1
         self._steady: list[_Sighting] = []
         self._last: Reading | None = None
         self._refreshes_slowly = False
@@ -138,13 +142,20 @@ class RateWatch:
         self._last = reading
         if sighting is None:
             return
-        self._seen.append(sighting)
-        if len(self._seen) > KEPT_READINGS:
-            del self._seen[1::2]
+        self._keep(sighting)
         if self._ratio is not None and self._is_steady(sighting.register, self._ratio):
             self._steady.append(sighting)
             del self._steady[:-KEPT_READINGS]
             self._judge(self._computed_steps_s * self._ratio)
+
+    def _keep(self, sighting: _Sighting) -> None:
+        """Keep it for learning: all along a run, as close to each other as there is room for."""
+        if self._taken % self._stride == 0:
+            self._seen.append(sighting)
+        self._taken += 1
+        if len(self._seen) > KEPT_READINGS:
+            del self._seen[1::2]
+            self._stride *= 2
 
     def _sighting(self, reading: Reading) -> _Sighting | None:
         """A value that is new. A controller that refreshes its register now and then had it since the look before."""
@@ -166,7 +177,7 @@ class RateWatch:
         # The last ones tell soon of another rate, and all of them of one that is not far from it.
         for judged in (self._steady[-JUDGED_READINGS:], self._steady):
             # One misread digit falsifies two spans, each to another side, and the end of a homing run the last one.
-            sides = {bounds.exclude(expected_steps_s) for bounds in _spans(judged)}
+            sides = {bounds.side_of(expected_steps_s) for bounds in _spans(judged)}
             if sides in ({1}, {-1}):
                 raise SettingsLostError(
                     f"the motor runs too {'fast' if sides == {1} else 'slowly'}: its register changes by "
@@ -216,6 +227,13 @@ class RateWatch:
 def agree(one: float | None, other: float | None) -> bool:
     """Whether two measured ratios are of one setting. What could not be measured contradicts nothing."""
     return one is None or other is None or abs(one - other) <= DEVIATION * min(one, other)
+
+
+def learnable_steps(computed_steps_s: float, answer_s: float) -> int:
+    """How long a run must be so that its ratio can be learnt, where an answer takes so long: its part at one speed must
+    be long beside the spans of two readings."""
+    steady_s = LEARNING_MARGIN * 2 * answer_s / LEARNT_WITHIN
+    return math.ceil(computed_steps_s * steady_s / (STEADY_UNTIL - STEADY_FROM))
 
 
 def needed_steps(computed_steps_s: float, ramp_steps: float, ratio: float, seen_for_s: float) -> int:

@@ -5,6 +5,7 @@ controller proves to be as it was left (docs/decisions/0010-resuming.md).
 from __future__ import annotations
 
 import logging
+import math
 
 from .board import Board
 from .connection import Connection
@@ -205,8 +206,11 @@ class Recovery:
             return taken_up_at_rest(entry, standing.register, limits, halted)
         if not self._memory.is_watched:
             return taken_up_at_an_end(entry, standing.register, limits)
-        windows = sighting.windows(self._settings.drive, standing.at_s) if sighting is not None else ()
-        return taken_up_on_the_way(entry, standing.register, limits, windows)
+        if sighting is None:
+            return taken_up_on_the_way(entry, standing.register, limits, (), math.inf)
+        windows = sighting.windows(self._settings.drive, standing.at_s)
+        unseen_s = standing.at_s - sighting.seen.earliest_s
+        return taken_up_on_the_way(entry, standing.register, limits, windows, unseen_s)
 
 
 def _never() -> None:

@@ -138,8 +138,8 @@ class RemoteFocuser:
     def initialize(
         self,
         *,
-        resume: bool = False,
-        restore: bool = False,
+        resume: bool | None = None,
+        restore: bool | None = None,
         new_controller: bool = False,
         timeout_s: float = MOTION_TIMEOUT_S,
     ) -> None:
@@ -147,8 +147,9 @@ class RemoteFocuser:
         homed already, that is all.
 
         Args:
-            resume: carry on without homing if the controller is as it was left.
-            restore: return to the last position that was reached. False: as the daemon is configured.
+            resume: carry on without homing if the controller is as it was left; False homes. None: as the daemon is
+                configured.
+            restore: return to the last position that was reached; False does not. None: as the daemon is configured.
             new_controller: forget what was measured of the controller before.
             timeout_s: how long to wait for the end.
         """

@@ -18,6 +18,8 @@ from .whereabouts import Window
 
 # How far somebody may have tried a hand control after a power cut (0.5 mm).
 HAND_TRAVEL_STEPS = 2544
+# Nobody pulls the cable, cuts the power, tries the hand control and plugs the cable in again in less time.
+HAND_NEEDS_S = 2.0
 
 
 def require_known_position(entry: Entry, port: str) -> int:
@@ -74,7 +76,9 @@ def taken_up_at_an_end(entry: Entry, register: int, limits: Limits) -> int:
     return _taken_up_since(entry, register, limits)
 
 
-def taken_up_on_the_way(entry: Entry, register: int, limits: Limits, windows: Sequence[Window]) -> int:
+def taken_up_on_the_way(
+    entry: Entry, register: int, limits: Limits, windows: Sequence[Window], unseen_s: float
+) -> int:
     """For a focuser whose link was lost in a move of this process: it must be where the motor can have come to stand.
 
     Args:
@@ -82,6 +86,7 @@ def taken_up_on_the_way(entry: Entry, register: int, limits: Limits, windows: Se
         register: where the motor stands now.
         limits: for the backlash.
         windows: where it can stand.
+        unseen_s: how long nobody has seen it, in seconds.
     """
     window = next((window for window in windows if register in window), None)
     if window is None:
@@ -91,7 +96,8 @@ def taken_up_on_the_way(entry: Entry, register: int, limits: Limits, windows: Se
             "Was the controller's power cut, or its hand control used?"
         )
     # On a stretch of the way there is room for a hand that tried the controller after a power cut.
-    _require_no_power_cut(entry, register, POSITION_TOLERANCE_STEPS if window.is_exact else HAND_TRAVEL_STEPS)
+    hand = not window.is_exact and unseen_s > HAND_NEEDS_S
+    _require_no_power_cut(entry, register, HAND_TRAVEL_STEPS if hand else POSITION_TOLERANCE_STEPS)
     return _taken_up_since(entry, register, limits)
 
 

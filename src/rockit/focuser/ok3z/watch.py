@@ -1,239 +1,34 @@
 """What readings mean while the motor should run, halt or rest. Pure judgement: readings in, verdicts out.
 
-The protocol has no checksum, so no single surprising reading is believed (docs/decisions/0003-belief.md),
-and the state text is only half known, so nothing is concluded from it without the register.
+The state text is only half known, so nothing is concluded from it without the register, which `tracking` follows.
 """
 
 from __future__ import annotations
 
 import enum
-from collections import deque
+import math
 
 from .errors import MoveTimeoutError, NoProgressError, NoSwitchError, PositionLostError, StalledError
 from .mechanics import mm_from_steps
-from .rates import RateWatch
+from .rates import DEVIATION, RateWatch
 from .reading import Reading
-from .registers import POSITION_TOLERANCE_STEPS, TRAVEL_MM, is_at, near_power_up
+from .registers import POSITION_TOLERANCE_STEPS, TRAVEL_MM, is_at
+from .tracking import SPEED_MARGIN, Tracker, leapt
 
-# Readings of one kind of surprise, in a row, that make it a fact.
-BELIEVED_READINGS = 3
 # A second reading at the same register, so much later, proves standstill: at the homing speed 0.05 s are 64 steps.
 STANDSTILL_GAP_S = 0.05
 # How long a command may take to show, and how long a standstill short of the target may last, before it counts.
 START_GRACE_S = 0.6
+# From the moment of a halt until the motor obeys it, generously.
+HALT_TAKES_EFFECT_S = 0.2
 # How long the state may say "moving" with an unchanged register. The slowest speed makes 61 steps a second.
 STALL_S = 2.0
-# A jump is a change beyond what the motor can do: half as much again, and the register's noise of timing.
-SPEED_MARGIN = 1.5
-JUMP_MARGIN_STEPS = 100
-# A motor of which it is not known how fast it runs may be so many times as fast as computed, before it surprises.
-UNKNOWN_RATIO = 2.0
-MOMENT_S = 0.001
-# A change over a longer gap between two readings than this, and four answers, was not watched. They come every 0.1 s
-# where an answer takes 10 ms.
-UNSEEN_S = 0.2
-ANSWERS_A_LOOK = 4
 # Of a longer gap between two readings no more than this counts as time of the motion.
 HELD_UP_S = 1.0
-# How far past the ends of its path the register may be without being called astray (6 micrometres).
-PATH_MARGIN_STEPS = 32
 # How far a homing run may go: the whole travel, and what backlash and a worn stop may add.
 HOMING_REACH_MM = TRAVEL_MM + 0.5
-# The measured speed is taken over so many readings.
-SPEED_READINGS = 4
-# So far a limit switch may let the drive fall back when it ends a run (80 micrometres).
-FALL_BACK_STEPS = 400
 # Where the limit switch ends a run differs by so much from run to run (20 micrometres).
 SWITCH_REPEAT_STEPS = 100
-
-
-class Surprise(enum.Enum):
-    """Why a reading is not believed at once."""
-
-    AHEAD = "went further than the motor can"
-    BACK = "ran the wrong way"
-    ASTRAY = "left its path"
-
-
-class Tracker:
-    """Follows the register along a path and believes a surprise only when further readings agree.
-
-    Args:
-        start: a reading from standstill.
-        end_register: where the path ends; the sign of the difference is the direction.
-        speed_steps_s: how fast the register should change, in steps/s.
-        ratio: how fast it was seen to change, over that; None where that is not known.
-        power_ups: where the controller was seen to begin after a power cut.
-        answer_s: how long an answer of this controller takes, in seconds.
-        falls_back: whether the motor may fall back a little when it comes to stand, as a limit switch lets it.
-    """
-
-    def __init__(
-        self,
-        start: Reading,
-        end_register: int,
-        speed_steps_s: float,
-        ratio: float | None = None,
-        power_ups: tuple[int, ...] = (),
-        answer_s: float = 0.0,
-        falls_back: bool = False,
-    ) -> None:
-        self.last = start
-        """The last reading that is believed."""
-        self.shown = start
-        """The last of them that surely tells where the motor is: the register of a power cut may lie within reach."""
-        self.leapt: tuple[int, int] | None = None
-        """From where to where the register went faster than the motor can, if it did on this path."""
-        self._jumped = False
-        self._unseen = False
-        self._rate_is_known = ratio is not None
-        self._fastest_steps_s = speed_steps_s * SPEED_MARGIN * (UNKNOWN_RATIO if ratio is None else ratio)
-        self._power_ups = power_ups
-        self._answer_s = answer_s
-        self._falls_back = falls_back
-        self._start_register = start.register
-        self._furthest = self._before_furthest = start
-        self._end_register = end_register
-        self._direction = 1 if end_register >= start.register else -1
-        self._recent = deque([start], maxlen=SPEED_READINGS)
-        self._doubts: list[Reading] = []
-        self._doubt: Surprise | None = None
-
-    @property
-    def start_register(self) -> int:
-        """Where the path begins."""
-        return self._start_register
-
-    @property
-    def end_register(self) -> int:
-        """Where the path ends."""
-        return self._end_register
-
-    @property
-    def rate_steps_s(self) -> float:
-        """How fast the register changes, as measured over the last readings, in steps/s; positive inward."""
-        elapsed_s = self.last.at_s - self._recent[0].at_s
-        return (self.last.register - self._recent[0].register) / elapsed_s if elapsed_s > 0 else 0.0
-
-    @property
-    def came_unseen(self) -> bool:
-        """Whether nobody saw the register come to where it is: it jumped, or no reply came meanwhile. A
-        controller that lost its power looks so."""
-        return self._jumped or self._unseen
-
-    @property
-    def inward(self) -> bool:
-        """Whether the path leads inward, where the register grows."""
-        return self._direction > 0
-
-    def ends_at_power_up(self, register: int) -> bool:
-        """Whether a register is one at which a controller begins after a power cut."""
-        return near_power_up(register, self._power_ups, within_steps=0)
-
-    def reach_steps(self, elapsed_s: float) -> float:
-        """How far the motor can have gone in so many seconds, generously."""
-        return self._fastest_steps_s * elapsed_s
-
-    def take(self, reading: Reading) -> bool:
-        """Take a reading; False where it surprises, and the next one should come at once.
-
-        Raises:
-            PositionLostError: the register really ran the wrong way, or left its path.
-        """
-        surprise = self._surprise(reading)
-        if surprise is None:
-            self._believe(reading)
-            return True
-        if surprise is not self._doubt:
-            self._doubts = []
-        self._doubt = surprise
-        self._doubts.append(reading)
-        if surprise is Surprise.AHEAD:
-            return self._take_jump(reading)
-        if len(self._doubts) < BELIEVED_READINGS:
-            return False
-        raise PositionLostError(
-            f"the register {surprise.value}: {reading.register} was read after {self.last.register}, "
-            f"on the way from {self._start_register} to {self._end_register}. "
-            "Was the controller's power cut, or its hand control used? Home the focuser (focus init)."
-        )
-
-    def _surprise(self, reading: Reading) -> Surprise | None:
-        # From the furthest, not from the last: that may be a small step back that was misread.
-        ahead = self._direction * (reading.register - self._furthest.register)
-        beyond = self._direction * (reading.register - self._end_register)
-        behind = self._direction * (self._start_register - reading.register)
-        if max(beyond, behind) > PATH_MARGIN_STEPS:
-            return Surprise.ASTRAY
-        # A small step ahead may have been a misreading, and a small step back is then the truth.
-        if -ahead > self.reach_steps(UNSEEN_S) + JUMP_MARGIN_STEPS:
-            return Surprise.BACK
-        # Nor may it be the truth that jumps, because the furthest was misread as too near.
-        if self._leaps(self._furthest, reading) and self._leaps(self._before_furthest, reading):
-            return Surprise.AHEAD
-        return None
-
-    def _leaps(self, earlier: Reading, reading: Reading) -> bool:
-        ahead = self._direction * (reading.register - earlier.register)
-        return ahead > self.reach_steps(reading.at_s - earlier.earliest_s) + JUMP_MARGIN_STEPS
-
-    def _take_jump(self, reading: Reading) -> bool:
-        """A jump is a fact when further readings agree, whether the register stands then or runs on."""
-        before = self._doubts[-2] if len(self._doubts) > 1 else None
-        if before and self._direction * (reading.register - before.register) < 0:
-            # One of the two was misread, and that it was this one cannot be told.
-            self._doubts = [reading]
-        if len(self._doubts) < BELIEVED_READINGS:
-            return False
-        # The last may itself be misread: what it confirms is the one before it.
-        first, confirmed = self._doubts[0], self._doubts[-2]
-        runs_on = not is_at(confirmed.register, first.register)
-        if self._rate_is_known:
-            self.leapt = self.leapt or (self.last.register, first.register)
-        elif runs_on:
-            # Not a leap, but a motor that is faster than was thought. How fast, the homing that goes on will tell.
-            rate_steps_s = abs(confirmed.register - first.register) / max(
-                confirmed.at_s - first.at_s, MOMENT_S
-            )
-            self._fastest_steps_s = max(self._fastest_steps_s, rate_steps_s * SPEED_MARGIN)
-        self._believe(confirmed)
-        self._jumped = not runs_on
-        return self.take(reading)
-
-    def _believe(self, reading: Reading) -> None:
-        step = self._direction * (reading.register - self.last.register)
-        if step:
-            self._jumped = False
-            # A register does not go back by itself: that step was not what it seems.
-            unseen = step < 0 and not self._may_fall_back(reading, -step)
-            self._unseen = unseen or reading.at_s - self.last.at_s > self.unseen_s
-        self.last = reading
-        if not self.ends_at_power_up(reading.register):
-            self.shown = reading
-        if self._direction * (reading.register - self._furthest.register) >= 0:
-            self._before_furthest, self._furthest = self._furthest, reading
-        self._recent.append(reading)
-        self._doubts = []
-        self._doubt = None
-
-    def _may_fall_back(self, reading: Reading, steps: int) -> bool:
-        longest_steps = (
-            FALL_BACK_STEPS if self._falls_back and reading.stands_still else POSITION_TOLERANCE_STEPS
-        )
-        return steps <= longest_steps
-
-    @property
-    def unseen_s(self) -> float:
-        """Over a longer gap than this between two readings nobody has watched, in seconds."""
-        return UNSEEN_S + ANSWERS_A_LOOK * self._answer_s
-
-
-def leapt(from_register: int, to_register: int) -> PositionLostError:
-    """The error for a register that went faster than the motor can."""
-    return PositionLostError(
-        f"the register went from {from_register} to {to_register} faster than the motor can. Was the controller's "
-        "power cut? Home the focuser (focus init)."
-    )
 
 
 class StandstillWatch:
@@ -368,6 +163,8 @@ class LegWatch(_ProgressWatch):
         self._switch_register = switch_register
         self._arrivals = 0
         self._standing_near = StandstillWatch()
+        self._ran_until_s = tracker.last.at_s
+        self._stood_from_s: float | None = None
 
     @property
     def left_steps(self) -> int:
@@ -382,13 +179,14 @@ class LegWatch(_ProgressWatch):
         """Judge a reading.
 
         Raises:
-            PositionLostError: the register cannot be trusted any more: a motor does not stop short by itself.
+            PositionLostError: the register cannot be trusted any more.
             SettingsLostError: it changes at another rate than its settings make.
-            StalledError: the controller says that the motor runs, and it does not.
+            StalledError: the controller says that the motor runs, and it does not; or it stands short of its target.
             NoProgressError: the limit switch ended it.
             MoveTimeoutError: the deadline has passed.
         """
         believed = self._take(reading)
+        self._note_end(reading)
         if self.tracker.leapt:
             raise leapt(*self.tracker.leapt)
         verdict = self._at_target(reading)
@@ -400,6 +198,21 @@ class LegWatch(_ProgressWatch):
         if reading.stands_still and self._unchanged_s > START_GRACE_S:
             return self._stand_short(reading)
         return Verdict.GOING
+
+    @property
+    def took_its_time(self) -> bool:
+        """Whether the run may have taken as long as it should: its end lies between the last reading that ran and the
+        first that stood, and it may have begun late."""
+        begun_s, stood_from_s = self._due_s - self._duration_s, self._stood_from_s
+        longest_s = math.inf if stood_from_s is None else stood_from_s - begun_s
+        late = self._ran_until_s - begun_s - START_GRACE_S > (1 + DEVIATION) * self._duration_s
+        return longest_s >= (1 - DEVIATION) * self._duration_s and not late
+
+    def _note_end(self, reading: Reading) -> None:
+        if not reading.stands_still:
+            self._ran_until_s, self._stood_from_s = reading.earliest_s, None
+        elif self._stood_from_s is None and self.has_moved:
+            self._stood_from_s = reading.at_s
 
     def _at_target(self, reading: Reading) -> Verdict:
         if not (reading.stands_still and is_at(reading.register, self._target_register)):
@@ -439,11 +252,20 @@ class LegWatch(_ProgressWatch):
             raise NoProgressError(
                 f"the limit switch stopped the motor {missing_mm:.3f} mm short of its target. The position is known."
             )
-        raise PositionLostError(
+        short = (
             f"the motor stands {missing_mm:.3f} mm short of its target (register {reading.register}, "
-            f"expected {self._target_register}). Was the controller's power cut, is the motor overloaded, or was "
-            "it stopped by hand? Home the focuser (focus init)."
+            f"expected {self._target_register})"
         )
+        if self._may_be_a_power_cut(reading.register):
+            raise PositionLostError(
+                f"{short}, and nobody saw it come there. Was the controller's power cut? "
+                "Home the focuser (focus init)."
+            )
+        raise StalledError(f"{short}. Is it overloaded, or was it stopped by hand? Look at its load.")
+
+    def _may_be_a_power_cut(self, register: int) -> bool:
+        """Whether a register at rest may be that of a controller that has lost its power."""
+        return self.tracker.came_unseen or self.tracker.ends_at_power_up(register, POSITION_TOLERANCE_STEPS)
 
     def _is_at_switch(self, register: int) -> bool:
         """Whether the limit switch may have ended a run inward here, a little before it did in the homing."""
@@ -487,3 +309,87 @@ class HomingWatch(_ProgressWatch):
         if reading.stands_still and not self.has_moved and self._unchanged_s > START_GRACE_S:
             return Verdict.NOT_STARTED
         return Verdict.GOING
+
+
+class HaltWatch:
+    """Judges the readings of a motor that was told to halt.
+
+    Args:
+        tracker: follows the run that was under way; None where there was none.
+        left_at_register: where the register must be then; None where that is not known.
+        ramp_s: how long the motor takes to slow down.
+    """
+
+    def __init__(self, tracker: Tracker | None, left_at_register: int | None, ramp_s: float) -> None:
+        self._tracker = tracker
+        # The last may already be the register of a power cut.
+        self._before = None if tracker is None else tracker.shown
+        self._left_at_register = left_at_register
+        self._ramp_s = ramp_s
+        self._standstill = StandstillWatch()
+        self._lost: PositionLostError | None = None
+        self._last: Reading | None = None
+
+    def take(self, reading: Reading) -> bool:
+        """Take a reading; True when standstill is proven."""
+        self._last = reading
+        believed = True
+        if self._tracker is not None and self._lost is None:
+            try:
+                believed = self._tracker.take(reading)
+            except PositionLostError as error:
+                self._lost = error
+        return self._standstill.take(reading) and believed
+
+    @property
+    def shown(self) -> Reading | None:
+        """The reading that tells where the motor is; None where the register is elsewhere than it was left."""
+        if self._tracker is not None:
+            return self._tracker.shown
+        if self._last is None or self._moved_unasked(self._last):
+            return None
+        return self._last
+
+    def lost(self, told_s: float) -> PositionLostError | None:
+        """Why the register cannot be trusted any more, of a motor that stands; None where it can.
+
+        Args:
+            told_s: when the halt had surely left, on the clock of the readings.
+        """
+        if self._lost is not None or self._last is None:
+            return self._lost
+        if self._tracker is None or self._before is None:
+            moved = self._moved_unasked(self._last)
+            return moved_unasked(self._left_at_register, self._last.register) if moved else None
+        if self._tracker.leapt:
+            return leapt(*self._tracker.leapt)
+        if self._came_from_nowhere(self._tracker, self._before, self._last, told_s):
+            return PositionLostError(
+                f"the register went from {self._before.register} to {self._last.register} unseen while the motor was "
+                "halted. Was the controller's power cut? Home the focuser (focus init)."
+            )
+        return None
+
+    def _moved_unasked(self, reading: Reading) -> bool:
+        return self._left_at_register is not None and not is_at(reading.register, self._left_at_register)
+
+    def _came_from_nowhere(self, tracker: Tracker, before: Reading, reading: Reading, told_s: float) -> bool:
+        """Whether a motor that obeyed the halt was not seen coming, and cannot have come so far since `before`."""
+        if tracker.ends_at_power_up(reading.register) and reading.register != before.register:
+            return True
+        if not tracker.came_unseen:
+            return False
+        was_seen_running = not before.stands_still and not is_at(before.register, tracker.start_register)
+        if was_seen_running and is_at(reading.register, tracker.start_register):
+            # It does not run back: a controller that begins there lost its power.
+            return True
+        reach_s = told_s - before.earliest_s + HALT_TAKES_EFFECT_S + self._ramp_s
+        return abs(reading.register - before.register) > tracker.reach_steps(reach_s) / SPEED_MARGIN
+
+
+def moved_unasked(left_at_register: int | None, register: int) -> PositionLostError:
+    """The error for a register that changed at rest."""
+    return PositionLostError(
+        f"the focuser moved unasked: its register was left at {left_at_register} and reads {register}. "
+        "Was the controller's power cut, or its hand control used? Home the focuser (focus init)."
+    )

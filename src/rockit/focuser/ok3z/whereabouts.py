@@ -100,15 +100,9 @@ class _Leg:
 
     def __init__(self, drive: Drive, ratio: float, steps: int) -> None:
         self.steps = steps
-        speed_mm_sec, acceleration_mm_sec_sec = (
-            drive.speed_mm_sec * ratio,
-            drive.acceleration_mm_sec_sec * ratio,
-        )
-        self._drive = replace(
-            drive, speed_mm_sec=speed_mm_sec, acceleration_mm_sec_sec=acceleration_mm_sec_sec
-        )
-        self._speed_steps_s = steps_from_mm(speed_mm_sec)
-        self._ramp_s = speed_mm_sec / acceleration_mm_sec_sec
+        self._drive = drive.at_ratio(ratio)
+        self._speed_steps_s = steps_from_mm(self._drive.speed_mm_sec)
+        self._ramp_s = self._drive.speed_mm_sec / self._drive.acceleration_mm_sec_sec
         self.ramp_steps = self._speed_steps_s * self._ramp_s / 2
         self._duration_s = self._drive.duration_s(steps)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Collection, Mapping
 from typing import Any, Callable
 
 from aiohttp import web
 
+from .. import outcomes
 from ..errors import FocuserError, InternalError, NotPermittedError
 from .access import Access
 from .answers import TransactionCounter, answer, encoded
@@ -59,10 +61,9 @@ class Api:
         if request.method != "GET":
             return _wrong_verb(["GET"])
         try:
-            _, transaction = _ids(parameters := from_query(request.rel_url.raw_query_string), request)
+            _, transaction = _ids(from_query(request.rel_url.raw_query_string), request)
         except BadRequestError as error:
             return plain(400, str(error))
-        del parameters
         return self._answer(transaction, value=self._management[path])
 
     async def _api(self, request: web.Request) -> web.Response:
@@ -97,32 +98,36 @@ class Api:
 
     async def _command(self, request: web.Request, member: str) -> web.Response:
         address = request.remote or ""
+        if not self._access.may_control(address):
+            return await self._not_permitted(request, member, address)
+        began_s = time.monotonic()
         # Before anything is read that can be wrong with the rest of the request.
-        begun = self._device.commands[member].begin(address) if self._access.may_control(address) else None
+        begun = self._device.commands[member].begin(address)
+        asked = f"Alpaca {member}, asked by {address}"
         try:
-            parameters = from_form(request.headers.get("Content-Type", ""), await body_of(request))
-            client, transaction = _ids(parameters, request)
+            client, transaction, parameters = await _understood(request)
         except RefusedError as refused:
-            done = await begun.in_vain() if begun else ""
-            if not done:
-                raise
-            _log.info("Alpaca %s, asked by %s: %s %s", member, address, done, refused)
-            raise RefusedError(refused.status, f"{done} {refused}") from None
-        if begun is None:
-            self._count_refusal(f"{member} refused: {address} is not among control_machines")
-            why = f"{address} may not control this focuser: it is not among control_machines."
-            return self._answer(transaction, NotPermittedError(why))
+            answer = " ".join(filter(None, (await begun.in_vain(), str(refused))))
+            _log.info("%s: %s", asked, answer)
+            raise RefusedError(refused.status, answer) from None
         try:
-            await begun.run(client, parameters)
-        except FocuserError as error:
-            _log.info("Alpaca %s, asked by %s: %s", member, address, error)
-            return self._answer(transaction, error)
-        except BadRequestError:
+            how = await begun.run(client, parameters)
+        except BadRequestError as error:
+            _log.info("%s: %s", asked, error)
             raise
+        except FocuserError as error:
+            _log.info("%s: %s", asked, error)
+            return self._answer(transaction, error)
         except Exception as error:
             return self._answer(transaction, _mistake(member, client, error))
-        _log.info("Alpaca %s, asked by %s: succeeded", member, address)
+        _log.info("%s: %s", asked, outcomes.succeeded(how, time.monotonic() - began_s))
         return self._answer(transaction)
+
+    async def _not_permitted(self, request: web.Request, member: str, address: str) -> web.Response:
+        _, transaction, _ = await _understood(request)
+        self._count_refusal(f"{member} refused: {address} is not among control_machines")
+        why = f"{address} may not control this focuser: it is not among control_machines."
+        return self._answer(transaction, NotPermittedError(why))
 
     def _answer(
         self, transaction_id: int, error: FocuserError | None = None, value: object = None
@@ -138,6 +143,12 @@ def _ids(parameters: Parameters, request: web.Request) -> tuple[Client, int]:
     """Who asks, and the number that goes back."""
     client = Client(request.remote or "", parameters.uint32("ClientID"))
     return client, parameters.uint32("ClientTransactionID")
+
+
+async def _understood(request: web.Request) -> tuple[Client, int, Parameters]:
+    """What a command says: who asks, the number that goes back, and the rest. Raises RefusedError."""
+    parameters = from_form(request.headers.get("Content-Type", ""), await body_of(request))
+    return (*_ids(parameters, request), parameters)
 
 
 def _mistake(member: str, client: Client, error: Exception) -> InternalError:

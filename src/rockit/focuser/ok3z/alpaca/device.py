@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from typing import Callable
+from typing import Callable, NoReturn
 
+from .. import outcomes
 from ..errors import BusyError, NotConnectedError
 from ..focuser import Focuser
 from ..mechanics import Limits
@@ -59,12 +60,12 @@ class Begun:
     """A command of which nothing is known yet but that its machine may control.
 
     Args:
-        run: carries out what is left of it, once the whole request is understood. Raises a FocuserError, or a
-            BadRequestError before anything is done.
+        run: carries out what is left of it, once the whole request is understood, and says for the log what came of
+            it. Raises a FocuserError, or a BadRequestError before anything is done.
         in_vain: ends it if the request is not understood. Gives a sentence on what was done, or an empty text.
     """
 
-    run: Callable[[Client, Parameters], Awaitable[None]]
+    run: Callable[[Client, Parameters], Awaitable[str]]
     in_vain: Callable[[], Awaitable[str]] = _nothing
 
 
@@ -160,16 +161,17 @@ class Device:
             raise failure
         return session.connecting
 
-    async def _connect(self, client: Client, _: Parameters) -> None:
-        self._operations.connect(self._sessions.open(client))
+    async def _connect(self, client: Client, _: Parameters) -> str:
+        initialised = self._operations.connect(self._sessions.open(client))
+        return "connected" if initialised is None else "connecting"
 
-    async def _disconnect(self, client: Client, _: Parameters) -> None:
+    async def _disconnect(self, client: Client, _: Parameters) -> str:
         self._sessions.close(client)
+        return "disconnected"
 
-    async def _set_connected(self, client: Client, parameters: Parameters) -> None:
+    async def _set_connected(self, client: Client, parameters: Parameters) -> str:
         if not parameters.boolean("Connected"):
-            self._sessions.close(client)
-            return
+            return await self._disconnect(client, parameters)
         if self._waiting >= MAX_WAITING_FOR_CONNECTED:
             raise BusyError("too many clients wait for the focuser to be connected. Try again.")
         self._waiting += 1
@@ -177,6 +179,7 @@ class Device:
             await self._connect_and_wait(self._sessions.open(client))
         finally:
             self._waiting -= 1
+        return "connected"
 
     async def _connect_and_wait(self, session: Session) -> None:
         initialised = self._operations.connect(session)
@@ -237,7 +240,7 @@ class Device:
 
     # Moving
 
-    async def _move(self, client: Client, parameters: Parameters) -> None:
+    async def _move(self, client: Client, parameters: Parameters) -> str:
         position_steps = parameters.int32("Position")
         self._expect_connected(client)
         snapshot = self._ready()
@@ -247,13 +250,14 @@ class Device:
         session = self._sessions.open(client)
         # The standard asks for the nearest possible position where it is asked for one beyond the range.
         await self._operations.move(session, min(max(position_steps, 0), self.max_step), by=client.address)
+        return "under way"
 
     def _begin_halt(self, by: str) -> Begun:
         # First the motor: what else the request says decides what the answer is, and never whether it stands.
         halt = self._operations.begin_halt(by)
         return Begun(partial(self._halted, halt), partial(_halted_in_vain, halt))
 
-    async def _halted(self, halt: Halt, client: Client, _: Parameters) -> None:
+    async def _halted(self, halt: Halt, client: Client, _: Parameters) -> str:
         session = self._sessions.own(client)
         if session is not None:
             halt.belongs_to(session)
@@ -262,9 +266,10 @@ class Device:
             raise failure
         if not (self._sessions.may_use(client) or (session is not None and session.connecting)):
             raise NotConnectedError("the motor stands: it was halted, although this client is not connected.")
+        return outcomes.stands(self._focuser.snapshot)
 
 
-def _once_understood(run: Callable[[Client, Parameters], Awaitable[None]]) -> Command:
+def _once_understood(run: Callable[[Client, Parameters], Awaitable[str]]) -> Command:
     return Command(lambda _: Begun(run))
 
 
@@ -283,18 +288,19 @@ def _no_thermometer(_: Client) -> float:
     raise NotImplementedHereError("this focuser has no thermometer.")
 
 
-async def _set_temperature_compensation(_: Client, parameters: Parameters) -> None:
+async def _set_temperature_compensation(_: Client, parameters: Parameters) -> str:
     if parameters.boolean("TempComp"):
         raise NotImplementedHereError("this focuser has no temperature compensation.")
+    return "off, as it is"
 
 
-async def _no_action(_: Client, parameters: Parameters) -> None:
+async def _no_action(_: Client, parameters: Parameters) -> NoReturn:
     parameters.text("Action")
     parameters.text("Parameters")
     raise NotImplementedHereError("this focuser has no actions of its own.")
 
 
-async def _no_raw_command(_: Client, parameters: Parameters) -> None:
+async def _no_raw_command(_: Client, parameters: Parameters) -> NoReturn:
     parameters.text("Command")
     parameters.boolean("Raw")
     raise NotImplementedHereError("raw commands are not passed on to the controller.")

@@ -107,7 +107,7 @@ class Published:
         if _asks_metadata(call):
             return result(header, metadata(self.methods))
         if call.has_arguments:
-            return self._wrong(connection, header, call, f"{call.method} takes no arguments.")
+            return self._wrong(connection, header, call, "it takes no arguments.")
         answer = self._answer(connection, header, call, (), {})
         assert isinstance(answer, bytes), "an open method never waits"
         return answer
@@ -117,7 +117,7 @@ class Published:
         try:
             positional, named = read_arguments(data)
         except RefusedError as error:
-            return self._wrong(connection, header, call, f"{call.method}: {error}")
+            return self._wrong(connection, header, call, str(error))
         return self._answer(connection, header, call, positional, named)
 
     def answer_later(self, header: Header, later: Later) -> bytes:
@@ -128,7 +128,7 @@ class Published:
             return _mistake(header, "a call that waited for news")
 
     def _wrong(self, connection: Connection, header: Header, call: Call, why: str) -> bytes:
-        error = TypeError(why)
+        error = TypeError(f"{call.method}: {why}")
         self.refused(connection.address[0], call.method, error, why)
         return failure(header, error)
 
@@ -157,7 +157,7 @@ class Published:
         try:
             inspect.signature(method).bind(*positional, **named)
         except TypeError as error:
-            return self._wrong(connection, header, call, f"{call.method}: {error}.")
+            return self._wrong(connection, header, call, f"{error}.")
         context = Pyro4.current_context
         context.client, context.client_sock_addr = connection, connection.address
         try:

@@ -302,7 +302,8 @@ def _yes_or_no(name: str, value: object) -> bool:
     # Not the truth of anything: "False" is true.
     if value is None or (isinstance(value, int) and value in (0, 1)):
         return bool(value)
-    raise InvalidArgumentError(f"{name} is of type {type(value).__name__}; True or False was expected.")
+    seen = outcomes.number(value) if isinstance(value, (int, float)) else f"of type {type(value).__name__}"
+    raise InvalidArgumentError(f"{name} is {seen}; True or False was expected.")
 
 
 def _is_yes(value: object) -> bool:
