@@ -175,6 +175,24 @@ def test_a_motor_that_ran_and_is_back_where_its_run_began_has_lost_its_power(mak
         rig.close()
 
 
+def test_a_motor_that_stood_on_its_way_before_it_was_halted_has_lost_its_power(make_rig):
+    """Its register lies where the motor could be by then. Nothing was known of it, and a stop came before that it stood
+    short of its target was a fact."""
+    for later in range(1, 90, 3):
+        rig = make_rig(start_mm=0.25, register=0, power_up_register=-2544, power_up_mode=7)
+        rig.home()
+
+        def cut_and_stop(number, rig=rig, later=later):
+            if rig.model.is_moving and rig.model.register < -700:
+                rig.model.power_cut(0.3)
+                rig.interrupt_at(later)
+
+        rig.at_exchange = cut_and_stop
+        assert rig.move(1.3) is not None
+        assert_true(rig)
+        rig.close()
+
+
 @pytest.mark.parametrize("version", ["", "642,643,644", "a,,b"])
 def test_the_text_of_the_answer_to_the_first_question_tells_nothing(make_rig, version):
     rig = make_rig(version=version)
