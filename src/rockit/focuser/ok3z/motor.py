@@ -48,8 +48,8 @@ COMMAND_TRIES = 3
 # A run whose rate shall be proven must be seen at one speed for so long, and for so many answers more.
 PROOF_S = 0.3
 PROOF_ANSWERS = 30
-# By then, and two answers later, the first reading of a run has come.
-FIRST_READING_S = 0.05
+# So far a motor may have come when its run is first looked at.
+FIRST_STEPS = 64
 # Between two readings of a running motor, in seconds. An exchange itself takes about 10 ms.
 LONGEST_PAUSE_S = 0.06
 SHORTEST_PAUSE_S = 0.005
@@ -101,7 +101,7 @@ class Motor:
         self._tracker: Tracker | None = None
         self._halting: Halting | None = None
         self._rate: RateWatch | None = None
-        self._must_prove = False
+        self._must_prove = self._can_prove = False
         self._is_commanded = False
         self._expected_s = 0.0
         self._is_measured = False
@@ -213,12 +213,10 @@ class Motor:
 
     def _hides_power_cut(self, inward: bool) -> bool:
         """Whether a power cut just as a run begins here would pass for the run itself, so near is its register: ahead
-        the motor may have come there, and behind it is soon out again."""
-        speed_steps_s = steps_from_mm(self.leg_drive.speed_mm_sec)
-        reach_steps = SPEED_MARGIN * speed_steps_s * (FIRST_READING_S + 2 * self._controller.answer_s)
+        the motor is there before it is looked at, and behind it is soon out again."""
         sign = 1 if inward else -1
         return any(
-            -JUMP_MARGIN_STEPS <= sign * (value - self.standing.register) <= JUMP_MARGIN_STEPS + reach_steps
+            -JUMP_MARGIN_STEPS <= sign * (value - self.standing.register) <= FIRST_STEPS
             for value in (POWER_UP_REGISTER, *self._power_ups())
         )
 
@@ -227,8 +225,11 @@ class Motor:
 
         0 where the register proves it, and where that cannot be asked.
         """
-        if not self._hides_power_cut(inward):
-            return 0
+        return self._rate_shows_from_steps if self._hides_power_cut(inward) else 0
+
+    @property
+    def _rate_shows_from_steps(self) -> int:
+        """The same from anywhere."""
         return self._drive.proof_steps(self._ratios.legs, PROOF_S + PROOF_ANSWERS * self._controller.answer_s)
 
     # Runs
@@ -268,6 +269,7 @@ class Motor:
         self._tracker, self._rate = tracker, rate
         inward = target_register > start.register
         self._must_prove = switch_register is not None and self.proof_steps(inward) > 0
+        self._can_prove = switch_register is not None and self._rate_shows_from_steps > 0
         # Of slow answers the time is judged that the run took, which is less of a proof.
         must_take_its_time = switch_register is not None and self.is_at_power_up
         run_s = drive.duration_s(target_register - start.register)
@@ -287,7 +289,7 @@ class Motor:
             # A controller that rounds its register need not show a run of some steps.
             return is_at(self.standing.register, target_register)
         self._left_at_register = target_register
-        self._require_proof(rate)
+        self._require_proof(rate, tracker)
         if must_take_its_time and self._ratios.legs is not None and not watch.took_its_time:
             raise SettingsLostError(
                 "the motor ran from a register at which a power cut does not show, and took another time than its "
@@ -295,9 +297,11 @@ class Motor:
             )
         return True
 
-    def _require_proof(self, rate: RateWatch) -> None:
-        """After a run from where a power cut does not show in the register: its rate must show that there was none."""
-        if self._must_prove and not rate.is_proven:
+    def _require_proof(self, rate: RateWatch, tracker: Tracker | None) -> None:
+        """After a run from where a power cut does not show in the register, or that was first seen behind such a place:
+        its rate must show that there was none."""
+        began_unseen = self._can_prove and tracker is not None and tracker.began_past_power_up
+        if (self._must_prove or began_unseen) and not rate.is_proven:
             raise SettingsLostError(
                 "the motor ran from a register at which a power cut does not show, and not long enough at one speed to "
                 "prove that there was none. Home the focuser (focus init)."
@@ -332,7 +336,7 @@ class Motor:
         ramp_steps = self._drive.ramp_steps(speed_mm_sec)
         self._tracker = tracker
         self._rate = RateWatch(start, None, speed_mm_sec * STEPS_PER_MM, ramp_steps, ratio)
-        self._must_prove = False
+        self._must_prove = self._can_prove = False
         self._is_measured = ratio is None
         self._expected_s = longest_mm / speed_mm_sec
         watch = HomingWatch(tracker, self._rate, Allowance(self._drive.homing_deadline_s), reach_mm)
@@ -443,13 +447,13 @@ class Motor:
             if stands:
                 break
         lost = watch.lost(halting.told_s)
-        may_have_run = self._is_commanded
+        may_have_run, tracker = self._is_commanded, self._tracker
         self._stand_at(reading)
         if lost:
             raise lost
         if may_have_run and self._rate:
             # Also one that seems never to have left: where a power cut does not show, that proves nothing.
-            self._require_proof(self._rate)
+            self._require_proof(self._rate, tracker)
 
     @property
     def _ramp_s(self) -> float:

@@ -13,7 +13,7 @@ from collections import deque
 
 from .errors import PositionLostError
 from .reading import Reading
-from .registers import POSITION_TOLERANCE_STEPS, is_at, near_power_up
+from .registers import POSITION_TOLERANCE_STEPS, POWER_UP_REGISTER, is_at, near_power_up
 
 # Readings of one kind of surprise, in a row, that make it a fact.
 BELIEVED_READINGS = 3
@@ -73,6 +73,8 @@ class Tracker:
         """The last of them that surely tells where the motor is: the register of a power cut may lie within reach."""
         self.leapt: tuple[int, int] | None = None
         """From where to where the register went faster than the motor can, if it did on this path."""
+        self.began_past_power_up = False
+        """Whether the run was first seen at or past a power-up value ahead of its start: it may have begun there."""
         self._jumped = False
         self._unseen = False
         self._rate_is_known = ratio is not None
@@ -191,6 +193,8 @@ class Tracker:
 
     def _believe(self, reading: Reading) -> None:
         step = self._direction * (reading.register - self.last.register)
+        if is_at(self.last.register, self._start_register):
+            self.began_past_power_up = self._passes_power_up(reading)
         if step:
             self._jumped = False
             # A register does not go back by itself: that step was not what it seems.
@@ -204,6 +208,12 @@ class Tracker:
         self._recent.append(reading)
         self._doubts = []
         self._doubt = None
+
+    def _passes_power_up(self, reading: Reading) -> bool:
+        """Whether a power-up value lies between the start and a reading."""
+        run_steps = self._direction * (reading.register - self._start_register)
+        values = (POWER_UP_REGISTER, *self._power_ups)
+        return any(0 < self._direction * (value - self._start_register) <= run_steps for value in values)
 
     def _may_fall_back(self, reading: Reading, steps: int) -> bool:
         longest_steps = (
