@@ -201,7 +201,8 @@ class FocuserLife(RuleBasedStateMachine):
         """While nobody watches: the register counts on from its power-up value."""
         self.rig.model.power_cut(0.0)
         # It does not push the drive through the limit switch.
-        self.rig.model.hand(max(-steps / 5088, -self.rig.model.motor_mm), register=True)
+        room_mm = min(self.rig.model.motor_mm, self.rig.model.carriage_mm)
+        self.rig.model.hand(max(-steps / 5088, -room_mm), register=True)
         # As long as that takes a person.
         self.rig.clock.sleep(HAND_NEEDS_S)
 

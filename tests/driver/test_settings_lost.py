@@ -76,7 +76,7 @@ def move_in(rig):
 
 
 def audit(rig):
-    assert_true(rig, rig.carry_out(rig.commands.audit), 2.0)
+    assert_true(rig, rig.carry_out(rig.commands.audit))
 
 
 def homed_at_2_mm(rig):

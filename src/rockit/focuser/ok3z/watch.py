@@ -379,6 +379,10 @@ class HaltWatch:
             return True
         if not tracker.came_unseen:
             return False
+        was_seen_running = not before.stands_still and not is_at(before.register, tracker.start_register)
+        if was_seen_running and is_at(reading.register, tracker.start_register):
+            # It does not run back: a controller that begins there lost its power.
+            return True
         reach_s = told_s - before.earliest_s + HALT_TAKES_EFFECT_S + self._ramp_s
         return abs(reading.register - before.register) > tracker.reach_steps(reach_s) / SPEED_MARGIN
 
