@@ -376,6 +376,7 @@ class Motor:
                 tries -= 1
                 if not tries:
                     self._tracker = None
+                    self._is_commanded = False
                     return False
                 if isinstance(watch, LegWatch):
                     self.make_ready()
