@@ -32,8 +32,9 @@ LEARNT_WITHIN = 0.3
 LEARNING_MARGIN = 1.5
 # The last readings at one speed that are held against a ratio: about a second of them.
 JUDGED_READINGS = 12
-# So many spans between them in a row must exclude it.
-JUDGED_SPANS = 3
+FEWEST_JUDGED = 3
+# A rate is proven if it fits so many spans between readings in a row.
+PROVEN_SPANS = 3
 # So many readings of a run are kept for learning. Of more, every second one goes.
 KEPT_READINGS = 128
 
@@ -93,11 +94,11 @@ class _Sighting:
 
 
 def _spans(sightings: list[_Sighting]) -> list[_Bounds]:
-    """JUDGED_SPANS of them in a row, as bounds; none where there are too few."""
+    """PROVEN_SPANS of them in a row, as bounds; none where there are too few."""
     last = len(sightings) - 1
-    if last < JUDGED_SPANS:
+    if last < PROVEN_SPANS:
         return []
-    marks = [sightings[number * last // JUDGED_SPANS] for number in range(JUDGED_SPANS + 1)]
+    marks = [sightings[number * last // PROVEN_SPANS] for number in range(PROVEN_SPANS + 1)]
     return [_Bounds.of(*span) for span in zip(marks, marks[1:])]
 
 
@@ -136,7 +137,7 @@ class RateWatch:
         """Take a reading that is believed.
 
         Raises:
-            SettingsLostError: JUDGED_SPANS spans between them, at a constant speed, exclude the ratio that is known.
+            SettingsLostError: the spans of FEWEST_JUDGED readings or more, at one speed, exclude the ratio.
         """
         sighting = self._sighting(reading)
         self._last = reading
@@ -174,14 +175,20 @@ class RateWatch:
         return min(abs(register - self._start_register), left) >= ramp_steps
 
     def _judge(self, expected_steps_s: float) -> None:
+        # A homing run may have ended behind the newest.
+        steady = self._steady[:-1] if self._end_register is None else self._steady
         # The last ones tell soon of another rate, and all of them of one that is not far from it.
-        for judged in (self._steady[-JUDGED_READINGS:], self._steady):
-            # One misread digit falsifies two spans, each to another side, and the end of a homing run the last one.
-            sides = {bounds.side_of(expected_steps_s) for bounds in _spans(judged)}
-            if sides in ({1}, {-1}):
+        for judged in (steady[-JUDGED_READINGS:], steady):
+            if len(judged) < FEWEST_JUDGED:
+                continue
+            first, middle, last = judged[0], judged[len(judged) // 2], judged[-1]
+            side = _Bounds.of(first, last).side_of(expected_steps_s)
+            # One misread digit falsifies both halves, each to another side, or one of them.
+            halves = (self._rate(first, middle), self._rate(middle, last))
+            if side and all(side * (rate / expected_steps_s - 1) > DEVIATION for rate in halves):
                 raise SettingsLostError(
-                    f"the motor runs too {'fast' if sides == {1} else 'slowly'}: its register changes by "
-                    f"{self._rate(judged[0], judged[-1]):.0f} steps/s, and {expected_steps_s:.0f} were seen before. "
+                    f"the motor runs too {'fast' if side > 0 else 'slowly'}: its register changes by "
+                    f"{self._rate(first, last):.0f} steps/s, and {expected_steps_s:.0f} were seen before. "
                     "The controller lost its settings; was its power cut? Home the focuser (focus init). If it is "
                     "another controller, say so: focus init --new-controller."
                 )
