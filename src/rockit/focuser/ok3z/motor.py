@@ -288,10 +288,14 @@ class Motor:
             return is_at(self.standing.register, target_register)
         self._left_at_register = target_register
         self._require_proof(rate)
-        if must_take_its_time and self._ratios.legs is not None and not watch.took_its_time:
+        if (
+            must_take_its_time
+            and self._ratios.legs is not None
+            and not (rate.is_judged and watch.took_its_time)
+        ):
             raise SettingsLostError(
-                "the motor ran from a register at which a power cut does not show, and took another time than its "
-                "speed makes. Was the controller's power cut? Home the focuser (focus init)."
+                "the motor ran from a register at which a power cut does not show, and nobody could see "
+                "that it kept its speed. Was the controller's power cut? Home the focuser (focus init)."
             )
         return True
 

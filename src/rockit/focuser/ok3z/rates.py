@@ -28,6 +28,8 @@ RAMP_MARGIN = 1.5
 STEADY_FROM, STEADY_UNTIL = 0.3, 0.75
 # A ratio is learnt from a measurement no less sure than that.
 LEARNT_WITHIN = 0.3
+# A reading whose span is so many times as long as usual is blurred.
+BLURRED = 2
 # Answers are not all alike.
 LEARNING_MARGIN = 1.5
 # The last readings at one speed that are held against a ratio: about a second of them.
@@ -144,7 +146,11 @@ class RateWatch:
         if sighting is None:
             return
         self._keep(sighting)
-        if self._ratio is not None and self._is_steady(sighting.register, self._ratio):
+        if (
+            self._ratio is not None
+            and self._is_steady(sighting.register, self._ratio)
+            and self._is_sharp(sighting)
+        ):
             self._steady.append(sighting)
             del self._steady[:-KEPT_READINGS]
             self._judge(self._computed_steps_s * self._ratio)
@@ -168,6 +174,11 @@ class RateWatch:
             return None
         earliest_s = before.earliest_s if self._refreshes_slowly else reading.earliest_s
         return _Sighting(reading.register, earliest_s, reading.at_s)
+
+    def _is_sharp(self, sighting: _Sighting) -> bool:
+        """Whether it is not blurred by a lost reply or a busy machine: then it tells little, and others tell more."""
+        spans_s = sorted(one.span_s for one in self._seen)
+        return sighting.span_s <= BLURRED * spans_s[len(spans_s) // 2]
 
     def _is_steady(self, register: int, ratio: float) -> bool:
         ramp_steps = RAMP_MARGIN * self._ramp_steps * max(1.0, ratio**2) + POSITION_TOLERANCE_STEPS
@@ -194,6 +205,11 @@ class RateWatch:
                 )
 
     @property
+    def is_judged(self) -> bool:
+        """Whether enough was seen at one speed to tell of another rate."""
+        return len(self._steady) >= FEWEST_JUDGED
+
+    @property
     def is_proven(self) -> bool:
         """Whether all the way at one speed excludes every other microstep mode. Never without a known ratio."""
         if self._ratio is None:
@@ -206,15 +222,11 @@ class RateWatch:
     def measured(self, end_register: int) -> float | None:
         """The ratio of a run that ended here; None where too little of it was seen at a constant speed."""
         length = abs(end_register - self._start_register)
-        usual_s = (
-            sorted(sighting.span_s for sighting in self._seen)[len(self._seen) // 2] if self._seen else 0.0
-        )
         steady = [
             sighting
             for sighting in self._seen
             if STEADY_FROM * length <= abs(sighting.register - self._start_register) <= STEADY_UNTIL * length
-            # One that a lost reply or a busy machine has blurred tells little, and others tell more.
-            and sighting.span_s <= 2 * usual_s
+            and self._is_sharp(sighting)
         ]
         if len(steady) < 3:
             return None
