@@ -48,6 +48,11 @@ def assert_true(rig, outcome, position_mm=None):
         assert abs(rig.position_mm - rig.model.motor_mm) <= FALSE_STEPS / 5088
 
 
+def assert_learnt_nothing_false(rig):
+    legs = rig.commands._motion.ratios.legs
+    assert legs is None or legs == pytest.approx(1.0, rel=0.1)
+
+
 def assert_ends_well(rig):
     """Whatever has happened: at rest it shows, and homed it is as good as new."""
     rig.rest(2.0)
@@ -144,7 +149,7 @@ def test_a_reset_as_the_drive_backs_off_from_register_0(make_rig, options):
     rig = make_rig(start_mm=0.9, register=-round(1.1 * 5088), **options)
     lose(rig, to="P092")
     initialize(rig)
-    assert rig.commands._motion.ratios.legs == pytest.approx(1.0, rel=0.1)
+    assert_learnt_nothing_false(rig)
     assert_ends_well(rig)
 
 
@@ -161,7 +166,7 @@ def test_a_reset_as_a_drive_backs_off_that_was_parked_at_the_switch(make_rig, po
         )
         lose(rig, to="P092")
         initialize(rig)
-        assert rig.commands._motion.ratios.legs == pytest.approx(1.0, rel=0.1)
+        assert_learnt_nothing_false(rig)
         assert_ends_well(rig)
 
 
