@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rockit.focuser.ok3z.constants import FocuserStatus
@@ -260,7 +262,11 @@ def test_a_hand_at_rest(rig, register):
         assert outcome is None  # nothing on the wire shows it
 
 
-def test_a_hand_controller_that_drives_the_motor_is_halted(rig):
+def test_a_hand_controller_that_drives_the_motor_is_halted_if_that_is_configured(make_rig):
+    rig = make_rig()
+    rig.settings = replace(rig.settings, keeps_hand=False)
+    rig.start_process()
+    rig.home()
     rig.move(2.0)
     rig.by_hand = True
     rig.model.hand(2.0, drive=True)

@@ -102,9 +102,9 @@ class Motor:
         self._halting: Halting | None = None
         self._rate: RateWatch | None = None
         self._must_prove = self._can_prove = False
-        self._is_commanded = False
         self._expected_s = 0.0
         self._is_measured = False
+        self._is_commanded = False
         self._speeds_are_sent = False
         self._ratios = Ratios(None, None, drive.speed_register, drive.acceleration_register)
 
@@ -290,10 +290,14 @@ class Motor:
             return is_at(self.standing.register, target_register)
         self._left_at_register = target_register
         self._require_proof(rate, tracker)
-        if must_take_its_time and self._ratios.legs is not None and not watch.took_its_time:
+        if (
+            must_take_its_time
+            and self._ratios.legs is not None
+            and not (rate.is_judged and watch.took_its_time)
+        ):
             raise SettingsLostError(
-                "the motor ran from a register at which a power cut does not show, and took another time than its "
-                "speed makes. Was the controller's power cut? Home the focuser (focus init)."
+                "the motor ran from a register at which a power cut does not show, and nobody could see "
+                "that it kept its speed. Was the controller's power cut? Home the focuser (focus init)."
             )
         return True
 
@@ -380,6 +384,7 @@ class Motor:
                 tries -= 1
                 if not tries:
                     self._tracker = None
+                    self._is_commanded = False
                     return False
                 if isinstance(watch, LegWatch):
                     self.make_ready()

@@ -28,12 +28,15 @@ RAMP_MARGIN = 1.5
 STEADY_FROM, STEADY_UNTIL = 0.3, 0.75
 # A ratio is learnt from a measurement no less sure than that.
 LEARNT_WITHIN = 0.3
+# A reading whose span is so many times as long as usual is blurred.
+BLURRED = 2
 # Answers are not all alike.
 LEARNING_MARGIN = 1.5
 # The last readings at one speed that are held against a ratio: about a second of them.
 JUDGED_READINGS = 12
-# So many spans between them in a row must exclude it.
-JUDGED_SPANS = 3
+FEWEST_JUDGED = 3
+# A rate is proven if it fits so many spans between readings in a row.
+PROVEN_SPANS = 3
 # So many readings of a run are kept for learning. Of more, every second one goes.
 KEPT_READINGS = 128
 
@@ -93,11 +96,11 @@ class _Sighting:
 
 
 def _spans(sightings: list[_Sighting]) -> list[_Bounds]:
-    """JUDGED_SPANS of them in a row, as bounds; none where there are too few."""
+    """PROVEN_SPANS of them in a row, as bounds; none where there are too few."""
     last = len(sightings) - 1
-    if last < JUDGED_SPANS:
+    if last < PROVEN_SPANS:
         return []
-    marks = [sightings[number * last // JUDGED_SPANS] for number in range(JUDGED_SPANS + 1)]
+    marks = [sightings[number * last // PROVEN_SPANS] for number in range(PROVEN_SPANS + 1)]
     return [_Bounds.of(*span) for span in zip(marks, marks[1:])]
 
 
@@ -136,14 +139,18 @@ class RateWatch:
         """Take a reading that is believed.
 
         Raises:
-            SettingsLostError: JUDGED_SPANS spans between them, at a constant speed, exclude the ratio that is known.
+            SettingsLostError: the spans of FEWEST_JUDGED readings or more, at one speed, exclude the ratio.
         """
         sighting = self._sighting(reading)
         self._last = reading
         if sighting is None:
             return
         self._keep(sighting)
-        if self._ratio is not None and self._is_steady(sighting.register, self._ratio):
+        if (
+            self._ratio is not None
+            and self._is_steady(sighting.register, self._ratio)
+            and self._is_sharp(sighting)
+        ):
             self._steady.append(sighting)
             del self._steady[:-KEPT_READINGS]
             self._judge(self._computed_steps_s * self._ratio)
@@ -168,23 +175,39 @@ class RateWatch:
         earliest_s = before.earliest_s if self._refreshes_slowly else reading.earliest_s
         return _Sighting(reading.register, earliest_s, reading.at_s)
 
+    def _is_sharp(self, sighting: _Sighting) -> bool:
+        """Whether it is not blurred by a lost reply or a busy machine: then it tells little, and others tell more."""
+        spans_s = sorted(one.span_s for one in self._seen)
+        return sighting.span_s <= BLURRED * spans_s[len(spans_s) // 2]
+
     def _is_steady(self, register: int, ratio: float) -> bool:
         ramp_steps = RAMP_MARGIN * self._ramp_steps * max(1.0, ratio**2) + POSITION_TOLERANCE_STEPS
         left = math.inf if self._end_register is None else abs(self._end_register - register)
         return min(abs(register - self._start_register), left) >= ramp_steps
 
     def _judge(self, expected_steps_s: float) -> None:
+        # A homing run may have ended behind the newest.
+        steady = self._steady[:-1] if self._end_register is None else self._steady
         # The last ones tell soon of another rate, and all of them of one that is not far from it.
-        for judged in (self._steady[-JUDGED_READINGS:], self._steady):
-            # One misread digit falsifies two spans, each to another side, and the end of a homing run the last one.
-            sides = {bounds.side_of(expected_steps_s) for bounds in _spans(judged)}
-            if sides in ({1}, {-1}):
+        for judged in (steady[-JUDGED_READINGS:], steady):
+            if len(judged) < FEWEST_JUDGED:
+                continue
+            first, middle, last = judged[0], judged[len(judged) // 2], judged[-1]
+            side = _Bounds.of(first, last).side_of(expected_steps_s)
+            # One misread digit falsifies both halves, each to another side, or one of them.
+            halves = (self._rate(first, middle), self._rate(middle, last))
+            if side and all(side * (rate / expected_steps_s - 1) > DEVIATION for rate in halves):
                 raise SettingsLostError(
-                    f"the motor runs too {'fast' if sides == {1} else 'slowly'}: its register changes by "
-                    f"{self._rate(judged[0], judged[-1]):.0f} steps/s, and {expected_steps_s:.0f} were seen before. "
+                    f"the motor runs too {'fast' if side > 0 else 'slowly'}: its register changes by "
+                    f"{self._rate(first, last):.0f} steps/s, and {expected_steps_s:.0f} were seen before. "
                     "The controller lost its settings; was its power cut? Home the focuser (focus init). If it is "
                     "another controller, say so: focus init --new-controller."
                 )
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether enough was seen at one speed to tell of another rate."""
+        return len(self._steady) >= FEWEST_JUDGED
 
     @property
     def is_proven(self) -> bool:
@@ -199,15 +222,11 @@ class RateWatch:
     def measured(self, end_register: int) -> float | None:
         """The ratio of a run that ended here; None where too little of it was seen at a constant speed."""
         length = abs(end_register - self._start_register)
-        usual_s = (
-            sorted(sighting.span_s for sighting in self._seen)[len(self._seen) // 2] if self._seen else 0.0
-        )
         steady = [
             sighting
             for sighting in self._seen
             if STEADY_FROM * length <= abs(sighting.register - self._start_register) <= STEADY_UNTIL * length
-            # One that a lost reply or a busy machine has blurred tells little, and others tell more.
-            and sighting.span_s <= 2 * usual_s
+            and self._is_sharp(sighting)
         ]
         if len(steady) < 3:
             return None
