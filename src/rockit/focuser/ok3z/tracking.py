@@ -210,8 +210,8 @@ class Tracker:
         self._doubt = None
 
     def _passes_power_up(self, reading: Reading) -> bool:
-        """Whether a power-up value lies between the start and a reading."""
-        run_steps = self._direction * (reading.register - self._start_register)
+        """Whether a power-up value lies between the start and a reading, or just behind that."""
+        run_steps = self._direction * (reading.register - self._start_register) + POSITION_TOLERANCE_STEPS
         values = (POWER_UP_REGISTER, *self._power_ups)
         return any(0 < self._direction * (value - self._start_register) <= run_steps for value in values)
 
