@@ -384,9 +384,9 @@ class HaltWatch:
 
     @staticmethod
     def _stood_short(tracker: Tracker, before: Reading, reading: Reading) -> bool:
-        """Whether the motor stood on its way before it was told to: it does not stop by itself."""
+        """Whether the motor stood on its way before it was told to, and nobody has seen it come there."""
         ends = (tracker.start_register, tracker.end_register)
-        on_its_way = not any(is_at(reading.register, end) for end in ends)
+        on_its_way = tracker.came_unseen and not any(is_at(reading.register, end) for end in ends)
         return on_its_way and before.stands_still and is_at(reading.register, before.register)
 
     def _came_from_nowhere(self, tracker: Tracker, before: Reading, reading: Reading, told_s: float) -> bool:
