@@ -167,8 +167,9 @@ class FocuserLife(RuleBasedStateMachine):
         if rig.carry_out(rig.commands.initialize) is not None and rig.status != FocuserStatus.Idle:
             return
         register = rig.commands._motion.origin_register - round(position * 5088)
-        if 0 < abs(register - rig.model.register) <= POSITION_TOLERANCE_STEPS:
-            # A cut that moves the register by less than is looked for is no loss of the position, but of some steps.
+        if abs(register - rig.model.register) <= POSITION_TOLERANCE_STEPS:
+            # Such a cut does not show. What nobody knows of a register, only the rate of a move tells that is long enough
+            # (docs/decisions/0003-belief.md).
             return
         rig.model.change(power_up_register=register)
         rig.model.power_cut(0.0)
