@@ -168,7 +168,7 @@ class FocuserLife(RuleBasedStateMachine):
             return
         register = rig.commands._motion.origin_register - round(position * 5088)
         if abs(register - rig.model.register) <= POSITION_TOLERANCE_STEPS:
-            # Such a cut does not show. What nobody knows of a register, only the rate of a move tells that is long enough
+            # Such a cut does not show. What nobody knows of a register, only the rate of a long move tells
             # (docs/decisions/0003-belief.md).
             return
         rig.model.change(power_up_register=register)
