@@ -13,7 +13,7 @@ from .mechanics import mm_from_steps
 from .rates import DEVIATION, RateWatch
 from .reading import Reading
 from .registers import POSITION_TOLERANCE_STEPS, TRAVEL_MM, is_at
-from .tracking import JUMP_MARGIN_STEPS, SPEED_MARGIN, Tracker, leapt
+from .tracking import SPEED_MARGIN, Tracker, leapt
 
 # A second reading at the same register, so much later, proves standstill: at the homing speed 0.05 s are 64 steps.
 STANDSTILL_GAP_S = 0.05
@@ -329,13 +329,9 @@ class HaltWatch:
         self._standstill = StandstillWatch()
         self._lost: PositionLostError | None = None
         self._last: Reading | None = None
-        # The first reading at the place where the last one is.
-        self._found: Reading | None = None
 
     def take(self, reading: Reading) -> bool:
         """Take a reading; True when standstill is proven."""
-        if self._found is None or not is_at(self._found.register, reading.register):
-            self._found = reading
         self._last = reading
         believed = True
         if self._tracker is not None and self._lost is None:
@@ -367,11 +363,6 @@ class HaltWatch:
             return moved_unasked(self._left_at_register, self._last.register) if moved else None
         if self._tracker.leapt:
             return leapt(*self._tracker.leapt)
-        if self._stood_short(self._tracker, self._before, self._last):
-            return PositionLostError(
-                f"the motor stood at {self._last.register} before it was halted, on its way to "
-                f"{self._tracker.end_register}. Was the controller's power cut? Home the focuser (focus init)."
-            )
         if self._came_from_nowhere(self._tracker, self._before, self._last, told_s):
             return PositionLostError(
                 f"the register went from {self._before.register} to {self._last.register} unseen while the motor was "
@@ -381,13 +372,6 @@ class HaltWatch:
 
     def _moved_unasked(self, reading: Reading) -> bool:
         return self._left_at_register is not None and not is_at(reading.register, self._left_at_register)
-
-    @staticmethod
-    def _stood_short(tracker: Tracker, before: Reading, reading: Reading) -> bool:
-        """Whether the motor stood on its way before it was told to: it does not stop by itself."""
-        ends = (tracker.start_register, tracker.end_register)
-        on_its_way = not any(is_at(reading.register, end) for end in ends)
-        return on_its_way and before.stands_still and is_at(reading.register, before.register)
 
     def _came_from_nowhere(self, tracker: Tracker, before: Reading, reading: Reading, told_s: float) -> bool:
         """Whether a motor that obeyed the halt was not seen coming, and cannot have come so far since `before`."""
@@ -399,11 +383,8 @@ class HaltWatch:
         if was_seen_running and is_at(reading.register, tracker.start_register):
             # It does not run back: a controller that begins there lost its power.
             return True
-        until_s = told_s + HALT_TAKES_EFFECT_S + self._ramp_s
-        if self._found is not None:
-            until_s = min(until_s, self._found.at_s)
-        reach_steps = tracker.reach_steps(until_s - before.earliest_s) / SPEED_MARGIN + JUMP_MARGIN_STEPS
-        return abs(reading.register - before.register) > reach_steps
+        reach_s = told_s - before.earliest_s + HALT_TAKES_EFFECT_S + self._ramp_s
+        return abs(reading.register - before.register) > tracker.reach_steps(reach_s) / SPEED_MARGIN
 
 
 def moved_unasked(left_at_register: int | None, register: int) -> PositionLostError:
