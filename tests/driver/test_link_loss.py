@@ -234,7 +234,7 @@ def test_initialize_is_the_reconnection_asked_for(rig, how, noticed, back_after_
     back_at_s = rig.clock.monotonic() + back_after_s
     rig.at_exchange = lambda number: rig.clock.monotonic() >= back_at_s and rig.give_back(how)
     assert rig.carry_out(rig.commands.initialize) is None
-    assert rig.homing_runs == 1
+    assert rig.homings == 1
     rig.assert_stands_at(2.0)
     assert rig.confidence.trust is Trust.RESUMED
     rig.rest(30.0)
@@ -300,7 +300,7 @@ def test_initialize_in_a_loss_in_a_move_resumes_where_the_motor_must_be(rig):
     assert rig.carry_out(rig.commands.initialize) is None
     assert rig.confidence.trust is Trust.RESUMED
     rig.assert_honest()
-    assert rig.homing_runs == 1
+    assert rig.homings == 1
 
 
 # When it is tried

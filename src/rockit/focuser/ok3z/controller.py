@@ -24,7 +24,7 @@ REPLY_DEADLINE_S = 0.25
 ANSWER_MARGIN = 2
 ANSWERS_REMEMBERED = 16
 # After so many questions without an answer the next waits longer.
-PATIENT_AFTER = 5
+PATIENT_AFTER = 6
 # A controller that is waited for longer is asked so often, however long that takes.
 TRIES_AT_LEAST = 4
 # So long without a valid answer to a question, and the link counts as dead. With the pause between two

@@ -77,7 +77,8 @@ class Tracker:
         """Whether the run was first seen at or past a power-up value ahead of its start: it may have begun there."""
         self._jumped = False
         self._unseen = False
-        self._rate_is_known = ratio is not None
+        self.rate_is_known = ratio is not None
+        """Whether it was seen before how fast such a run is."""
         self._fastest_steps_s = speed_steps_s * SPEED_MARGIN * (UNKNOWN_RATIO if ratio is None else ratio)
         self._power_ups = power_ups
         self._answer_s = answer_s
@@ -179,7 +180,7 @@ class Tracker:
         # The last may itself be misread: what it confirms is the one before it.
         first, confirmed = self._doubts[0], self._doubts[-2]
         runs_on = not is_at(confirmed.register, first.register)
-        if self._rate_is_known:
+        if self.rate_is_known:
             self.leapt = self.leapt or (self.last.register, first.register)
         elif runs_on:
             # Not a leap, but a motor that is faster than was thought. How fast, the homing that goes on will tell.

@@ -400,7 +400,7 @@ class HaltWatch:
             # It does not run back: a controller that begins there lost its power.
             return True
         until_s = told_s + HALT_TAKES_EFFECT_S + self._ramp_s
-        if self._found is not None:
+        if self._found is not None and tracker.rate_is_known:
             until_s = min(until_s, self._found.at_s)
         reach_steps = tracker.reach_steps(until_s - before.earliest_s) / SPEED_MARGIN + JUMP_MARGIN_STEPS
         return abs(reading.register - before.register) > reach_steps
