@@ -74,7 +74,8 @@ class Tracker:
         self.leapt: tuple[int, int] | None = None
         """From where to where the register went faster than the motor can, if it did on this path."""
         self.began_past_power_up = False
-        """Whether the run was first seen at or past a power-up value ahead of its start: it may have begun there."""
+        """Whether the run was first seen at or past a power-up value ahead of its start: it may have begun there. Not
+        of a process that was held up: that the power was cut just then, too, is not supposed."""
         self._jumped = False
         self._unseen = False
         self.rate_is_known = ratio is not None
@@ -195,7 +196,8 @@ class Tracker:
     def _believe(self, reading: Reading) -> None:
         step = self._direction * (reading.register - self.last.register)
         if is_at(self.last.register, self._start_register):
-            self.began_past_power_up = self._passes_power_up(reading)
+            watched = reading.at_s - self.last.at_s <= self.unseen_s
+            self.began_past_power_up = watched and self._passes_power_up(reading)
         if step:
             self._jumped = False
             # A register does not go back by itself: that step was not what it seems.
