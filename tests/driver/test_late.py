@@ -17,8 +17,9 @@ def any_drive(request, make_rig):
     """A homed focuser for each drive; its motor stops at once, so that nobody sees it slow down."""
     speed_mm_sec, acceleration_mm_sec_sec = DRIVES[request.param]
     rig = make_rig(
-        # Where the first homing began a controller may begin after a power cut: the moves keep away from there.
-        start_mm=4.0,
+        # Its register there may be that of a power cut: far from where it is stopped.
+        start_mm=8.0,
+        register=-90000,
         stop_mode="hard",
         move_timeout_s=600.0,
         speed_mm_sec=speed_mm_sec,

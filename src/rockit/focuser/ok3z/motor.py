@@ -105,6 +105,7 @@ class Motor:
         self._expected_s = 0.0
         self._is_measured = False
         self._is_commanded = False
+        self._unexpected: Reading | None = None
         self._speeds_are_sent = False
         self._ratios = Ratios(None, None, drive.speed_register, drive.acceleration_register)
 
@@ -495,7 +496,7 @@ class Motor:
         """
         expected = self._left_at_register
         for _ in range(BELIEVED_READINGS):
-            reading = self._controller.read()
+            reading = self._unexpected = self._controller.read()
             if reading.stands_still and is_at(reading.register, expected):
                 self._standing = reading
                 return reading
@@ -528,14 +529,18 @@ class Motor:
             unseen_after_s(self._controller.answer_s),
         )
         expires_s = self._clock.monotonic() + HAND_FOLLOWED_S
-        while self._clock.monotonic() < expires_s:
-            reading = self._controller.read()
+        # What has just been seen comes first.
+        reading, self._unexpected = self._unexpected or self._controller.read(), None
+        while True:
             stands = watch.take(reading)
             self._notice(Progress(reading, 0.0, 0.0))
             if stands:
                 self._stand_at(reading)
                 return watch
+            if self._clock.monotonic() >= expires_s:
+                break
             self._pause(SHORTEST_PAUSE_S)
+            reading = self._controller.read()
         raise UnexpectedMotionError(
             f"somebody has driven the focuser at its controller for {HAND_FOLLOWED_S:g} s. Look at the focuser."
         )
