@@ -33,6 +33,7 @@ ENTRY = Entry(
     (30000, -5),
     True,
     2.00005,
+    (-2544, 70),
 )
 UNKNOWN = Entry("sim://", None, None, None, 0, None, None)
 DAEMON = "night"
@@ -139,6 +140,7 @@ entries = st.builds(
         acceleration_register=st.integers(1, 4095),
     ),
     power_up_registers=st.lists(registers, max_size=4).map(tuple),
+    found_registers=st.lists(registers, max_size=4).map(tuple),
 )
 
 
@@ -193,11 +195,13 @@ def test_a_file_of_another_daemon_is_not_taken() -> None:
 
 def test_the_format_of_the_release_before_is_read() -> None:
     values = json.loads(encoded())
-    for later in ("homings", "ratios", "power_up_registers", "near_switch"):
+    for later in ("homings", "ratios", "power_up_registers", "near_switch", "found_registers"):
         del values[later]
     content = signed_whole({**values, "format": 1, "firmware": "OK3Z 1.2"})
 
-    expected = dataclasses.replace(ENTRY, homings=0, ratios=None, power_up_registers=(), near_switch=False)
+    expected = dataclasses.replace(
+        ENTRY, homings=0, ratios=None, power_up_registers=(), near_switch=False, found_registers=()
+    )
     assert state_file.decode(content, DAEMON) == (expected, NOW)
 
 
@@ -220,7 +224,11 @@ def test_a_file_of_another_format_is_said_to_be_one_whatever_its_checksum(number
         *[("way", value) for value in ([1] * 9, [1, None], [False, 1], [2**31 + 1], {"1": 2}, "12", 0)],
         *[("port", value) for value in (None, 7, "x" * 1001)],
         *[("homings", value) for value in (None, -1, 1.0, True)],
-        *[("power_up_registers", value) for value in (None, [1] * 5, [None], 7)],
+        *[
+            (key, value)
+            for key in ("power_up_registers", "found_registers")
+            for value in (None, [1] * 5, [None], 7)
+        ],
         *[
             ("ratios", value)
             for value in (

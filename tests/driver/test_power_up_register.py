@@ -67,6 +67,56 @@ def test_a_power_cut_at_a_register_that_is_known_costs_nothing(make_rig, options
     assert abs(rig.model.motor_mm - here_mm - leg_mm) <= FALSE_STEPS / 5088
 
 
+# Where the virtual controller is found at first.
+FOUND_FIRST = -40000
+
+
+def back_where_it_was_found(rig):
+    """At the same register: a target in mm takes no neighbour there."""
+    rig.home()
+    here_mm = (origin(rig) - FOUND_FIRST) / 5088
+    assert rig.move(here_mm) is None
+    assert rig.model.register == FOUND_FIRST
+    return here_mm
+
+
+@pytest.mark.parametrize("options", [HALF, TWICE])
+@pytest.mark.parametrize("target_mm", [0.5, 5.0])
+def test_a_power_cut_where_the_controller_was_found_first_costs_nothing(make_rig, options, target_mm):
+    """It had perhaps just begun there."""
+    rig = make_rig(power_up_register=FOUND_FIRST, **options)
+    back_where_it_was_found(rig)
+    rig.model.power_cut(0.0)
+    rig.rest(3.0)
+    assert rig.move(target_mm) is None
+    rig.assert_stands_at(target_mm)
+
+
+@pytest.mark.parametrize("exchange", range(8, 60, 4))
+def test_a_stop_near_where_the_controller_was_found_first_keeps_the_position(make_rig, exchange):
+    """Most often somebody had driven it there."""
+    rig = make_rig(baud_pacing=True)
+    here_mm = back_where_it_was_found(rig)
+    rig.interrupt_at(exchange)
+    assert rig.move(here_mm + 1) is not None
+    assert rig.status == FocuserStatus.Idle
+    assert_true(rig)
+
+
+@pytest.mark.parametrize("again", range(1, 8))
+def test_a_lost_position_makes_no_power_up_register_of_where_the_motor_stands(make_rig, again):
+    rig = make_rig(register=10000)
+    rig.home()
+    for number in range(again):
+        assert rig.move(origin(rig) / 5088, exact=True) is None
+        rig.interrupt_at(12)
+        assert rig.move(3.0 + 0.1 * number) is not None
+        assert rig.commands.snapshot.state is State.UNHOMED
+        rig.home()
+    assert rig.keeper.kept.power_up_registers == ()
+    assert len(rig.keeper.kept.found_registers) <= 4
+
+
 def test_the_motor_is_released_only_where_a_power_cut_would_not_show(make_rig):
     """It may slip under a camera."""
     rig = make_rig()

@@ -30,6 +30,8 @@ BIN = Path(sys.executable).parent
 BOUND_S = 20.0
 POLL_S = 0.005
 SHOWN_LOG_LINES = 60
+# A quarter of a millimetre.
+NEAR_POWER_UP_STEPS = 1272
 OBJECT_NAME = "system_test_focuser"
 Report = dict[str, Any]
 
@@ -276,14 +278,18 @@ class Daemon:
         return int(self.truth()["frames_seen"].get("P092", 0))
 
     def ready(self) -> Daemon:
-        """Healthy and homed."""
-        report = self.status()
-        if report["status"] == 0 and os.path.exists(self.control):
+        """Healthy and homed, whatever the test before has left."""
+        if os.path.exists(self.control):
             for line in ("clear", "return", "power-on"):
                 self.tell(line)
-        if report["status"] != 1:
+        if self.status()["status"] != 1:
             self.call("stop")
             assert self.call("initialize") in (0, 8)
+        if os.path.exists(self.control) and abs(self.truth()["register"]) < NEAR_POWER_UP_STEPS:
+            # After a power cut it began to count here. A stop next to that loses the position: not in the next test.
+            assert self.call("shutdown") == 0
+            self.tell("hand 1.5")
+            assert self.call("initialize") == 0
         return self
 
     def ready_at(self, at_mm: float) -> Daemon:

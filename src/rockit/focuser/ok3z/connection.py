@@ -104,6 +104,7 @@ class Connection:
             surroundings.give_up_halting_s,
             self._notice,
             lambda: self._memory.entry.power_up_registers,
+            lambda: self._memory.entry.found_registers,
         )
         motion = Motion(
             motor,

@@ -213,16 +213,21 @@ class Memory:
 
     def another_controller(self) -> None:
         """What was measured of the controller before this one says nothing of it."""
-        self._keep(replace(self.entry, ratios=None, power_up_registers=()), durable=False)
+        self._keep(replace(self.entry, ratios=None, power_up_registers=(), found_registers=()), durable=False)
 
     def _note_beginning(self, register: int, left: Entry) -> None:
         """A register further from where the motor was left than somebody will have driven it by hand may be the one at
         which the controller begins after a power cut."""
         known = self.entry.power_up_registers
-        if near_power_up(register, known) or _is_explained(register, left):
-            return
-        noted = (*known, register)[-MOST_POWER_UP_REGISTERS:]
-        self._keep(replace(self.entry, power_up_registers=noted), durable=False)
+        left_registers = [one for one in left.way or (left.register,) if one is not None]
+        if not left_registers:
+            # Perhaps somebody drove it there: no position is lost for it, but the settings go out whole there.
+            self._keep(
+                replace(self.entry, found_registers=_noted(self.entry.found_registers, register)),
+                durable=False,
+            )
+        elif not _is_explained(register, left_registers):
+            self._keep(replace(self.entry, power_up_registers=_noted(known, register)), durable=False)
 
     def _keep(self, entry: Entry, durable: bool) -> None:
         if entry != self.entry or durable:
@@ -238,9 +243,11 @@ def _log_ratios(ratios: Ratios) -> None:
         _log.info("the motor makes %s their computed speed", " and ".join(told))
 
 
-def _is_explained(register: int, left: Entry) -> bool:
-    """Whether a motor that was left so may read this without a power cut: by its own move, or by a hand."""
-    registers = [one for one in left.way or (left.register,) if one is not None]
-    if not registers:
-        return False
-    return min(registers) - HAND_TRAVEL_STEPS <= register <= max(registers) + HAND_TRAVEL_STEPS
+def _noted(known: tuple[int, ...], register: int) -> tuple[int, ...]:
+    """The registers where a controller may begin, with one more."""
+    return known if near_power_up(register, known) else (*known, register)[-MOST_POWER_UP_REGISTERS:]
+
+
+def _is_explained(register: int, left_registers: list[int]) -> bool:
+    """Whether a motor that was left there may read this without a power cut: by its own move, or by a hand."""
+    return min(left_registers) - HAND_TRAVEL_STEPS <= register <= max(left_registers) + HAND_TRAVEL_STEPS

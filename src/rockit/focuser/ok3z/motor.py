@@ -77,6 +77,7 @@ class Motor:
         give_up_halting_s: for a halt that began at a moment of the clock, the moment to give it up.
         notice: is told every reading while the motor runs; must not wait.
         power_ups: where the controller was seen to begin after a power cut.
+        found: where it was found when nothing was known of it: perhaps it begins there, too.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Motor:
         give_up_halting_s: Callable[[float], float],
         notice: Callable[[Progress], None],
         power_ups: Callable[[], tuple[int, ...]] = tuple,
+        found: Callable[[], tuple[int, ...]] = tuple,
     ) -> None:
         self._controller = controller
         self._drive = drive
@@ -96,6 +98,7 @@ class Motor:
         self._give_up_halting_s = give_up_halting_s
         self._notice = notice
         self._power_ups = power_ups
+        self._found = found
         self._standing: Reading | None = None
         self._left_at_register = 0
         self._tracker: Tracker | None = None
@@ -197,7 +200,7 @@ class Motor:
         A register that was kept proves them, but where a power cut would not change it. Elsewhere the motor is not
         released, for it could slip.
         """
-        if self.is_at_power_up:
+        if near_power_up(self.standing.register, (*self._power_ups(), *self._found())):
             self.configure()
         elif not self._speeds_are_sent:
             self._controller.configure_speeds(self._drive.speed_register, self._drive.acceleration_register)

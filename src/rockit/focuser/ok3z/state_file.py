@@ -29,6 +29,7 @@ _SINCE_THEN: Mapping[str, object] = {
     "homings": 0,
     "ratios": None,
     "power_up_registers": [],
+    "found_registers": [],
     "near_switch": False,
 }
 # The controller's registers are of 32 bits.
@@ -82,6 +83,7 @@ class Entry:
         near_switch: whether the carriage was last known to stand at the limit switch or next to it, if only the
             register was lost since.
         target_mm: what that move was asked for, in mm; None where only the steps are known.
+        found_registers: where it was found when nothing was known of it, perhaps after a power cut; the newest last.
     """
 
     port: str
@@ -96,6 +98,7 @@ class Entry:
     power_up_registers: tuple[int, ...] = ()
     near_switch: bool = False
     target_mm: float | None = None
+    found_registers: tuple[int, ...] = ()
 
 
 # Where it is
@@ -153,6 +156,7 @@ def encode(entry: Entry, daemon: str, written_at: datetime) -> bytes:
         "homings": entry.homings,
         "ratios": None if entry.ratios is None else _written(entry.ratios),
         "power_up_registers": list(entry.power_up_registers),
+        "found_registers": list(entry.found_registers),
         "near_switch": entry.near_switch,
     }
     values["sha256"] = _digest(values)
@@ -214,6 +218,7 @@ def _entry(values: Mapping[str, Any]) -> Entry:
         near_switch=_flag(values["near_switch"]),
         # Earlier versions wrote none.
         target_mm=_length_or_none(values.get("target_mm")),
+        found_registers=_registers(values["found_registers"], MOST_POWER_UP_REGISTERS),
     )
 
 
