@@ -13,8 +13,8 @@ from datetime import datetime, timezone
 
 import Pyro4
 
-from rockit.focuser.ok3z.pyro_service import report
-from rockit.focuser.ok3z.snapshot import Snapshot, State
+from rockit.focuser.ok3z.servers.pyro import report
+from rockit.focuser.ok3z.service.status import Snapshot, State
 
 STANDS = Snapshot(state=State.IDLE, current_steps=10176, target_steps=10176)
 REPORT = report(STANDS, reading_age_s=0.2, now=datetime(2026, 11, 22, 20, tzinfo=timezone.utc))

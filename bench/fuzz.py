@@ -30,9 +30,9 @@ from bench.conditions import conditions
 from bench.idle import memory_mb
 from bench.mutations import PyroMessages, WireFrames
 from bench.rig import BIN, CONFIG, OBJECT_NAME, Workspace, end, wait_until, workspace
-from rockit.focuser.ok3z import wire
+from rockit.focuser.ok3z.driver import protocol
 from rockit.focuser.ok3z.errors import MalformedReplyError
-from rockit.focuser.ok3z.pyro_server import CONTROL_THREADS, URGENT_THREADS
+from rockit.focuser.ok3z.servers.pyro import CONTROL_THREADS, URGENT_THREADS
 
 COUNT = 1_000_000
 CONTROL_IP, STRANGER_IP = "127.0.0.1", "127.0.0.2"
@@ -202,7 +202,7 @@ def _wrong_with(target: Target, before: dict[str, float]) -> list[str]:
 
 def fuzz_wire(count: int, dice: random.Random) -> dict[str, Any]:
     """`count` frames at the reader of the wire, and a good one after each hundred, which must be found."""
-    frames, parser, seen, wrong = WireFrames(dice), wire.ReplyParser(), Counter[str](), list[str]()
+    frames, parser, seen, wrong = WireFrames(dice), protocol.ReplyParser(), Counter[str](), list[str]()
     began_s = time.monotonic()
     for number in range(1, count + 1):
         data = frames.next()
@@ -212,11 +212,11 @@ def fuzz_wire(count: int, dice: random.Random) -> dict[str, Any]:
             seen["noise"] += len(received.noise)
             if number % 100 == 0:
                 replies = parser.feed(GOOD_FRAME).replies
-                if not replies or wire.read_register(replies[-1]) != 12345:
+                if not replies or protocol.read_register(replies[-1]) != 12345:
                     wrong.append(f"a good frame was not found after frame {number}: {data!r}")
         except Exception as error:
             wrong.append(f"frame {number} raised {error!r}: {data!r}")
-    if len(parser.reset()) > wire.MAX_LINE_BYTES:
+    if len(parser.reset()) > protocol.MAX_LINE_BYTES:
         wrong.append("the reader kept more than its bound")
     return {
         "frames": count,
@@ -226,8 +226,8 @@ def fuzz_wire(count: int, dice: random.Random) -> dict[str, Any]:
     }
 
 
-def _read(reply: wire.Reply) -> str:
-    readers = {"P081": wire.read_register, "S004": wire.read_stands_still, "S052": wire.read_text}
+def _read(reply: protocol.Reply) -> str:
+    readers = {"P081": protocol.read_register, "S004": protocol.read_stands_still, "S052": protocol.read_text}
     if reply.code not in readers:
         return "an answer to no question"
     try:

@@ -22,7 +22,7 @@ from typing import Any, Callable
 import Pyro4
 
 from bench.wire_log import BAUD, WireLog
-from rockit.focuser.ok3z.mechanics import Drive, steps_from_mm
+from rockit.focuser.ok3z.driver.planning import Drive, steps_from_mm
 from rockit.focuser.ok3z.simulator.control import tell
 
 BIN = Path(sys.executable).parent

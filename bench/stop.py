@@ -15,8 +15,8 @@ from typing import Any, Callable
 from bench.figures import Bound, Figure
 from bench.rig import DRIVE, BenchError, Rig, Workspace, ramp_s, rig, wait_until
 from bench.wire_log import BYTE_S, HALT, WireLog, longest_exchange_s
-from rockit.focuser.ok3z.link import LATE_REPLY_S
-from rockit.focuser.ok3z.mechanics import HOMING_SPEED_MM_SEC
+from rockit.focuser.ok3z.driver.link import LATE_REPLY_S
+from rockit.focuser.ok3z.driver.planning import HOMING_SPEED_MM_SEC
 
 PART = "Stop"
 HALT_FRAME = "#P021 F $\n"

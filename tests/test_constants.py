@@ -12,7 +12,7 @@ from rich.text import Text
 
 import rockit.focuser.ok3z as face
 from rockit.focuser.ok3z import CommandStatus, FocuserStatus
-from rockit.focuser.ok3z.config import Config
+from rockit.focuser.ok3z.config.model import Config
 
 COMMANDS = [
     ("Succeeded", 0, ""),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import configparser
 import dataclasses
 import importlib
 import inspect
@@ -21,12 +20,14 @@ from typing import Any
 import pytest
 
 import rockit.focuser.ok3z as ok3z
-from rockit.focuser.ok3z import cli, daemon, wire
+from rockit.focuser.ok3z.cli import main as cli
 from rockit.focuser.ok3z.constants import CommandStatus, FocuserStatus
-from rockit.focuser.ok3z.mechanics import Leg
-from rockit.focuser.ok3z.pyro_service import PyroFocuser, measurement, report
-from rockit.focuser.ok3z.rates import Ratios
-from rockit.focuser.ok3z.snapshot import Audit, Confidence, Snapshot, State, Trust
+from rockit.focuser.ok3z.daemon import main as daemon
+from rockit.focuser.ok3z.driver import protocol
+from rockit.focuser.ok3z.driver.planning import Leg
+from rockit.focuser.ok3z.driver.rates import Ratios
+from rockit.focuser.ok3z.servers.pyro import PyroFocuser, measurement, report
+from rockit.focuser.ok3z.service.status import Audit, Confidence, Snapshot, State, Trust
 from rockit.focuser.ok3z.version import VERSION
 
 PROJECT = Path(__file__).parents[1]
@@ -240,7 +241,7 @@ def test_states_and_their_status() -> None:
 
 
 def test_configuration_keys() -> None:
-    schema = json.loads((PACKAGE / "config_schema.json").read_text())
+    schema = json.loads((PACKAGE / "config/schema.json").read_text())
     example = json.loads(page("ngts_m06.json"))
     described = {code(row["Key"])[0]: code(row["NGTS M06"]) for row in rows("README.md", "Key", "NGTS M06")}
     assert list(described) == list(schema["properties"])
@@ -258,7 +259,7 @@ def test_configuration_keys() -> None:
 
 
 def test_the_packaged_configuration_has_no_key_that_an_older_focus_refuses() -> None:
-    schema = json.loads((PACKAGE / "config_schema.json").read_text())
+    schema = json.loads((PACKAGE / "config/schema.json").read_text())
     assert set(json.loads(page("ngts_m06.json"))) == set(schema["required"])
     (paragraph,) = re.findall(
         r"^\*\*Update the clients first\.\*\*.*?\n\n", page("docs/deployment.md"), re.S | re.M
@@ -299,7 +300,7 @@ def test_constants_that_pages_quote() -> None:
         (path.name, module, name, value)
         for path in PAGES
         for module, name, value in re.findall(
-            r"`(\w+)\.([A-Z_]+)`(?: \(| \| )(\d[\d.]*)", path.read_text(encoding="utf-8")
+            r"`([\w.]+)\.([A-Z_]+)`(?: \(| \| )(\d[\d.]*)", path.read_text(encoding="utf-8")
         )
     ]
     assert len(quoted) > 20
@@ -310,11 +311,19 @@ def test_constants_that_pages_quote() -> None:
 
 def test_frames() -> None:
     described = {code(row["Send"])[0]: row for row in rows("docs/protocol.md", "Send")}
-    numbered = [f(1) for f in (wire.go_to, wire.maximum_speed, wire.acceleration, wire.deceleration)]
-    commands = [*numbered, wire.run_to_limit_switch(1), wire.HALT, wire.RELEASE, wire.MICROSTEP_MODE]
+    numbered = [
+        f(1) for f in (protocol.go_to, protocol.maximum_speed, protocol.acceleration, protocol.deceleration)
+    ]
+    commands = [
+        *numbered,
+        protocol.run_to_limit_switch(1),
+        protocol.HALT,
+        protocol.RELEASE,
+        protocol.MICROSTEP_MODE,
+    ]
     sent = {f"{one.code} {re.sub('1$', 'n', one.argument)}".strip() for one in commands}
-    assert set(described) == sent | {query.code for query in wire.QUERIES}
-    for query in wire.QUERIES:
+    assert set(described) == sent | {query.code for query in protocol.QUERIES}
+    for query in protocol.QUERIES:
         assert described[query.code]["Kind"] == "query"
         assert code(described[query.code]["Answer"])[0] == query.reply_code
     for written in sent:
@@ -325,14 +334,24 @@ def test_frames() -> None:
 # Architecture and decisions
 
 
-def test_every_module_has_a_place_on_the_map() -> None:
-    text = page("docs/architecture.md")
-    modules = [
-        str(path.relative_to(PACKAGE))
-        for pattern in ("*.py", "command/*.py", "alpaca/**/*.py")
-        for path in PACKAGE.glob(pattern)
-    ]
-    assert [name for name in modules if "__init__" not in name and f"`{name}`" not in text] == []
+def test_every_folder_has_its_paragraph() -> None:
+    described = {
+        code(row["Folder"])[0].rstrip("/") for row in rows("docs/architecture.md", "Folder", "What it is")
+    }
+    assert described == {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+
+
+def test_the_house_is_drawn_as_it_is() -> None:
+    drawn = subprocess.run(
+        [sys.executable, PROJECT / "docs/house.py"], capture_output=True, text=True, check=True, timeout=60
+    ).stdout
+    assert f"```mermaid\n{drawn}```" in page("docs/architecture.md")
+
+
+def test_files_that_the_architecture_names_are_there() -> None:
+    named = re.findall(r"`([a-z_]+/[a-z_/]+\.(?:py|json))`", page("docs/architecture.md"))
+    assert len(named) > 20
+    assert [name for name in named if not ((PACKAGE / name).exists() or (PROJECT / name).exists())] == []
 
 
 def test_the_python_page_names_what_a_program_can_use() -> None:
@@ -363,20 +382,6 @@ def test_the_python_page_names_every_exception_and_says_what_they_are() -> None:
     assert [issubclass(getattr(ok3z, name), ok3z.CallError) for name in described] == [
         number >= first for number in range(len(described))
     ]
-
-
-def test_the_layers_are_those_of_the_contract() -> None:
-    contract = configparser.ConfigParser()
-    contract.read(PROJECT / ".importlinter")
-    layers = [
-        {room.strip() for room in line.split("|")}
-        for line in contract["importlinter:contract:layers"]["layers"].strip().splitlines()
-    ]
-    (drawn,) = blocks(page("docs/architecture.md"), "")
-    rooms = {room for layer in layers for room in layer}
-    assert [
-        set(re.findall(r"[a-z_]+", line.split("  " * 6)[0])) & rooms for line in drawn.splitlines()
-    ] == layers
 
 
 def test_decisions_are_numbered_and_have_one_form() -> None:

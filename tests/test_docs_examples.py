@@ -17,8 +17,8 @@ from rockit.common import site_file
 from rockit.common.registered_daemon import RegisteredDaemon
 
 from rockit.focuser.ok3z import RemoteFocuser
-from rockit.focuser.ok3z.client import FocuserClient
-from rockit.focuser.ok3z.simulator.commands import obey
+from rockit.focuser.ok3z.client.calls import FocuserClient
+from rockit.focuser.ok3z.simulator.control_commands import obey
 from rockit.focuser.ok3z.simulator.controller import VirtualOK3Z
 
 PROJECT = Path(__file__).parents[1]

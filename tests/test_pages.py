@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from rockit.focuser.ok3z import cli, daemon
-from rockit.focuser.ok3z.command import arguments
+from rockit.focuser.ok3z.cli import arguments
+from rockit.focuser.ok3z.cli import main as cli
+from rockit.focuser.ok3z.daemon import main as daemon
 from rockit.focuser.ok3z.simulator import program as simulator
 
 PROJECT = Path(__file__).parents[1]

@@ -19,10 +19,13 @@ from typing import Any
 import pytest
 from rockit.common import site_file
 
-from rockit.focuser.ok3z import cli, config, daemon, state_file
-from rockit.focuser.ok3z.command.options import USAGE_STATUS
+from rockit.focuser.ok3z.cli import main as cli
+from rockit.focuser.ok3z.cli.options import USAGE_STATUS
+from rockit.focuser.ok3z.config import model as config
 from rockit.focuser.ok3z.constants import CommandStatus
+from rockit.focuser.ok3z.daemon import main as daemon
 from rockit.focuser.ok3z.simulator import control
+from rockit.focuser.ok3z.storage import state_file
 
 PROJECT = Path(__file__).parents[1]
 PACKAGING = PROJECT / "packaging"

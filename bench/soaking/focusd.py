@@ -19,7 +19,7 @@ import Pyro4
 from .interruption import held_back
 from .processes import Usage, end_process
 
-PROGRAM = (sys.executable, "-m", "rockit.focuser.ok3z.daemon")
+PROGRAM = (sys.executable, "-m", "rockit.focuser.ok3z.daemon.main")
 OBJECT_NAME = "soak_focuser"
 START_S = 30.0
 STATUS_S = 5.0

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rockit.focuser.ok3z.cli import EXIT_CODES
-from rockit.focuser.ok3z.command.options import USAGE_STATUS
+from rockit.focuser.ok3z.cli.main import EXIT_CODES
+from rockit.focuser.ok3z.cli.options import USAGE_STATUS
 from rockit.focuser.ok3z.constants import CommandStatus
-from rockit.focuser.ok3z.daemon import EXIT_CONFIG, EXIT_FAILURE, EXIT_INTERRUPTED
+from rockit.focuser.ok3z.daemon.main import EXIT_CONFIG, EXIT_FAILURE, EXIT_INTERRUPTED
 
 from .description import Example
 

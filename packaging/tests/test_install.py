@@ -22,7 +22,7 @@ FOUR_PACKAGES = {
 }
 # What a program is made of that lists the modules it has of ours.
 WHERE_FROM = """
-import sys, rockit.focuser.ok3z.daemon, rockit.focuser.ok3z.pyro_service, rockit.common, serial, Pyro4, jsonschema
+import sys, rockit.focuser.ok3z.daemon.main, rockit.focuser.ok3z.servers.pyro, rockit.common, serial, Pyro4, jsonschema
 print(*(module.__file__ for name, module in sys.modules.items() if name.startswith("rockit.") and module.__file__))
 print(*sys.path)
 """

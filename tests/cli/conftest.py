@@ -25,7 +25,7 @@ import rockit.common.daemons as registry
 
 import rockit.focuser.ok3z
 from rockit.focuser.ok3z import RemoteFocuser
-from rockit.focuser.ok3z.client import FocuserClient
+from rockit.focuser.ok3z.client.calls import FocuserClient
 
 IDLE = {
     "date": "2026-11-22T20:00:00Z",
@@ -352,7 +352,7 @@ def environment(tmp_path: Path, server: Server, config_path: Path) -> dict[str, 
     return environment
 
 
-COMMAND = [sys.executable, "-m", "rockit.focuser.ok3z.cli"]
+COMMAND = [sys.executable, "-m", "rockit.focuser.ok3z.cli.main"]
 
 
 class Process:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from rockit.focuser.ok3z import cli
-from rockit.focuser.ok3z.cli import COMMANDS, main
-from rockit.focuser.ok3z.command import arguments
-from rockit.focuser.ok3z.command.options import UsageError
+from rockit.focuser.ok3z.cli import arguments
+from rockit.focuser.ok3z.cli import main as cli
+from rockit.focuser.ok3z.cli.main import COMMANDS, main
+from rockit.focuser.ok3z.cli.options import UsageError
 
 
 @pytest.mark.parametrize("command", ["set", "offset"])

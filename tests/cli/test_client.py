@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rockit.focuser.ok3z.client import (
+from rockit.focuser.ok3z.client.calls import (
     AnswerLostError,
     DaemonFaultError,
     DaemonSilentError,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rockit.focuser.ok3z.cli import main
+from rockit.focuser.ok3z.cli.main import main
 from rockit.focuser.ok3z.constants import CommandStatus
 
 pytestmark = [

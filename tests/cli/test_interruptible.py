@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from rockit.focuser.ok3z.client import AnswerLostError, DaemonUnreachableError
-from rockit.focuser.ok3z.command import interruptible
-from rockit.focuser.ok3z.command.interruptible import Answer, Outcome
+from rockit.focuser.ok3z.cli import interruptible
+from rockit.focuser.ok3z.cli.interruptible import Answer, Outcome
+from rockit.focuser.ok3z.client.calls import AnswerLostError, DaemonUnreachableError
 
 BOUND_S = 20.0
 

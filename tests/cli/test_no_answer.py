@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rockit.focuser.ok3z.cli import main
+from rockit.focuser.ok3z.cli.main import main
 
 pytestmark = [
     # Pyro4 uses an old name of threading's.
@@ -59,7 +59,7 @@ def test_another_service_at_the_address_is_not_to_be_started(
 def test_an_installed_daemon_is_started_by_its_unit(
     server: Any, config_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    from rockit.focuser.ok3z.command import answers
+    from rockit.focuser.ok3z.cli import answers
 
     monkeypatch.setattr(answers, "DIRECTORY", config_path.parent)
     server.end()
@@ -116,7 +116,7 @@ def test_a_stop_that_a_hanging_daemon_does_not_take_warns_too(
 def test_a_hanging_daemon_is_to_be_restarted_and_has_moved_nothing(
     command: str, silent: str, config_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    from rockit.focuser.ok3z.command import answers
+    from rockit.focuser.ok3z.cli import answers
 
     monkeypatch.setattr(answers, "DIRECTORY", config_path.parent)
 

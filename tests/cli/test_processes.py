@@ -19,7 +19,7 @@ OFFLINE = {"date": "2026-11-22T20:00:00Z", "status": 0}
 @pytest.mark.parametrize("words", [["status"], ["json"], ["stop"], ["kill"]])
 def test_short_commands_load_nothing_heavy(words: list[str], environment: dict[str, str]) -> None:
     program = (
-        "import sys; from rockit.focuser.ok3z.cli import main; code = main(sys.argv[1:]); "
+        "import sys; from rockit.focuser.ok3z.cli.main import main; code = main(sys.argv[1:]); "
         "heavy = {'argparse', 'rich', 'jsonschema', 'serial', 'asyncio'} & set(sys.modules); "
         "sys.exit(f'{code} {heavy}' if heavy or code else 0)"
     )
@@ -116,7 +116,7 @@ def test_a_reader_that_goes_away_is_no_error(words: list[str], environment: dict
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        [sys.executable, "-m", "rockit.focuser.ok3z.cli", *words],
+        [sys.executable, "-m", "rockit.focuser.ok3z.cli.main", *words],
         env=environment,
         stdout=writer,
         stderr=subprocess.PIPE,
@@ -146,7 +146,7 @@ UNWRITABLE = pytest.mark.parametrize(
 def ended(command: str, redirection: str, environment: dict[str, str]) -> tuple[int, str]:
     """The exit code of a command of `focus` whose stdout is redirected so, and what it said on stderr."""
     done = subprocess.run(
-        ["/bin/sh", "-c", f'"$0" -m rockit.focuser.ok3z.cli {command} {redirection}', sys.executable],
+        ["/bin/sh", "-c", f'"$0" -m rockit.focuser.ok3z.cli.main {command} {redirection}', sys.executable],
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
@@ -178,7 +178,7 @@ def test_closed_output_changes_no_exit_code_and_mixes_nothing(
     closed: str, environment: dict[str, str]
 ) -> None:
     done = subprocess.run(
-        ["/bin/sh", "-c", f'"$0" -m rockit.focuser.ok3z.cli set abc {closed}', sys.executable],
+        ["/bin/sh", "-c", f'"$0" -m rockit.focuser.ok3z.cli.main set abc {closed}', sys.executable],
         env=environment,
         stdout=subprocess.PIPE,
         timeout=20,

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from rockit.focuser.ok3z.client import DaemonUnreachableError
-from rockit.focuser.ok3z.command import progress
-from rockit.focuser.ok3z.command.progress import MotionEstimate, ProgressDisplay
+from rockit.focuser.ok3z.cli import progress
+from rockit.focuser.ok3z.cli.progress import MotionEstimate, ProgressDisplay
+from rockit.focuser.ok3z.client.calls import DaemonUnreachableError
 
 MOVING = {
     "status": 2,

@@ -10,7 +10,7 @@ import pytest
 
 import rockit.focuser.ok3z as face
 from rockit.focuser.ok3z import RemoteFocuser, connect
-from rockit.focuser.ok3z.client import WrongServiceError
+from rockit.focuser.ok3z.client.calls import WrongServiceError
 from rockit.focuser.ok3z.errors import (
     BusyError,
     ConfigError,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import rockit.focuser.ok3z as face
-from rockit.focuser.ok3z import RemoteFocuser, Status, TimedOutError, remote
+from rockit.focuser.ok3z import RemoteFocuser, Status, TimedOutError
+from rockit.focuser.ok3z.client import remote
 from rockit.focuser.ok3z.errors import BusyError, FocuserError, NotConnectedError, OutsideLimitsError
 
 # Pyro4 uses an old name of threading's.

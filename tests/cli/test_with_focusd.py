@@ -17,7 +17,7 @@ import pytest
 from rockit.common.registered_daemon import RegisteredDaemon
 
 import rockit.focuser.ok3z
-from rockit.focuser.ok3z.client import FocuserClient
+from rockit.focuser.ok3z.client.calls import FocuserClient
 
 BOUND_S = 20.0
 
@@ -58,7 +58,7 @@ class Night:
 
     def start(self) -> None:
         """Start focusd, with a controller that was just switched on."""
-        self.daemon = self._start("daemon", str(self.config), stderr=subprocess.DEVNULL)
+        self.daemon = self._start("daemon.main", str(self.config), stderr=subprocess.DEVNULL)
         deadline_s = time.monotonic() + BOUND_S
         while self.focus("json")[0] != 0:
             assert time.monotonic() < deadline_s
@@ -66,7 +66,7 @@ class Night:
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
         """Start `focus`, without waiting for its end."""
-        return self._start("cli", *words, stderr=subprocess.PIPE)
+        return self._start("cli.main", *words, stderr=subprocess.PIPE)
 
     def focus(self, *words: str) -> tuple[int, str, str]:
         """Run `focus`; gives exit code, stdout and stderr."""

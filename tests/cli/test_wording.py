@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from rockit.focuser.ok3z.command import wording
+from rockit.focuser.ok3z.cli import wording
 from rockit.focuser.ok3z.constants import CommandStatus
-from rockit.focuser.ok3z.watch import SWITCH_REPEAT_STEPS
+from rockit.focuser.ok3z.driver.run_watch import SWITCH_REPEAT_STEPS
 
 OLD_IDLE = {"date": "2026-11-22T20:00:00Z", "status": 1, "current_mm": 2.0, "target_mm": 2.0}
 

@@ -13,7 +13,7 @@ from rockit.focuser.ok3z import Config
 from rockit.focuser.ok3z.errors import ConfigError
 
 PROJECT = Path(__file__).parents[2]
-SCHEMA = json.loads((PROJECT / "src/rockit/focuser/ok3z/config_schema.json").read_text())
+SCHEMA = json.loads((PROJECT / "src/rockit/focuser/ok3z/config/schema.json").read_text())
 
 Write = Callable[..., Path]
 Faults = Callable[[Path], list[str]]

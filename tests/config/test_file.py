@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rockit.focuser.ok3z import Config
-from rockit.focuser.ok3z.config import find, load_daemon_name
-from rockit.focuser.ok3z.config_file import MAX_FILE_BYTES, parse, shown
+from rockit.focuser.ok3z.config.model import find, load_daemon_name
+from rockit.focuser.ok3z.config.reader import MAX_FILE_BYTES, parse, shown
 from rockit.focuser.ok3z.errors import ConfigError
 
 PROJECT = Path(__file__).parents[2]
@@ -175,9 +175,10 @@ def test_a_quick_read_without_a_clear_daemon_lists_all_faults(path: Path, conten
 
 def test_the_quick_reader_imports_nothing_heavy() -> None:
     program = (
-        "import sys; from rockit.focuser.ok3z.config import load_daemon_name; name = load_daemon_name(sys.argv[1]);"
+        "import sys; from rockit.focuser.ok3z.config.model import load_daemon_name;"
+        "name = load_daemon_name(sys.argv[1]);"
         "print('rockit.common' in sys.modules);"
-        "from rockit.focuser.ok3z.registry import registered_daemon; registered_daemon(name);"
+        "from rockit.focuser.ok3z.config.site import registered_daemon; registered_daemon(name);"
         "print(*sys.modules)"
     )
     command = [sys.executable, "-c", program, str(PROJECT / "test.json")]

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Callable
 
-from rockit.focuser.ok3z import registers
+from rockit.focuser.ok3z.driver import registers
 
 PROJECT = Path(__file__).parents[2]
 SITE = json.loads((PROJECT / "ngts_m06.json").read_text())
-SCHEMA = json.loads((PROJECT / "src/rockit/focuser/ok3z/config_schema.json").read_text())
+SCHEMA = json.loads((PROJECT / "src/rockit/focuser/ok3z/config/schema.json").read_text())
 
 Write = Callable[..., Path]
 Faults = Callable[[Path], list[str]]

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rockit.focuser.ok3z import Config, registers
-from rockit.focuser.ok3z.config_check import longest_move_s
+from rockit.focuser.ok3z import Config
+from rockit.focuser.ok3z.config.validation import longest_move_s
+from rockit.focuser.ok3z.driver import registers
 
 PROJECT = Path(__file__).parents[2]
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from rockit.focuser.ok3z.simulator import OptionError, VirtualClock, VirtualOK3Z
-from rockit.focuser.ok3z.simulator.commands import COMMANDS, obey
 from rockit.focuser.ok3z.simulator.control import LONGEST_LINE, MOST_CLIENTS, ControlServer, tell
+from rockit.focuser.ok3z.simulator.control_commands import COMMANDS, obey
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rockit.focuser.ok3z.simulator.commands import COMMANDS
+from rockit.focuser.ok3z.simulator.control_commands import COMMANDS
 from rockit.focuser.ok3z.simulator.faults import COMMAND_FAULTS, REPLY_FAULTS
 from rockit.focuser.ok3z.simulator.options import Options
 

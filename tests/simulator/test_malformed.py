@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rockit.focuser.ok3z.simulator import VirtualClock, VirtualOK3Z
-from rockit.focuser.ok3z.simulator.commands import obey
+from rockit.focuser.ok3z.simulator.control_commands import obey
 
 _pieces = st.one_of(
     st.binary(max_size=40),

@@ -14,10 +14,11 @@ from typing import Any, Callable
 import aiohttp
 import pytest
 
-from rockit.focuser.ok3z.alpaca import discovery, library
-from rockit.focuser.ok3z.config import AlpacaAddress
-from rockit.focuser.ok3z.doors import AlpacaDoor
+from rockit.focuser.ok3z.config.model import AlpacaAddress
+from rockit.focuser.ok3z.daemon import library
+from rockit.focuser.ok3z.daemon.servers import AlpacaDoor
 from rockit.focuser.ok3z.errors import ConfigError, whole
+from rockit.focuser.ok3z.servers.alpaca import discovery
 
 RunAll = Callable[..., "list[subprocess.CompletedProcess[str]]"]
 BOUND_S = 20.0

@@ -7,7 +7,7 @@ from typing import Any, Callable
 
 import pytest
 
-from rockit.focuser.ok3z.pyro_server.room import LEAST_FILES
+from rockit.focuser.ok3z.servers.pyro.pool import LEAST_FILES
 
 Background = Callable[..., "Future[Any]"]
 

@@ -21,9 +21,9 @@ import itertools, threading, time
 from pathlib import Path
 
 from rockit.focuser.ok3z import daemon, focuser
-from rockit.focuser.ok3z.commands import Commands
-from rockit.focuser.ok3z.pyro_server import PyroServer
-from rockit.focuser.ok3z.service_manager import ServiceManager
+from rockit.focuser.ok3z.service.commands import Commands
+from rockit.focuser.ok3z.servers.pyro import PyroServer
+from rockit.focuser.ok3z.daemon.systemd import ServiceManager
 
 FOLDER = Path(__file__).parent
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from rockit.focuser.ok3z import state_file
-from rockit.focuser.ok3z.state_file import FORMAT, UnusableError
+from rockit.focuser.ok3z.storage import state_file
+from rockit.focuser.ok3z.storage.state_file import FORMAT, UnusableError
 
 VECTOR = Path(__file__).parents[1] / "vectors/state-format-1.json"
 DAEMON = "system_test"

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Callable
 
-from rockit.focuser.ok3z.pyro_server import CONTROL_THREADS, MAX_CONNECTIONS, URGENT_THREADS
+from rockit.focuser.ok3z.servers.pyro import CONTROL_THREADS, MAX_CONNECTIONS, URGENT_THREADS
 
 Background = Callable[..., "Future[Any]"]
 

@@ -98,7 +98,7 @@ def test_ctrl_c_while_focus_starts_shows_no_traceback(loading: Any) -> None:
     assert (process.returncode, said) == (156, "error: terminated by user\n")
 
 
-@pytest.mark.parametrize("room", ["daemon", "cli"])
+@pytest.mark.parametrize("room", ["daemon.main", "cli.main"])
 def test_nothing_heavy_is_loaded_before_signals_are_taken_hold_of(room: str) -> None:
     program = (
         f"import sys, rockit.focuser.ok3z.{room}; "

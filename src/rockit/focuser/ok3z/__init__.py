@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .constants import CommandStatus, FocuserStatus
 
 if TYPE_CHECKING:
-    from .client import (
+    from .client.calls import (
         AnswerLostError,
         CallError,
         DaemonFaultError,
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
         TimedOutError,
         TooOldError,
     )
-    from .config import Config
+    from .client.remote import CommandFailedError, RemoteFocuser, connect
+    from .client.report import Status
+    from .config.model import Config
     from .errors import (
         BusyError,
         ConfigError,
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
         NotPermittedError,
         OutsideLimitsError,
     )
-    from .remote import CommandFailedError, RemoteFocuser, connect
-    from .report import Status
 
 __all__ = [
     "AnswerLostError",
@@ -53,7 +53,7 @@ __all__ = [
 
 # Loaded when they are asked for: the programs, which all begin here, must take hold of signals first.
 _LATER = {
-    "client": (
+    "client.calls": (
         "AnswerLostError",
         "CallError",
         "DaemonFaultError",
@@ -61,7 +61,7 @@ _LATER = {
         "TimedOutError",
         "TooOldError",
     ),
-    "config": ("Config",),
+    "config.model": ("Config",),
     "errors": (
         "BusyError",
         "ConfigError",
@@ -71,8 +71,8 @@ _LATER = {
         "NotPermittedError",
         "OutsideLimitsError",
     ),
-    "remote": ("CommandFailedError", "RemoteFocuser", "connect"),
-    "report": ("Status",),
+    "client.remote": ("CommandFailedError", "RemoteFocuser", "connect"),
+    "client.report": ("Status",),
 }
 
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from .clock import Clock, SystemClock, VirtualClock
 from .controller import HungUpError, VirtualOK3Z
+from .models import forget_all, register, registered, time_scale_of, unregister
 from .options import STEPS_PER_MM, OptionError, Options
-from .registry import forget_all, register, registered, time_scale_of, unregister
 
 __all__ = [
     "STEPS_PER_MM",

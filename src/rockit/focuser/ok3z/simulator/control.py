@@ -13,7 +13,7 @@ import stat
 import threading
 from typing import Any
 
-from .commands import obey
+from .control_commands import obey
 from .controller import VirtualOK3Z
 from .options import OptionError
 

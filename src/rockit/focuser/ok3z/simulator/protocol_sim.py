@@ -26,8 +26,8 @@ from serial.serialutil import (
 )
 
 from .controller import HungUpError, PortBusyError, VirtualOK3Z
+from .models import model_for
 from .options import OptionError
-from .registry import model_for
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,166 @@
+"""Shows what a daemon answered: a result on stdout, or one line on stderr that says what to do."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Callable
+
+from ..client.calls import (
+    AnswerLostError,
+    CallError,
+    DaemonSilentError,
+    DaemonUnreachableError,
+    FocuserClient,
+    Report,
+    TooOldError,
+    WrongServiceError,
+)
+from ..client.report import number_in
+from ..config.model import DIRECTORY
+from ..constants import CommandStatus
+from . import output, wording
+
+
+class Answers:
+    """Shows the answers of one daemon. Every method gives the CommandStatus that the command ends with."""
+
+    def __init__(self, client: FocuserClient, config_path: Path) -> None:
+        self._client = client
+        self._config_path = config_path
+        self._number_mm = 0.0
+        self._offset = False
+        self._when_done: Callable[[Report], str] | None = None
+
+    def asked_for(self, number_mm: float, offset: bool) -> None:
+        """Remember what was asked of the daemon, for the case that it refuses."""
+        self._number_mm = number_mm
+        self._offset = offset
+
+    def add_when_done(self, sentence: Callable[[Report], str]) -> None:
+        """Once the command has succeeded, say below the status line what `sentence` makes of the report."""
+        self._when_done = sentence
+
+    def report(self) -> Report | None:
+        """What the daemon reports now; None if it does not answer."""
+        try:
+            return self._client.report_status()
+        except CallError:
+            return None
+
+    def show_report(self, report: Report) -> int:
+        """The status line, and below it what else a person should know."""
+        if output.stdout_is_terminal():
+            from rockit.common import print as site_print
+
+            site_print(wording.status_line(report, formatting=True))
+            for line in wording.detail_lines(report):
+                output.result(line)
+            return CommandStatus.Succeeded
+        output.result(wording.status_line(report))
+        # A script that reads stdout gets the one line that it always got.
+        for line in wording.detail_lines(report):
+            output.note(line)
+        return CommandStatus.Succeeded
+
+    def show_status(self, report: Report) -> int:
+        """The report for somebody who asked for it."""
+        self.show_report(report)
+        if output.stdout_is_terminal():
+            for line in wording.status_lines(report):
+                output.result(line)
+        return CommandStatus.Succeeded
+
+    def show_end(self, status: int, report: Report | None = None) -> int:
+        """The end of a command that the daemon answered with `status`; `report` is what it reported then."""
+        report = report or self.report()
+        if status == CommandStatus.PositionOutsideLimits:
+            output.note(wording.outside_range(self._number_mm, self._range_mm(), self._offset, report))
+        elif status != CommandStatus.Succeeded:
+            output.note(wording.refusal(status, report))
+        elif report is None:
+            output.note("Done, but the daemon does not answer a status call. Try `focus status`.")
+        else:
+            self._show_success(report)
+        return status
+
+    def _show_success(self, report: Report) -> None:
+        try:
+            self.show_report(report)
+            if self._when_done is not None:
+                output.result(self._when_done(report))
+        except output.WriteError as error:
+            # What was asked for is done, and a script that closed stdout goes by the exit code.
+            output.note(f"Done, but {error}")
+
+    def show_end_of_stop(self, status: int) -> int:
+        """The end of a stop that the daemon answered with `status`."""
+        report = self.report()
+        if status != CommandStatus.Failed or report is None or not wording.lacks_link(report):
+            return self.show_end(status, report)
+        return self.show_refusal(status, wording.unproven_standstill(report))
+
+    def show_refusal(self, status: int, advice: str) -> int:
+        """A refusal whose `advice` depends on the command that was refused."""
+        output.note(f"{CommandStatus.message(status)}. {advice}")
+        return status
+
+    def show_error_of_stop(self, error: CallError) -> int:
+        """A stop without an answer: whatever moved may move on."""
+        return self.show_error(
+            error, motion=True, unsent="Nothing was stopped: THE FOCUSER MAY STILL BE MOVING."
+        )
+
+    def show_error(
+        self, error: CallError, motion: bool = False, report: Report | None = None, unsent: str = ""
+    ) -> int:
+        """A call without an answer.
+
+        Args:
+            motion: whether the focuser may be moving where the answer was lost.
+            report: what the daemon reported afterwards.
+            unsent: what it means that the daemon was not even asked.
+        """
+        sentences = [f"{CommandStatus.message(error.status)}.", str(error)]
+        if isinstance(error, AnswerLostError) and motion:
+            sentences.append("THE FOCUSER MAY STILL BE MOVING: see `focus status`, end it with `focus stop`.")
+            if report is not None:
+                sentences.append(f"Now: {wording.status_line(report)}.")
+        elif isinstance(error, DaemonUnreachableError):
+            sentences += [unsent] if unsent else []
+            sentences.append(self._how_to_reach(error))
+        elif not isinstance(error, TooOldError):
+            sentences.append(self._where_to_look())
+        output.note(" ".join(sentences))
+        return error.status
+
+    def _range_mm(self) -> float | None:
+        from ..config.reader import parse
+
+        values = parse(self._config_path).values
+        return number_in(values, "focus_range_mm") if isinstance(values, dict) else None
+
+    def _is_installed(self) -> bool:
+        return self._config_path.parent == DIRECTORY
+
+    def _how_to_reach(self, error: DaemonUnreachableError) -> str:
+        if isinstance(error, WrongServiceError):
+            return f"End the program that has this port, or mend `daemon` in {shlex.quote(str(self._config_path))}."
+        return self._how_to_restart() if isinstance(error, DaemonSilentError) else self._how_to_start()
+
+    def _how_to_start(self) -> str:
+        if self._is_installed():
+            unit = shlex.quote(f"focusd@{self._config_path.stem}")
+            return f"Start it with `systemctl start {unit}`; `systemctl status {unit}` says why it ended."
+        return f"Start it with `focusd {shlex.quote(str(self._config_path))}`, or mend the network."
+
+    def _how_to_restart(self) -> str:
+        restart = f"end it and run `focusd {shlex.quote(str(self._config_path))}`"
+        if self._is_installed():
+            restart = f"restart it with `systemctl restart {shlex.quote(f'focusd@{self._config_path.stem}')}`"
+        return f"The daemon may hang: if it runs there, {restart}; if not, look at the network."
+
+    def _where_to_look(self) -> str:
+        if self._is_installed():
+            return f"See `journalctl -u {shlex.quote(f'focusd@{self._config_path.stem}')}`."
+        return "See the daemon's log."

@@ -1,0 +1,237 @@
+"""The command line of `focus` in full: every command with its options, its help and its complaints."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Sequence
+from typing import NoReturn
+
+from ..client.timeouts import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
+from ..version import VERSION
+from .options import Options, UsageError
+
+# Written as the shell would: float() alone would also take 1_000 and other scripts' digits.
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+NO_FINITE_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+MEANT_AS_NEGATIVE = re.compile(r"-[\d.]|-(nan|inf)", re.ASCII | re.IGNORECASE)
+
+EPILOG = """\
+examples:
+  focus init                connect to the focuser and home it
+  focus init --resume       the same, without homing where it is not needed
+  focus set 2.5             move to 2.5 mm
+  focus offset -0.05        move 0.05 mm inward of the current target
+  focus status              one line: state and position
+  focus watch               the same, live
+
+Positions are millimetres outward from the inner limit switch, from 0 to focus_range_mm.
+The configuration is the file $FOCUSD_CONFIG_PATH, else the single /etc/focusd/*.json.
+Ctrl-C during set, offset, init and audit stops the focuser.
+Exit code: 0 done, 1 failed, 2 another command runs, 3 not permitted from this machine, 6 outside the
+range, 7 not connected, 8 already connected, 155 no daemon answers, 156 ended by Ctrl-C, 255 wrong usage
+or configuration.
+"""
+
+
+DEFAULT_TIMEOUTS = (
+    f"{MOTION_TIMEOUT_S:g} s for init, audit, set and offset, {STOP_TIMEOUT_S:g} s for stop and kill, "
+    f"{STATUS_TIMEOUT_S:g} s for the others"
+)
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps the examples as they are written."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Ends wrong usage in UsageError, where argparse prints its usage and exits with 2."""
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(formatter_class=HelpFormatter, allow_abbrev=False, **settings)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}. See `{self.prog} --help`.")
+
+
+def parse(words: Sequence[str]) -> Options:
+    """The options of a command line. Raises UsageError; --help and --version print and raise SystemExit."""
+    parser = new_parser()
+    options = parser.parse_args([_shielded(word) for word in words], namespace=Options())
+    if not options.command:
+        raise UsageError(
+            f"focus: a command is missing. See `focus --help`.\n{parser.format_usage().rstrip()}"
+        )
+    return options
+
+
+def millimetres(options: Options) -> float:
+    """The one number of `set` and `offset`; NaN where the text means no finite number. Raises UsageError."""
+    command, words = options.command, options.number
+    example = "focus set 2.5" if command == "set" else "focus offset -0.25"
+    if len(words) != 1:
+        given = "none was given" if not words else f"{len(words)} were given ({' '.join(words).strip()})"
+        raise UsageError(f"focus {command}: one number of mm is needed, {given}. Example: `{example}`.")
+    text = words[0].strip()
+    if NO_FINITE_NUMBER.fullmatch(text):
+        return math.nan
+    if not NUMBER.fullmatch(text):
+        raise UsageError(f"focus {command}: {text!r} is no number of millimetres. Example: `{example}`.")
+    return float(text)
+
+
+def _shielded(word: str) -> str:
+    """A negative number behind a space: argparse takes that for a value, but -1e-2 for an option."""
+    return f" {word}" if MEANT_AS_NEGATIVE.match(word) else word
+
+
+def _seconds(text: str) -> float:
+    if not NUMBER.fullmatch(text.strip()):
+        raise argparse.ArgumentTypeError(f"{text.strip()!r} is no number of seconds")
+    seconds = float(text)
+    # More than this overflows the system's own clock types.
+    if not 0 <= seconds <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text.strip()} s is not within 0 (no limit) and 1000000 s")
+    return seconds
+
+
+def new_parser() -> Parser:
+    parser = Parser(prog="focus", description="Control the telescope's focuser.", epilog=EPILOG)
+    parser.add_argument("--version", action="version", version=f"focus {VERSION}")
+    _add_common(parser, default=None)
+    commands = parser.add_subparsers(dest="command", metavar="command", prog="focus", parser_class=Parser)
+    motion = f"{MOTION_TIMEOUT_S:g} s"
+    _add_command(
+        commands,
+        "set",
+        "move to a position",
+        "Move to a position and wait for the arrival. Ctrl-C stops the focuser.\n"
+        "Positions are millimetres outward from the inner limit switch, from 0 to focus_range_mm.",
+        "examples:\n  focus set 2.5\n  focus set 0 --timeout 60",
+        motion,
+        number="position in mm",
+    )
+    _add_command(
+        commands,
+        "offset",
+        "move by a distance",
+        "Move by a distance and wait for the arrival. Ctrl-C stops the focuser.\n"
+        "The distance counts from the current target, positive outward.",
+        "examples:\n  focus offset 0.1\n  focus offset -0.25",
+        motion,
+        number="distance in mm",
+    )
+    _add_command(
+        commands,
+        "stop",
+        "stop any movement",
+        "Stop any movement, homing included, and wait for the standstill.",
+        "example:\n  focus stop",
+        f"{STOP_TIMEOUT_S:g} s",
+    )
+    _add_command(
+        commands,
+        "status",
+        "print state and position",
+        "Print state and position in one line. Where there is more to say (why the focuser is offline, how\n"
+        "homing gets on), indented lines follow; they go to stderr where stdout is not a terminal.",
+        "examples:\n  focus status\n  ssh telescope focus status",
+        f"{STATUS_TIMEOUT_S:g} s",
+    )
+    _add_command(
+        commands,
+        "json",
+        "print the status as JSON",
+        "Print everything that the daemon reports as one line of JSON.",
+        "examples:\n  focus json\n  focus json | jq .current_mm",
+        f"{STATUS_TIMEOUT_S:g} s",
+    )
+    initialize = _add_command(
+        commands,
+        "init",
+        "connect and home",
+        "Connect to the focuser, home it and wait until it is homed. Ctrl-C stops it.\n"
+        "After a restart of the daemon --resume saves the homing, if the controller is exactly as it was left.",
+        "examples:\n  focus init\n  focus init --resume\n  focus init --resume --restore",
+        motion,
+        flags="[--resume] [--restore] [--new-controller] ",
+    )
+    initialize.add_argument(
+        "--resume",
+        action="store_true",
+        help="carry on without homing if the controller is as it was left; home otherwise",
+    )
+    initialize.add_argument(
+        "--restore", action="store_true", help="then return to the last position that was reached"
+    )
+    initialize.add_argument(
+        "--new-controller",
+        action="store_true",
+        help="forget how fast the controller before it ran; say it once, after the controller was exchanged",
+    )
+    _add_command(
+        commands,
+        "audit",
+        "count lost steps",
+        "Home again, say how many steps were lost since the last homing, and return to the position.\n"
+        "Ctrl-C stops the focuser.",
+        "example:\n  focus audit",
+        motion,
+    )
+    _add_command(
+        commands,
+        "kill",
+        "disconnect; init connects again",
+        "Disconnect the daemon from the focuser. The daemon itself keeps running. Afterwards nothing can be moved\n"
+        "before focus init.",
+        "example:\n  focus kill",
+        f"{SHUTDOWN_TIMEOUT_S:g} s",
+    )
+    _add_command(
+        commands,
+        "watch",
+        "show the status live",
+        "Show state, position, target, speed and time left until Ctrl-C. Waits for a daemon that is away.\n"
+        "Where stdout is not a terminal, every change is a line.",
+        "examples:\n  focus watch\n  focus watch >> focus.log",
+        f"{STATUS_TIMEOUT_S:g} s",
+    )
+    return parser
+
+
+def _add_command(
+    commands: argparse._SubParsersAction[Parser],
+    name: str,
+    summary: str,
+    description: str,
+    examples: str,
+    default_timeout: str,
+    number: str = "",
+    flags: str = "",
+) -> Parser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=description,
+        epilog=examples,
+        usage=f"focus {name} {'mm ' if number else ''}{flags}[--config FILE] [--timeout S]",
+    )
+    if number:
+        # Counted by millimetres(): argparse's own complaints do not say what to write.
+        parser.add_argument("number", metavar="mm", nargs="*", help=number)
+    # SUPPRESS: without the option, what stood before the command must remain.
+    _add_common(parser, default=argparse.SUPPRESS, default_timeout=default_timeout)
+    return parser
+
+
+def _add_common(parser: Parser, default: str | None, default_timeout: str = DEFAULT_TIMEOUTS) -> None:
+    parser.add_argument("--config", metavar="FILE", default=default, help="JSON file of the focuser's daemon")
+    parser.add_argument(
+        "--timeout",
+        metavar="S",
+        dest="timeout_s",
+        type=_seconds,
+        default=default,
+        help=f"seconds to wait for the daemon's answer, 0: no limit (default: {default_timeout})",
+    )

@@ -1,0 +1,1 @@
+"""Calls from Python: for the command, and for everybody's scripts."""

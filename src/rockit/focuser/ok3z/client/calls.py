@@ -1,0 +1,308 @@
+"""The calls of `focus` and of programs: one Pyro connection a call, and every way it can fail in one sentence."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+import Pyro4
+import Pyro4.errors
+
+from ..constants import CommandStatus
+from ..errors import ConfigError, FocuserError
+from .timeouts import (
+    CONNECT_TIMEOUT_S,
+    MOTION_TIMEOUT_S,
+    SHUTDOWN_TIMEOUT_S,
+    STATUS_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+)
+
+if TYPE_CHECKING:
+    from ..config.site import RegisteredDaemon
+
+Report = dict[str, Any]
+
+
+class CallError(FocuserError):
+    """A call gave no usable answer. `status` is its CommandStatus; the text says what was seen."""
+
+    code = "call"
+    status = CommandStatus.Failed
+
+
+class DaemonUnreachableError(CallError):
+    """No connection, so nothing was asked for. Start the daemon, or mend the network."""
+
+    code = "daemon_unreachable"
+    status = CommandStatus.CommunicationFailed
+
+
+class DaemonSilentError(DaemonUnreachableError):
+    """Nothing answered in time, so nothing was asked for. Restart a daemon that hangs, or mend the network."""
+
+    code = "daemon_silent"
+
+
+class WrongServiceError(DaemonUnreachableError):
+    """Something else listens where the daemon is looked for. End it, or mend the configuration."""
+
+    code = "wrong_service"
+
+
+class AnswerLostError(CallError):
+    """The daemon was asked and its answer did not come: what was asked for may still be going on."""
+
+    code = "answer_lost"
+    status = CommandStatus.CommunicationFailed
+
+
+class TimedOutError(AnswerLostError):
+    """The time that was given is over. What was asked for goes on: wait longer, or stop it."""
+
+    code = "timed_out"
+
+
+class DaemonFaultError(CallError):
+    """The daemon answered with something that is no answer. Its log says why."""
+
+    code = "daemon_fault"
+
+
+class TooOldError(CallError):
+    """The daemon is of an earlier version, which does not know what was asked for. Nothing has moved."""
+
+    code = "daemon_too_old"
+
+
+def configured_daemon(path: str | os.PathLike[str]) -> RegisteredDaemon:
+    """The daemon that a configuration names. Raises ConfigError if the file or the name cannot be used."""
+    from ..config.model import load_daemon_name
+    from ..config.site import registered_daemon
+
+    name = load_daemon_name(path)
+    try:
+        return registered_daemon(name)
+    except ConfigError as error:
+        raise ConfigError(f"{os.fspath(path)}: daemon: {error}") from error
+
+
+class FocuserClient:
+    """The focuser behind one registered daemon.
+
+    Methods return a CommandStatus, or raise CallError. Timeouts are seconds, 0 for no limit.
+    """
+
+    def __init__(self, daemon: RegisteredDaemon) -> None:
+        self._daemon = daemon
+
+    @property
+    def address(self) -> str:
+        """Where the daemon is looked for, as `host:port`."""
+        return f"{self._daemon.host}:{self._daemon.port}"
+
+    def initialize(
+        self,
+        resume: bool | None = None,
+        restore: bool | None = None,
+        new_controller: bool = False,
+        timeout_s: float = MOTION_TIMEOUT_S,
+    ) -> int:
+        """Connect and home the focuser. Returns when it stands.
+
+        Args:
+            resume: carry on without homing if the controller is as it was left. None: as the daemon is configured.
+            restore: return to the last position that was reached. None: as the daemon is configured.
+            new_controller: forget what was measured of the controller before.
+        """
+        flags = {"resume": resume, "restore": restore, "new_controller": new_controller or None}
+        # Earlier daemons know no arguments, so none is sent that was not asked for.
+        asked_for = {name: value for name, value in flags.items() if value is not None}
+        return self._command("initialize", timeout_s=timeout_s, **asked_for)
+
+    def audit(self, timeout_s: float = MOTION_TIMEOUT_S) -> int:
+        """Home again, and return to where it stood. Returns when it stands there; the status has the steps lost."""
+        return self._command("audit", timeout_s=timeout_s)
+
+    def shutdown(self, timeout_s: float = SHUTDOWN_TIMEOUT_S) -> int:
+        """Disconnect from the focuser."""
+        return self._command("shutdown", timeout_s=timeout_s)
+
+    def set_focus(self, position_mm: float, offset: bool = False, timeout_s: float = MOTION_TIMEOUT_S) -> int:
+        """Move to a position, or with `offset` by a distance from the current target. Returns on arrival."""
+        return self._command("set_focus", position_mm, offset, timeout_s=timeout_s)
+
+    def begin_move(
+        self, position_mm: float, offset: bool = False, timeout_s: float = MOTION_TIMEOUT_S
+    ) -> int:
+        """As `set_focus`, but returns as soon as the status says moving."""
+        return self._command("begin_move", position_mm, offset, timeout_s=timeout_s)
+
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
+        """Stop any movement. Returns when the focuser stands still."""
+        return self._command("stop", timeout_s=timeout_s)
+
+    def report_status(self, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
+        """What the daemon says of the focuser; any key of it may be missing."""
+        with StatusFeed(self._daemon, timeout_s) as feed:
+            return feed.read()
+
+    def last_failure(self, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
+        """The last command of this machine that failed: `command`, `status`, `reason`, `date`. {} if there is none."""
+        with StatusFeed(self._daemon, timeout_s) as feed:
+            return feed.last_failure()
+
+    def status_feed(self, timeout_s: float = STATUS_TIMEOUT_S) -> StatusFeed:
+        """A connection for many status calls, for displays that ask several times a second."""
+        return StatusFeed(self._daemon, timeout_s)
+
+    def _command(self, method: str, *arguments: float | bool, timeout_s: float, **asked_for: bool) -> int:
+        with _bound_proxy(self._daemon, timeout_s) as proxy:
+            answer = _invoke(self._daemon, proxy, method, *arguments, timeout_s=timeout_s, **asked_for)
+        if isinstance(answer, bool) or not isinstance(answer, int):
+            raise DaemonFaultError(f"The daemon answered {method} with {answer!r}, not with a number.")
+        return int(answer)
+
+
+class StatusFeed:
+    """Status calls over one connection that is kept, and made anew by the first call after it broke."""
+
+    def __init__(self, daemon: RegisteredDaemon, timeout_s: float) -> None:
+        self._daemon = daemon
+        self._timeout_s = timeout_s
+        self._proxy: Any | None = None
+        self._change: Any = None
+        self.tells_changes = True
+        """Whether `next` waits for a change: not for daemons of before, nor on a machine that may not control."""
+
+    def __enter__(self) -> StatusFeed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def read(self) -> Report:
+        """One status report. Raises CallError, after which the next call connects again."""
+        return self._ask("report_status", timeout_s=self._timeout_s)
+
+    def next(self, longest_s: float) -> Report:
+        """The status as soon as it is another than the last one from here, or after `longest_s`; at once where the
+        daemon does not tell changes. Raises CallError as `read` does."""
+        if self.tells_changes:
+            try:
+                answer = self.wait_for_change(self._change, longest_s)
+            except (TooOldError, DaemonFaultError):
+                # An older daemon, or one that lets nobody wait: no control machine, or no room.
+                self.tells_changes = False
+            else:
+                self._change = answer.get("change")
+                return answer
+        return self.read()
+
+    def wait_for_change(self, since: int | None, patience_s: float) -> Report:
+        """The next report whose `change` is not `since`, or after `patience_s` (at most 20) the same one again.
+
+        Raises CallError as `read` does; TooOldError if the daemon cannot tell.
+        """
+        # Without a limit where that was asked for.
+        timeout_s = self._timeout_s + patience_s if self._timeout_s > 0 else 0.0
+        return self._ask("wait_for_change", since, patience_s, timeout_s=timeout_s)
+
+    def last_failure(self) -> Report:
+        """As FocuserClient.last_failure."""
+        return self._ask("last_failure", timeout_s=self._timeout_s)
+
+    def _ask(self, method: str, *arguments: float | None, timeout_s: float) -> Report:
+        try:
+            if self._proxy is None:
+                self._proxy = _bound_proxy(self._daemon, self._timeout_s)
+            _allow(self._proxy, timeout_s)
+            answer = _invoke(self._daemon, self._proxy, method, *arguments, timeout_s=timeout_s)
+        except TooOldError:
+            # The connection is as good as it was.
+            raise
+        except CallError:
+            self.close()
+            raise
+        if not isinstance(answer, dict):
+            raise DaemonFaultError(f"The daemon answered {method} with {answer!r}, not with a status.")
+        return answer
+
+    def close(self) -> None:
+        """Give the connection up. The next daemon may be another one."""
+        self._change, self.tells_changes = None, True
+        if self._proxy is not None:
+            self._proxy._pyroRelease()
+            self._proxy = None
+
+
+def _bound_proxy(daemon: RegisteredDaemon, timeout_s: float) -> Any:
+    """A connected proxy whose calls may take `timeout_s`; a daemon that is away shows within seconds."""
+    connect_timeout_s = min(timeout_s, CONNECT_TIMEOUT_S) if timeout_s > 0 else CONNECT_TIMEOUT_S
+    proxy = daemon.connect(timeout=connect_timeout_s)
+    try:
+        proxy._pyroBind()
+    except Pyro4.errors.PyroError as error:
+        proxy._pyroRelease()
+        raise _unreachable(daemon, error, connect_timeout_s) from error
+    _allow(proxy, timeout_s)
+    return proxy
+
+
+def _allow(proxy: Any, timeout_s: float) -> None:
+    # Of a connected proxy 0 would mean "do not block", where None means "no limit".
+    proxy._pyroTimeout = timeout_s if timeout_s > 0 else None
+
+
+def _invoke(
+    daemon: RegisteredDaemon,
+    proxy: Any,
+    method: str,
+    *arguments: Any,
+    timeout_s: float,
+    **asked_for: bool,
+) -> Any:
+    address = f"{daemon.host}:{daemon.port}"
+    try:
+        return getattr(proxy, method)(*arguments, **asked_for)
+    except Pyro4.errors.TimeoutError as error:
+        raise TimedOutError(f"{address} did not answer {method} within {timeout_s:g} s.") from error
+    except Pyro4.errors.CommunicationError as error:
+        raise AnswerLostError(f"The connection to {address} broke before {method} was answered.") from error
+    except AttributeError as error:
+        if "report_status" in proxy._pyroMethods:
+            raise _too_old(address, f"`{method}`") from error
+        raise DaemonFaultError(f"What answers at {address} has no {method}: it is no focuser.") from error
+    except TypeError as error:
+        if asked_for:
+            options = " and ".join(f"`--{name.replace('_', '-')}`" for name in asked_for)
+            raise _too_old(address, options) from error
+        raise _fault(method, error) from error
+    except Exception as error:  # whatever the far side raised arrives here under its own class
+        raise _fault(method, error) from error
+
+
+def _fault(method: str, error: Exception) -> DaemonFaultError:
+    return DaemonFaultError(f"{method} failed in the daemon: {type(error).__name__}: {error}.")
+
+
+def _too_old(address: str, unknown: str) -> TooOldError:
+    return TooOldError(
+        f"The daemon at {address} is of an earlier version, which does not know {unknown}. Nothing was moved. "
+        "Update focusd, or do without."
+    )
+
+
+def _unreachable(
+    daemon: RegisteredDaemon, error: Pyro4.errors.PyroError, connect_timeout_s: float
+) -> DaemonUnreachableError:
+    address = f"{daemon.host}:{daemon.port}"
+    cause = error.__cause__
+    if isinstance(cause, ConnectionRefusedError):
+        return DaemonUnreachableError(f"Nothing listens at {address}.")
+    if isinstance(cause, socket.timeout) or isinstance(error, Pyro4.errors.TimeoutError):
+        return DaemonSilentError(f"{address} did not answer within {connect_timeout_s:g} s.")
+    if isinstance(cause, OSError):
+        return DaemonUnreachableError(f"{address} cannot be reached: {cause.strerror or cause}.")
+    return WrongServiceError(f"What listens at {address} is no {daemon.name}: {error}.")

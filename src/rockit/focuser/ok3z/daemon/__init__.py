@@ -1,0 +1,1 @@
+"""The program focusd: puts the parts together, starts and ends them."""

@@ -1,0 +1,333 @@
+"""focusd: puts the parts together, serves the focuser, and ends in good order.
+
+This is the composition root: nothing imports it. It knows every part and holds no logic of a focuser. The parts
+are imported where they are used: loading them takes most of the start, and signals are held back before that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import logging
+import math
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import redirect_stdout, suppress
+from typing import TYPE_CHECKING, Callable, TextIO
+
+from ..errors import ConfigError
+from ..version import VERSION
+
+if TYPE_CHECKING:
+    from ..config.model import Config
+    from ..service.focuser import Focuser
+    from ..service.memory import Keeper
+
+_log = logging.getLogger(__name__)
+
+EPILOG = """\
+examples:
+  focusd /etc/focusd/ngts_m06.json
+  focusd --check /etc/focusd/ngts_m06.json
+
+SIGTERM and Ctrl-C halt the motor and end it.
+Exit code: 0 ended as it was told, 1 failed, 2 wrong usage, 78 the configuration cannot be used, or too few files may be
+opened.
+"""
+EXIT_FAILURE = 1
+# Starting it again does not help: somebody has to mend the configuration, of the system too. (EX_CONFIG of sysexits.h.)
+EXIT_CONFIG = 78
+# What a shell shows for a command that Ctrl-C ended.
+EXIT_INTERRUPTED = 130
+# A lost terminal ends it as well, for a motor that nobody watches must not run on.
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+LAST_STANDARD_DESCRIPTOR = 2
+# pyserial looks in the packages of this list for the handler of a URL's scheme; it imports them when asked.
+SIMULATOR_PACKAGE = "rockit.focuser.ok3z.simulator"
+# How often it is looked whether Pyro's thread still serves.
+LOOK_AT_PYRO_S = 1.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command `focusd`. Returns its exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if not any(word.startswith("-") for word in words):
+        # A file and no option: it will serve. What is only asked for may be ended by a signal at any time.
+        _hold_signals_back()
+    _fill_closed_descriptors()
+    try:
+        return _run(words)
+    except ConfigError as error:
+        return _fail(str(error), EXIT_CONFIG)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _hold_signals_back() -> None:
+    """Keep them until they are waited for, on every thread: no handler runs in the middle of anything."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _held_signals())
+
+
+def _held_signals() -> list[signal.Signals]:
+    """What is waited for. A signal that was ignored at the start, as with `nohup` or a script's `&`, stays ignored: the
+    system keeps one that is held back, ignored or not."""
+    heeded = [number for number in ENDING_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    return [*heeded, signal.SIGALRM]
+
+
+def _fill_closed_descriptors() -> None:
+    """What is opened next would get the number of a closed stdout or stderr, and then what is logged: the port to
+    the controller, perhaps."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= LAST_STANDARD_DESCRIPTOR:
+        pass
+    os.close(descriptor)
+
+
+def _run(words: Sequence[str]) -> int:
+    said = io.StringIO()
+    try:
+        with redirect_stdout(said):
+            options = new_parser().parse_args(words)
+    except SystemExit as ended:
+        # --help and --version say something; wrong usage is told on stderr.
+        return _show(said.getvalue()) if said.getvalue() else _exit_code(ended)
+    if not (options.check or options.print_port):
+        _hold_signals_back()
+    from ..config.model import Config
+
+    config = Config.load(options.config)
+    if config.alpaca is not None and not options.print_port:
+        from .library import require_aiohttp
+
+        require_aiohttp()
+    if options.check:
+        from .summary import forecast
+
+        return _show(f"{forecast(config)}\n")
+    if options.print_port:
+        return _show(f"{config.daemon.port}\n")
+    return _serve_and_log(config, options)
+
+
+def _exit_code(ended: SystemExit) -> int:
+    return ended.code if isinstance(ended.code, int) else EXIT_FAILURE
+
+
+def _show(text: str) -> int:
+    """Print what was asked for. Returns the exit code."""
+    if sys.stdout is None:
+        return _fail("the result cannot be written: stdout is closed.")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # The path of a configuration may hold what the terminal's encoding lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        print(text, end="", flush=True)
+    except OSError as error:
+        _abandon(sys.stdout)
+        return _fail(f"the result cannot be written: {error.strerror}.")
+    return 0
+
+
+def _fail(sentence: str, code: int = EXIT_FAILURE) -> int:
+    """Say why it ends, where that can be said. Returns the exit code."""
+    # A closed stderr is None, which print() would take for stdout.
+    if sys.stderr is not None:
+        try:
+            print(f"focusd: {sentence}", file=sys.stderr, flush=True)
+        except OSError:
+            _abandon(sys.stderr)
+    return code
+
+
+def _abandon(stream: TextIO) -> None:
+    """Send what a stream still holds nowhere: at its end the interpreter would try once more, and complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def new_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="focusd",
+        description="Drives an ASA OK3Z focuser and serves it over Pyro.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("config", metavar="FILE", help="the configuration, a JSON file")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="validate FILE, print what it stands for, and end")
+    what.add_argument(
+        "--print-port", action="store_true", help="print the TCP port of FILE's daemon, and end"
+    )
+    parser.add_argument("--verbose", action="store_true", help="log every frame on the wire")
+    parser.add_argument("--version", action="version", version=f"focusd {VERSION}")
+    # For tests with a virtual controller behind a pseudo-terminal, which does not tell how fast it lives.
+    parser.add_argument("--time-scale", type=_time_scale, metavar="N", help=argparse.SUPPRESS)
+    return parser
+
+
+def _time_scale(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise ValueError
+    return number
+
+
+def _serve_and_log(config: Config, options: argparse.Namespace) -> int:
+    import faulthandler
+
+    from .log_writer import STDERR, EventLog
+
+    # systemd's watchdog ends a daemon that hangs by SIGABRT: its log then shows where each thread was.
+    faulthandler.enable(STDERR)
+    event_log = EventLog(os.environ)
+    event_log.start(logging.DEBUG if options.verbose else logging.INFO)
+    try:
+        return serve(config, options.time_scale)
+    finally:
+        event_log.finish()
+
+
+def serve(config: Config, time_scale: float | None = None) -> int:
+    """Serve the focuser of a configuration until SIGTERM or SIGINT, which must be blocked. Returns the exit code.
+
+    At the signal the TCP ports are given back. Within 2 s of it the motor is halted, the serial port closed, and
+    everybody hung up on. `time_scale` as for `new_focuser`.
+
+    Raises ConfigError where the site's library cannot be used, or too few files may be opened.
+    """
+    from ..storage.state_store import Journal, note_for, path_for
+    from .systemd import ServiceManager, status_line
+
+    # Only now: the configuration has shown that there is such a library, and what is wrong with it.
+    try:
+        from .servers import Doors, take_port
+        from .site_log import ObservatoryLog
+    except Exception as error:
+        raise ConfigError(f"the site's rockit.common cannot be used: {error!r}") from error
+
+    try:
+        listener = take_port(config)
+    except OSError as error:
+        return _fail(str(error))
+    observatory_log = ObservatoryLog(config.log_name)
+    state_file = path_for(config.daemon_name, os.environ)
+    journal = Journal(state_file, observatory_log.announce, note_for(state_file, os.environ))
+    service_manager = ServiceManager(os.environ, time.monotonic)
+    focuser = new_focuser(
+        config,
+        observatory_log.announce,
+        journal,
+        lambda: service_manager.alive(lambda: doors.pyro.lives()),
+        time_scale,
+    )
+    doors = Doors(config, listener, focuser)
+    observatory_log.start()
+    journal.start()
+    focuser.start()
+    doors.open()
+    service_manager.ready()
+
+    def every_second() -> None:
+        observatory_log.log_overdue()
+        doors.look_after()
+        service_manager.status(status_line(focuser.snapshot, doors.problem))
+
+    try:
+        served = _wait_for_the_end(doors.pyro_thread, every_second)
+    finally:
+        service_manager.ending()
+        # First of all: a thread that waits for a dead disk can keep the process from ending, and its ports with it.
+        doors.stop_listening()
+        halted = focuser.close()
+    if not halted:
+        _log.error(
+            "the motor was not seen standing at the end: it may be running. Look at the focuser; if it is in danger, "
+            "cut its power."
+        )
+    doors.close()
+    journal.close()
+    observatory_log.close()
+    return 0 if halted and served else EXIT_FAILURE
+
+
+def _wait_for_the_end(serving: threading.Thread, meanwhile: Callable[[], None]) -> bool:
+    """Wait for a signal, and call `meanwhile` every now and then. False: Pyro's thread ended instead, and nobody
+    can call any more."""
+    # A timer, and not sigtimedwait(): after a stop and a continue of the process that answers with any signal.
+    signal.setitimer(signal.ITIMER_REAL, LOOK_AT_PYRO_S, LOOK_AT_PYRO_S)
+    while serving.is_alive():
+        meanwhile()
+        number = signal.sigwait(_held_signals())
+        if number in ENDING_SIGNALS:
+            _log.info("ending on %s", signal.Signals(number).name)
+            return True
+    _log.error("Pyro's thread has ended: nobody can call any more. Restart the daemon.")
+    return False
+
+
+def new_focuser(
+    config: Config,
+    announce: Callable[[int, str], None],
+    keeper: Keeper,
+    sign_of_life: Callable[[], None] = lambda: None,
+    time_scale: float | None = None,
+) -> Focuser:
+    """The service of a configuration, not yet started; `announce`, `keeper` and `sign_of_life` as for a Focuser.
+
+    `time_scale` is how many times faster than a real one the controller lives; None: what its port says.
+    """
+    import serial
+
+    from ..driver.clock import SystemClock
+    from ..driver.link import open_link
+    from ..driver.planning import Drive, Limits
+    from ..service.focuser import Focuser
+    from ..service.settings import Settings
+
+    clock = SystemClock()
+    if SIMULATOR_PACKAGE not in serial.protocol_handler_packages:
+        serial.protocol_handler_packages.append(SIMULATOR_PACKAGE)
+    settings = Settings(
+        port_name=config.serial_port,
+        serial_timeout_s=config.serial_timeout_s,
+        move_timeout_s=config.move_timeout_s,
+        limits=Limits.from_mm(config.focus_range_mm, config.travel_mm, config.anti_backlash_mm),
+        drive=Drive.from_mm(
+            config.speed_mm_sec,
+            config.acceleration_mm_sec_sec,
+            time_scale or _told_time_scale(config.serial_port),
+        ),
+        restore_on_init=config.restore_on_init,
+        keeps_hand=config.hand == "keep",
+        resume_on_init=config.resume_on_init,
+        resume_max_age_s=config.resume_max_age_h * 3600,
+    )
+    return Focuser(
+        settings,
+        lambda: open_link(config.serial_port, config.serial_baud, clock),
+        announce,
+        keeper,
+        clock,
+        sign_of_life,
+    )
+
+
+def _told_time_scale(serial_port: str) -> float:
+    """How many times faster than a real one the controller at a port lives: a virtual one says it in its URL."""
+    from urllib.parse import parse_qsl, urlsplit
+
+    # What is wrong with it is said when the port is opened.
+    with suppress(ValueError):
+        parts = urlsplit(serial_port)
+        if parts.scheme == "sim":
+            return _time_scale(dict(parse_qsl(parts.query)).get("time_scale", "1"))
+    return 1.0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The device, and nothing above it."""

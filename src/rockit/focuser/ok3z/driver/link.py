@@ -1,0 +1,365 @@
+"""The serial line to the controller: one exchange at a time, each with a deadline of its own.
+
+The only module that knows pyserial. A `Link` belongs to one thread. The protocol numbers nothing, so
+this is where a late reply to an abandoned question is kept from passing for the answer to the next
+one (docs/decisions/0002-late-replies.md).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import queue
+import termios
+from dataclasses import dataclass
+from typing import Callable
+
+import serial
+
+from ..errors import LinkLostError, PortUnavailableError, ReplyTimeoutError
+from .clock import Clock
+from .protocol import QUERIES, Command, Query, Reply, ReplyParser
+
+_log = logging.getLogger(__name__)
+
+Checkpoint = Callable[[], None]
+"""Called between short waits; ends the wait by raising."""
+
+# How long one read waits at most, and so how long a stop waits while a reply is outstanding.
+READ_SLICE_S = 0.02
+WRITE_TIMEOUT_S = 0.5
+# How long after an abandoned question its reply may still come, and how long an answer is then watched
+# for a second one beside it.
+LATE_REPLY_S = 2.0
+LINGER_S = 0.05
+# So long the reply to a question that was cut off is waited for: it takes 10 ms, 30 ms through a USB adapter.
+OWED_REPLY_S = 0.06
+# With every kind of question abandoned, none is left to tell the replies apart: they are waited out.
+WAIT_OUT_S = 0.5
+# A wait looks at the clock every READ_SLICE_S. Where it was away for longer than this, the process was held up.
+HELD_UP_S = 0.5
+# A port that gives out more than so many reads hold is no focuser; its noise must not hold the thread.
+MAX_DRAIN_READS = 1000
+
+# Of what a port says before it hangs up, so many characters stand in the message.
+MAX_LAST_WORDS = 80
+
+_PORT_FAILURES = (OSError, termios.error)
+
+
+class Link:
+    """An open port. Made by `open_link`; `close` it from the thread that uses it."""
+
+    def __init__(self, port: serial.SerialBase, clock: Clock) -> None:
+        self._port = port
+        self._clock = clock
+        self._parser = ReplyParser()
+        self._abandoned: set[str] = set()
+        self._late_until_s: dict[str, float] = {}
+        self._owed: Query | None = None
+        self._looked_at_s = clock.monotonic()
+        self.held_up_s = 0.0
+        """How long this process was held up altogether while it waited for an answer: a suspended machine, a signal."""
+        self.replies = 0
+        """How many replies came, to whatever question."""
+        # What was no frame since the last reply: a serial server may say why it hangs up.
+        self._last_words = b""
+        self.noise_sample = b""
+        """The first bytes that were no frame, for the message about a port that is no focuser."""
+
+    def close(self) -> None:
+        """Give the port back. Never raises: a port that hung up may fail to close."""
+        try:
+            self._port.close()
+        except _PORT_FAILURES as error:
+            _log.debug("closing the port failed: %s", error)
+
+    def send(self, command: Command) -> None:
+        """Put a command on the wire. It is never answered.
+
+        Raises:
+            LinkLostError: the port hung up, or took no bytes for WRITE_TIMEOUT_S.
+        """
+        self._write(command.encode())
+
+    def exchange(self, query: Query, deadline_s: float, checkpoint: Checkpoint) -> Reply:
+        """Ask one question and give its answer.
+
+        Args:
+            query: what to ask.
+            deadline_s: how long to wait for the answer, in seconds.
+            checkpoint: called before the question and every READ_SLICE_S while waiting; what it raises
+                abandons the question.
+
+        Raises:
+            ReplyTimeoutError: no answer, or none that is surely the answer to this question.
+            LinkLostError: the port hung up.
+        """
+        checkpoint()
+        self._looked_at_s = self._clock.monotonic()
+        if self._owed is not None:
+            self._await_owed(self._owed, checkpoint)
+        if query.reply_code in self._abandoned:
+            self._outrun_late_replies(deadline_s, checkpoint)
+        return self._ask(query, deadline_s, checkpoint)
+
+    def _ask(self, query: Query, deadline_s: float, checkpoint: Checkpoint) -> Reply:
+        self._drain()
+        self._write(query.encode())
+        # Until the answer is here the question counts as abandoned, whatever ends the wait.
+        self._abandoned.add(query.reply_code)
+        try:
+            reply = self._await_reply(query, deadline_s, checkpoint)
+        except ReplyTimeoutError:
+            self._expect_late(query)
+            raise
+        except Exception:
+            self._owed = query
+            raise
+        if self._clock.monotonic() < self._late_until_s.get(query.reply_code, 0.0):
+            self._expect_no_other(query, reply, checkpoint)
+        self._abandoned.discard(query.reply_code)
+        return reply
+
+    def _expect_late(self, query: Query) -> None:
+        self._late_until_s[query.reply_code] = self._clock.monotonic() + LATE_REPLY_S
+
+    def _await_owed(self, query: Query, checkpoint: Checkpoint) -> None:
+        """A question that a stop cut off is not unanswered: its reply is on the way, and settles the matter."""
+        self._owed = None
+        # Counted as late until it is here, whatever ends the wait.
+        late_until_s = self._late_until_s.get(query.reply_code, 0.0)
+        self._expect_late(query)
+        expires_s = self._awake_s() + OWED_REPLY_S
+        while self._awake_s() < expires_s:
+            if self._receive_answers(query):
+                self._abandoned.discard(query.reply_code)
+                self._late_until_s[query.reply_code] = late_until_s
+                return
+            checkpoint()
+
+    def _await_reply(self, query: Query, deadline_s: float, checkpoint: Checkpoint) -> Reply:
+        expires_s = self._awake_s() + deadline_s
+        while True:
+            answers = self._receive_answers(query)
+            now_s = self._awake_s()
+            if answers:
+                return _only(query, answers)
+            if now_s >= expires_s:
+                raise ReplyTimeoutError(
+                    f"no reply to the question for the {query.name} came within {deadline_s:g} s. "
+                    "Look at the controller's power and the cable."
+                )
+            checkpoint()
+
+    def _outrun_late_replies(self, deadline_s: float, checkpoint: Checkpoint) -> None:
+        """Get past the replies to abandoned questions: the line keeps order, so the answer to a question
+        of another kind comes after all of them."""
+        for query in QUERIES:
+            if query.reply_code not in self._abandoned:
+                self._ask(query, deadline_s, checkpoint)
+                self._abandoned.clear()
+                return
+        expires_s = self._awake_s() + WAIT_OUT_S
+        while self._awake_s() < expires_s:
+            self._receive()
+            checkpoint()
+        self._abandoned.clear()
+
+    def _expect_no_other(self, query: Query, answer: Reply, checkpoint: Checkpoint) -> None:
+        """Shortly after a timeout a reply may be a late one even out of order: of two that differ, neither
+        is believed."""
+        expires_s = self._awake_s() + LINGER_S
+        while self._awake_s() < expires_s:
+            _only(query, [answer, *self._receive_answers(query)])
+            checkpoint()
+
+    def _awake_s(self) -> float:
+        """The clock, without the time in which this process was held up: what came meanwhile lies in the port, and was
+        not late."""
+        now_s = self._clock.monotonic()
+        away_s, self._looked_at_s = now_s - self._looked_at_s, now_s
+        if away_s > HELD_UP_S:
+            self.held_up_s += away_s
+            _log.warning("this process was held up for %.1f s. Look at the load of its machine.", away_s)
+        return now_s - self.held_up_s
+
+    def _receive_answers(self, query: Query) -> list[Reply]:
+        """What came now under the code of this question's answer."""
+        received = self._receive()
+        for reply in received:
+            if reply.code != query.reply_code:
+                _log.debug("unexpected while waiting for the %s: %s", query.name, reply)
+        return [reply for reply in received if reply.code == query.reply_code]
+
+    def _receive(self) -> list[Reply]:
+        try:
+            data = self._port.read(max(1, self._waiting()))
+        except _PORT_FAILURES as error:
+            raise self._hung_up(error) from error
+        return self._parse(data)
+
+    def _waiting(self) -> int:
+        # pyserial's base class lacks the property in its type stubs; every port has it.
+        return int(getattr(self._port, "in_waiting"))  # noqa: B009
+
+    def _parse(self, data: bytes) -> list[Reply]:
+        if not data:
+            return []
+        received = self._parser.feed(data)
+        for noise in received.noise:
+            _log.debug("<- no frame: %r", noise.data)
+            self._note_noise(noise.data)
+        for reply in received.replies:
+            _log.debug("<- %s", reply)
+            self._last_words = b""
+            self.replies += 1
+        return received.replies
+
+    def _note_noise(self, data: bytes) -> None:
+        self.noise_sample = self.noise_sample or data
+        self._last_words = (self._last_words + data)[:MAX_LAST_WORDS]
+
+    def _drain(self) -> None:
+        """Take what nobody asked for off the line, so that it answers nothing."""
+        try:
+            for _ in range(MAX_DRAIN_READS):
+                # Not one read for all: socket:// says 1 however much there is.
+                if not (waiting := self._waiting()):
+                    break
+                for reply in self._parse(self._port.read(waiting)):
+                    _log.debug("drained: %s", reply)
+        except _PORT_FAILURES as error:
+            raise self._hung_up(error) from error
+        if cut := self._parser.reset():
+            _log.debug("drained: %r", cut)
+            self._note_noise(cut)
+
+    def _write(self, data: bytes) -> None:
+        _log.debug("-> %s", data.decode("ascii").rstrip("\n"))
+        try:
+            self._port.write(data)
+        except _PORT_FAILURES as error:
+            # What it said meanwhile was not read yet.
+            with contextlib.suppress(LinkLostError):
+                self._receive()
+            raise self._hung_up(error) from error
+
+    def _hung_up(self, error: Exception) -> LinkLostError:
+        look = "Look at the adapter, its cable and its power."
+        self._note_noise(self._parser.reset())
+        number = _system_error_number(error)
+        public = f"the serial port failed ({os.strerror(number)})" if number else "the serial port failed"
+        return LinkLostError(
+            f"the serial port failed ({error}).{_quoted(self._last_words)} {look}", public=f"{public}. {look}"
+        )
+
+
+def _only(query: Query, answers: list[Reply]) -> Reply:
+    """The answer, if all that came agree."""
+    if any(answer != answers[0] for answer in answers):
+        raise ReplyTimeoutError(
+            f"two different replies came for the {query.name}; one is late, neither is believed."
+        )
+    return answers[0]
+
+
+def _quoted(words: bytes) -> str:
+    """What a port said before it hung up, as a sentence for those who may control; nothing for nothing."""
+    text = "".join(char if char.isprintable() else " " for char in words.decode("ascii", "replace"))
+    text = " ".join(text.replace("\N{REPLACEMENT CHARACTER}", "?").split())[:MAX_LAST_WORDS]
+    return f' It said "{text}" and hung up.' if text else ""
+
+
+def open_link(url: str, baud: int, clock: Clock) -> Link:
+    """Open the port for this process alone.
+
+    Args:
+        url: whatever `serial.serial_for_url` takes.
+        baud: bits per second; 8 data bits, no parity, 1 stop bit, no flow control (docs/protocol.md).
+
+    Raises:
+        PortUnavailableError: the port is absent, not permitted, no serial port, or held by another process.
+    """
+    port = None
+    try:
+        port = serial.serial_for_url(url, do_not_open=True)
+        port.baudrate = baud
+        port.timeout = READ_SLICE_S
+        if not url.lower().startswith("rfc2217:"):
+            # pyserial's client for this protocol refuses one; its socket has a timeout of its own.
+            port.write_timeout = WRITE_TIMEOUT_S
+        port.exclusive = True
+        # What a server says at once would be thrown away. A Link drains by itself what nobody asked for.
+        port.reset_input_buffer = lambda: None  # type: ignore[method-assign]
+        port.open()
+    except Exception as error:
+        # Whatever the handler of a URL may raise: pyserial has many, and a site may add its own.
+        raise _unavailable(url, error, _said_while_opening(port)) from error
+    return Link(port, clock)
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a path leads to, told from what it led to before: by its node, and by who may open that."""
+
+    node: tuple[int, int, int]
+    access: tuple[int, int, int]
+
+
+def device_at(url: str) -> Device | None:
+    """What is at the end of a path now; None where there is nothing, and where a URL is no path."""
+    try:
+        found = os.stat(url)
+    except (OSError, ValueError):
+        return None
+    node = (found.st_dev, found.st_ino, found.st_rdev)
+    return Device(node, (found.st_mode, found.st_uid, found.st_gid))
+
+
+def _said_while_opening(port: object) -> bytes:
+    """What a server of rfc2217:// said instead of agreeing on the settings of its port. pyserial's client for this
+    protocol keeps it in a queue, byte by byte, which cannot be read of a port that is not open."""
+    waiting = getattr(port, "_read_buffer", None)
+    words = b""
+    while isinstance(waiting, queue.Queue) and len(words) < MAX_LAST_WORDS and not waiting.empty():
+        words += waiting.get_nowait() or b""
+    return words
+
+
+def _unavailable(url: str, error: Exception, words: bytes) -> PortUnavailableError:
+    advice: dict[int | None, str] = {
+        errno.ENOENT: "There is no such device: is the adapter plugged in, and the udev rule installed?",
+        errno.EACCES: "This user may not open it: it must be in the group of the device (dialout).",
+        errno.EAGAIN: "Another process holds it: end that one first (perhaps a second focusd).",
+        errno.EBUSY: "Another process holds it: end that one first (perhaps a second focusd).",
+        errno.ENOTTY: "It is no serial port: look at serial_port in the configuration.",
+    }
+    number = _system_error_number(error)
+    hint = advice.get(number, "Look at serial_port in the configuration.")
+    what = os.strerror(number) if number else _without_its_port(str(error), url)
+    # What a handler says of its own may repeat any part of the configured URL.
+    public = f"the serial port cannot be opened: {what}" if number else "the serial port cannot be opened"
+    return PortUnavailableError(
+        f"the serial port cannot be opened: {url}: {what}.{_quoted(words)} {hint}", public=f"{public}. {hint}"
+    )
+
+
+def _without_its_port(text: str, url: str) -> str:
+    """What a handler says, without the URL that the sentence around it names already."""
+    prefix = f"could not open port {url}: "
+    return text[len(prefix) :] if text.lower().startswith(prefix.lower()) else text
+
+
+def _system_error_number(error: BaseException | None) -> int | None:
+    """The errno behind an error of pyserial, which wraps some of them without it."""
+    while error is not None:
+        # termios.error is no OSError: its number is only in its arguments.
+        number = error.args[0] if isinstance(error, termios.error) else getattr(error, "errno", None)
+        # Those of name servers are negative, and other words belong to them.
+        if isinstance(number, int) and number > 0:
+            return number
+        error = error.__context__
+    return None

@@ -1,0 +1,1 @@
+"""The ways in. Each knows the service, none knows another."""

@@ -1,0 +1,306 @@
+"""The members of an Alpaca focuser (IFocuserV4) over the service. Reads touch nothing but the snapshot.
+
+One step of the device is one step of the controller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from functools import partial
+from typing import Callable, NoReturn
+
+from ...driver.planning import Limits
+from ...driver.registers import STEPS_PER_MM
+from ...errors import BusyError, NotConnectedError
+from ...service import outcomes
+from ...service.focuser import Focuser
+from ...service.status import Snapshot
+from ...version import VERSION
+from .jobs import Halt, Operations, is_ready, why_not_ready
+from .parameters import Parameters
+from .responses import NotImplementedHereError
+from .sessions import Client, Session, Sessions
+
+INTERFACE_VERSION = 4
+MICRONS_PER_MM = 1000.0
+# Of the texts that clients show in small fields.
+MAX_NAME_LENGTH = 64
+# Each waits with a connection of its own; all share one initialisation.
+MAX_WAITING_FOR_CONNECTED = 64
+
+
+@dataclass(frozen=True)
+class Property:
+    """What is read.
+
+    Args:
+        read: gives its value, or raises a FocuserError. Must not wait.
+        empty: the value beside an error, for clients that expect one of the right type.
+        beside_error: gives that value where it depends on what is known. Must not wait, nor raise.
+    """
+
+    read: Callable[[Client], object]
+    empty: object
+    beside_error: Callable[[], object] | None = None
+
+    def value_beside_error(self) -> object:
+        """The value of an answer that has an error."""
+        return self.empty if self.beside_error is None else self.beside_error()
+
+
+async def _nothing() -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A command of which nothing is known yet but that its machine may control.
+
+    Args:
+        run: carries out what is left of it, once the whole request is understood, and says for the log what came of
+            it. Raises a FocuserError, or a BadRequestError before anything is done.
+        in_vain: ends it if the request is not understood. Gives a sentence on what was done, or an empty text.
+    """
+
+    run: Callable[[Client, Parameters], Awaitable[str]]
+    in_vain: Callable[[], Awaitable[str]] = _nothing
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is commanded.
+
+    Args:
+        begin: does what must not wait until the request is understood. Its argument is the machine's address.
+    """
+
+    begin: Callable[[str], Begun]
+
+
+class Device:
+    """Device number 0.
+
+    Args:
+        focuser: the service.
+        operations: what runs for clients.
+        sessions: who is connected.
+        may_control: whether the machine at an address may control, and so can connect.
+        name: what clients call the focuser.
+        focus_range_mm: the outermost position that may be asked for.
+    """
+
+    def __init__(
+        self,
+        focuser: Focuser,
+        operations: Operations,
+        sessions: Sessions,
+        may_control: Callable[[str], bool],
+        name: str,
+        focus_range_mm: float,
+    ) -> None:
+        self._focuser = focuser
+        self._operations = operations
+        self._sessions = sessions
+        self._may_control = may_control
+        self.name = name[:MAX_NAME_LENGTH]
+        self.max_step = Limits.from_mm(focus_range_mm, focus_range_mm, 0.0).range_steps
+        self._waiting = 0
+        self.properties: Mapping[str, Property] = {
+            "absolute": Property(lambda _: True, False),
+            "connected": Property(self._connected, False),
+            "connecting": Property(self._connecting, False),
+            "description": Property(lambda _: "Telescope focuser ASA OK3Z, driven by focusd", ""),
+            "devicestate": Property(self._device_state, []),
+            "driverinfo": Property(lambda _: _driver_info(), ""),
+            "driverversion": Property(lambda _: ".".join(VERSION.split(".")[:2]), ""),
+            "interfaceversion": Property(lambda _: INTERFACE_VERSION, 0),
+            "ismoving": Property(
+                lambda client: self._is_moving(self._usable(client, "ismoving")),
+                False,
+                # A client that overlooks the error must not take a motor that may run for one that stands.
+                lambda: self._is_moving(self._focuser.snapshot),
+            ),
+            "maxincrement": Property(lambda _: self.max_step, 0),
+            "maxstep": Property(lambda _: self.max_step, 0),
+            "name": Property(lambda _: self.name, ""),
+            "position": Property(lambda client: self._position(self._usable(client, "position")), 0),
+            "stepsize": Property(lambda _: MICRONS_PER_MM / STEPS_PER_MM, 0.0),
+            "supportedactions": Property(lambda _: [], []),
+            "tempcomp": Property(lambda _: False, False),
+            "tempcompavailable": Property(lambda _: False, False),
+            "temperature": Property(_no_thermometer, 0.0),
+        }
+        self.commands: Mapping[str, Command] = {
+            "action": _once_understood(_no_action),
+            "commandblind": _once_understood(_no_raw_command),
+            "commandbool": _once_understood(_no_raw_command),
+            "commandstring": _once_understood(_no_raw_command),
+            "connect": _once_understood(self._connect),
+            "connected": _once_understood(self._set_connected),
+            "disconnect": _once_understood(self._disconnect),
+            "halt": Command(self._begin_halt),
+            "move": _once_understood(self._move),
+            "tempcomp": _once_understood(_set_temperature_compensation),
+        }
+
+    # Connecting
+
+    def _connected(self, client: Client) -> bool:
+        session = self._sessions.own(client)
+        return session is not None and session.connected and is_ready(self._focuser.snapshot)
+
+    def _connecting(self, client: Client) -> bool:
+        session = self._sessions.own(client)
+        if session is None:
+            return False
+        failure, session.connect_failure = session.connect_failure, None
+        if failure:
+            raise failure
+        return session.connecting
+
+    async def _connect(self, client: Client, _: Parameters) -> str:
+        initialised = self._operations.connect(self._sessions.open(client))
+        return "connected" if initialised is None else "connecting"
+
+    async def _disconnect(self, client: Client, _: Parameters) -> str:
+        self._sessions.close(client)
+        return "disconnected"
+
+    async def _set_connected(self, client: Client, parameters: Parameters) -> str:
+        if not parameters.boolean("Connected"):
+            return await self._disconnect(client, parameters)
+        if self._waiting >= MAX_WAITING_FOR_CONNECTED:
+            raise BusyError("too many clients wait for the focuser to be connected. Try again.")
+        self._waiting += 1
+        try:
+            await self._connect_and_wait(self._sessions.open(client))
+        finally:
+            self._waiting -= 1
+        return "connected"
+
+    async def _connect_and_wait(self, session: Session) -> None:
+        initialised = self._operations.connect(session)
+        if initialised is None:
+            return
+        # The others that wait for it go on waiting when this client goes away.
+        outcome = await asyncio.shield(initialised)
+        session.connect_failure = None
+        if outcome:
+            raise outcome
+
+    # Reading
+
+    def _usable(self, client: Client, member: str) -> Snapshot:
+        """What is known, if this client may use the focuser, that can be used, and the member that it reads has
+        nothing to tell of its last move."""
+        # Who may not control can never connect, and may look.
+        if self._may_control(client.address):
+            self._expect_connected(client)
+        self._tell_of_move(client, member)
+        return self._ready()
+
+    def _expect_connected(self, client: Client) -> None:
+        if not self._sessions.may_use(client):
+            raise NotConnectedError("this client is not connected. Connect first (PUT connect).")
+
+    def _tell_of_move(self, client: Client, member: str) -> None:
+        session = self._sessions.own(client)
+        failure = session.untold(member) if session else None
+        if failure:
+            raise failure
+
+    def _ready(self) -> Snapshot:
+        snapshot = self._focuser.snapshot
+        if not is_ready(snapshot):
+            raise why_not_ready(snapshot)
+        return snapshot
+
+    def _is_moving(self, snapshot: Snapshot) -> bool:
+        return self._operations.is_moving or snapshot.motor_may_run
+
+    def _position(self, snapshot: Snapshot) -> int:
+        position_steps = snapshot.current_steps or 0
+        if snapshot.motor_may_run:
+            # On its way it may overshoot the range that clients know of; at rest the truth is told.
+            return min(max(position_steps, 0), self.max_step)
+        return position_steps
+
+    def _device_state(self, client: Client) -> list[dict[str, object]]:
+        snapshot = self._usable(client, "devicestate")
+        age_s = self._focuser.reading_age_s(snapshot) or 0.0
+        read_at = datetime.now(timezone.utc) - timedelta(seconds=age_s)
+        return [
+            {"Name": "IsMoving", "Value": self._is_moving(snapshot)},
+            {"Name": "Position", "Value": self._position(snapshot)},
+            {"Name": "TimeStamp", "Value": read_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")},
+        ]
+
+    # Moving
+
+    async def _move(self, client: Client, parameters: Parameters) -> str:
+        position_steps = parameters.int32("Position")
+        self._expect_connected(client)
+        snapshot = self._ready()
+        if self._operations.is_moving or snapshot.motor_may_run:
+            raise BusyError("the focuser moves already. Wait for its end, or halt it.")
+        # Who moves as a nobody may have no session yet: how its move ends is told to it, and not to who is connected.
+        session = self._sessions.open(client)
+        # The standard asks for the nearest possible position where it is asked for one beyond the range.
+        await self._operations.move(session, min(max(position_steps, 0), self.max_step), by=client.address)
+        return "under way"
+
+    def _begin_halt(self, by: str) -> Begun:
+        # First the motor: what else the request says decides what the answer is, and never whether it stands.
+        halt = self._operations.begin_halt(by)
+        return Begun(partial(self._halted, halt), partial(_halted_in_vain, halt))
+
+    async def _halted(self, halt: Halt, client: Client, _: Parameters) -> str:
+        session = self._sessions.own(client)
+        if session is not None:
+            halt.belongs_to(session)
+        failure = await halt.ended()
+        if failure is not None:
+            raise failure
+        if not (self._sessions.may_use(client) or (session is not None and session.connecting)):
+            raise NotConnectedError("the motor stands: it was halted, although this client is not connected.")
+        return outcomes.stands(self._focuser.snapshot)
+
+
+def _once_understood(run: Callable[[Client, Parameters], Awaitable[str]]) -> Command:
+    return Command(lambda _: Begun(run))
+
+
+async def _halted_in_vain(halt: Halt) -> str:
+    failure = await halt.ended()
+    return "The motor stands: it was halted." if failure is None else f"The halt failed: {failure}"
+
+
+def _driver_info() -> str:
+    return (
+        f"focusd {VERSION}: drives the focuser ASA OK3Z, and shares it with the observatory's other programs."
+    )
+
+
+def _no_thermometer(_: Client) -> float:
+    raise NotImplementedHereError("this focuser has no thermometer.")
+
+
+async def _set_temperature_compensation(_: Client, parameters: Parameters) -> str:
+    if parameters.boolean("TempComp"):
+        raise NotImplementedHereError("this focuser has no temperature compensation.")
+    return "off, as it is"
+
+
+async def _no_action(_: Client, parameters: Parameters) -> NoReturn:
+    parameters.text("Action")
+    parameters.text("Parameters")
+    raise NotImplementedHereError("this focuser has no actions of its own.")
+
+
+async def _no_raw_command(_: Client, parameters: Parameters) -> NoReturn:
+    parameters.text("Command")
+    parameters.boolean("Raw")
+    raise NotImplementedHereError("raw commands are not passed on to the controller.")

@@ -1,0 +1,237 @@
+"""What clients began and what has not ended yet: connecting and moving; and how it ended.
+
+Belongs to the thread of the connections. The service's calls that wait are made on a lane.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from functools import partial
+
+from ...constants import FocuserStatus
+from ...driver.planning import mm_from_steps
+from ...errors import AlreadyConnectedError, BusyError, FocuserError, NotConnectedError, StoppedError
+from ...service import outcomes
+from ...service.focuser import Focuser
+from ...service.status import Snapshot, State
+from ..http.awaiting import logged, made_on
+from ..http.stops import Stop
+from ..net.lane import Lane
+from .sessions import Session
+
+# How long the answer to a move waits for what may speak against it. Clients allow one second.
+REFUSAL_PATIENCE_S = 0.5
+LOOK_EVERY_S = 0.01
+# How long a move that was stopped may take to say so.
+END_OF_STOPPED_S = 0.1
+# Somebody else's command shows in the snapshot before this has passed.
+OTHERS_BEGIN_S = 1.0
+# No command of the service lasts longer.
+OTHERS_END_S = 600.0
+OTHERS_LOOK_EVERY_S = 0.1
+
+_COMING_UP = frozenset({State.CONNECTING, State.HOMING, State.STOPPING})
+
+
+def is_ready(snapshot: Snapshot) -> bool:
+    """Whether the focuser is homed, and its link lives."""
+    return snapshot.status != FocuserStatus.Disabled
+
+
+class _Move:
+    def __init__(self, session: Session, ended: asyncio.Future[FocuserError | None]) -> None:
+        self.session = session
+        self.ended = ended
+        self.own_halt = False
+
+
+class Halt:
+    """A halt that has begun, whoever's it is."""
+
+    def __init__(self, moves: set[_Move], halting: asyncio.Task[FocuserError | None]) -> None:
+        self._moves = moves
+        self._halting = halting
+
+    def belongs_to(self, session: Session) -> None:
+        """Say who asked for it: its own moves end without an error, and that of its last one is past."""
+        session.move_ended()
+        for move in self._moves:
+            move.own_halt = move.own_halt or move.session is session
+
+    async def ended(self) -> FocuserError | None:
+        """Why standstill could not be confirmed; None: it is."""
+        # A client that hangs up takes nothing of its halt along.
+        return await asyncio.shield(self._halting)
+
+
+class Operations:
+    """What runs on behalf of Alpaca clients.
+
+    Args:
+        focuser: the service.
+        control: the threads for what moves the focuser.
+        stop: stops the focuser on behalf of who is named, and gives the error, if there is one.
+    """
+
+    def __init__(self, focuser: Focuser, control: Lane, stop: Stop) -> None:
+        self._focuser = focuser
+        self._control = control
+        self._stop = stop
+        self._moves: set[_Move] = set()
+        self._initialising: asyncio.Task[FocuserError | None] | None = None
+        self._connecting: list[Session] = []
+        # Else nobody would hold those of which the client is gone.
+        self._halting: set[asyncio.Task[FocuserError | None]] = set()
+        self._closing = threading.Event()
+
+    def close(self) -> None:
+        """Wait for nobody else's command any more."""
+        self._closing.set()
+
+    # Connecting
+
+    def connect(self, session: Session) -> asyncio.Task[FocuserError | None] | None:
+        """Connect a client. Where that needs the focuser to be initialised, what it waits for: all that connect
+        meanwhile share it. None: it is connected."""
+        session.connect_failure = None
+        session.move_ended()
+        if is_ready(self._focuser.snapshot):
+            session.connected, session.connecting = True, False
+            return None
+        session.connected = False
+        if self._initialising is None:
+            self._initialising = asyncio.get_running_loop().create_task(self._initialise())
+        if not session.connecting:
+            session.connecting = True
+            self._connecting.append(session)
+        return self._initialising
+
+    async def _initialise(self) -> FocuserError | None:
+        outcome = await made_on(self._control, self._bring_up)
+        self._initialising = None
+        waiting, self._connecting = self._connecting, []
+        for session in waiting:
+            # That of a client that disconnected meanwhile is nobody's any more.
+            session.connecting = False
+            session.connected = outcome is None
+            session.connect_failure = outcome
+        return outcome
+
+    def _bring_up(self) -> None:
+        """On a lane: initialise the focuser, or wait for who does that already."""
+        try:
+            self._focuser.initialize()
+        except AlreadyConnectedError:
+            return
+        except BusyError as busy:
+            self._await_others(busy)
+
+    def _await_others(self, busy: BusyError) -> None:
+        # It is not tried again after theirs has ended: who stopped it does not want it to start anew.
+        looks, seen = 0, False
+        while not is_ready(snapshot := self._focuser.snapshot):
+            if snapshot.state in _COMING_UP:
+                seen = True
+            elif seen:
+                raise NotConnectedError(
+                    f"another program's command left the focuser unusable: {_why(snapshot)}"
+                )
+            looks += 1
+            if looks * OTHERS_LOOK_EVERY_S > (OTHERS_END_S if seen else OTHERS_BEGIN_S):
+                raise busy
+            if self._closing.wait(OTHERS_LOOK_EVERY_S):
+                raise NotConnectedError("the daemon is ending.")
+
+    # Moving
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether a move that was begun here has not ended."""
+        return bool(self._moves)
+
+    async def move(self, session: Session, target_steps: int, by: str) -> None:
+        """Begin a move, and wait only until it is under way.
+
+        Args:
+            session: of who asks.
+            target_steps: within the limits.
+            by: who asks, for the log.
+
+        Raises:
+            FocuserError: it was refused, or ended in that short time without arriving.
+        """
+        session.move_ended()
+        target_mm = mm_from_steps(target_steps)
+        what = f"Alpaca move to step {target_steps} ({target_mm:.3f} mm), asked by {by}"
+        call = logged(
+            self._focuser, what, outcomes.arrived, lambda: self._focuser.set_focus(target_mm, exact=True)
+        )
+        move = _Move(session, made_on(self._control, call))
+        self._moves.add(move)
+        move.ended.add_done_callback(partial(self._ended, move))
+        await self._under_way(move, target_steps)
+        if move.ended.done():
+            outcome = move.ended.result()
+            # Told by the answer.
+            session.move_ended()
+            if outcome is not None and not _is_own_halt(move, outcome):
+                raise outcome
+
+    async def _under_way(self, move: _Move, target_steps: int) -> None:
+        for _ in range(round(REFUSAL_PATIENCE_S / LOOK_EVERY_S)):
+            await asyncio.wait({move.ended}, timeout=LOOK_EVERY_S)
+            snapshot = self._focuser.snapshot
+            if move.ended.done() or (
+                snapshot.state is State.MOVING
+                and snapshot.target_steps == target_steps
+                and len(self._moves) == 1
+            ):
+                return
+
+    def _ended(self, move: _Move, ended: asyncio.Future[FocuserError | None]) -> None:
+        self._moves.discard(move)
+        if ended.cancelled():
+            return
+        outcome = ended.result()
+        if outcome is not None and not _is_own_halt(move, outcome):
+            move.session.move_ended(outcome)
+
+    # Halting
+
+    def begin_halt(self, by: str) -> Halt:
+        """Begin to stop any motion.
+
+        Args:
+            by: who asks, for the observatory's log.
+        """
+        begun = {move for move in self._moves if not move.ended.done()}
+        halting = asyncio.get_running_loop().create_task(self._halted(begun, by))
+        self._halting.add(halting)
+        halting.add_done_callback(self._halting.discard)
+        return Halt(begun, halting)
+
+    async def _halted(self, begun: set[_Move], by: str) -> FocuserError | None:
+        outcome = await self._stop(by)
+        if begun and outcome is None:
+            _, left = await asyncio.wait({move.ended for move in begun}, timeout=END_OF_STOPPED_S)
+            if left:
+                # A move that had not reached the service when the stop came has begun after it.
+                outcome = await self._stop(by)
+        return outcome
+
+
+def _is_own_halt(move: _Move, outcome: FocuserError) -> bool:
+    return move.own_halt and isinstance(outcome, StoppedError)
+
+
+def _why(snapshot: Snapshot) -> str:
+    return snapshot.reason or f"it is {snapshot.state.value}."
+
+
+def why_not_ready(snapshot: Snapshot) -> NotConnectedError:
+    """What to tell a client whose focuser cannot be used."""
+    why = _why(snapshot)
+    return NotConnectedError(
+        f"the focuser is not connected ({snapshot.state.value}). {why[:1].upper()}{why[1:]}"
+    )

@@ -1,0 +1,121 @@
+"""What an Alpaca answer looks like, and which number an error has. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from ...errors import (
+    AlreadyConnectedError,
+    BusyError,
+    ConfigError,
+    DeviceError,
+    FocuserError,
+    HaltFailedError,
+    HomingFailedError,
+    InternalError,
+    InvalidArgumentError,
+    LinkError,
+    LinkLostError,
+    MalformedReplyError,
+    MoveTimeoutError,
+    NoProgressError,
+    NoSwitchError,
+    NotConnectedError,
+    NotPermittedError,
+    OutsideLimitsError,
+    PortUnavailableError,
+    PositionLostError,
+    ProtocolError,
+    ReplyTimeoutError,
+    RequestError,
+    SettingsLostError,
+    StalledError,
+    StoppedError,
+    UnexpectedMotionError,
+)
+
+# Of the standard. Up to 0x4FF there are no others that a driver may use.
+NOT_IMPLEMENTED = 0x400
+INVALID_VALUE = 0x401
+NOT_CONNECTED = 0x407
+INVALID_OPERATION = 0x40B
+OPERATION_CANCELLED = 0x40E
+# From here on each driver has its own.
+FIRST_OF_DRIVER = 0x500
+
+LARGEST_TRANSACTION_ID = 2**32 - 1
+
+
+class NotImplementedHereError(RequestError):
+    """A member of the standard that this focuser does not have. Do without it."""
+
+    code = "not_implemented"
+
+
+# Total: each class of errors.py is named.
+ALPACA_NUMBER_OF: Mapping[type[FocuserError], int] = {
+    FocuserError: FIRST_OF_DRIVER,
+    ConfigError: 0x501,
+    RequestError: INVALID_OPERATION,
+    NotImplementedHereError: NOT_IMPLEMENTED,
+    InvalidArgumentError: INVALID_VALUE,
+    OutsideLimitsError: INVALID_VALUE,
+    NotConnectedError: NOT_CONNECTED,
+    AlreadyConnectedError: INVALID_OPERATION,
+    BusyError: INVALID_OPERATION,
+    NotPermittedError: INVALID_OPERATION,
+    StoppedError: OPERATION_CANCELLED,
+    LinkError: 0x510,
+    PortUnavailableError: 0x511,
+    ReplyTimeoutError: 0x512,
+    LinkLostError: 0x513,
+    ProtocolError: 0x520,
+    MalformedReplyError: 0x521,
+    DeviceError: 0x530,
+    MoveTimeoutError: 0x531,
+    NoProgressError: 0x532,
+    UnexpectedMotionError: 0x533,
+    HomingFailedError: 0x534,
+    HaltFailedError: 0x535,
+    PositionLostError: 0x536,
+    NoSwitchError: 0x537,
+    SettingsLostError: 0x538,
+    StalledError: 0x539,
+    InternalError: 0x540,
+}
+
+
+def number_of(error: FocuserError) -> int:
+    """The Alpaca number for an error; a class that is not named has that of the nearest of its ancestors."""
+    return next(ALPACA_NUMBER_OF[cls] for cls in type(error).__mro__ if cls in ALPACA_NUMBER_OF)
+
+
+class TransactionCounter:
+    """Numbers the answers of this server: 1 and upward, each once."""
+
+    def __init__(self, last: int = 0) -> None:
+        self._last = last
+
+    def next(self) -> int:
+        """The number of the next answer, 1 ... 2**32 - 1; after that it begins anew."""
+        self._last = self._last % LARGEST_TRANSACTION_ID + 1
+        return self._last
+
+
+def answer(
+    client_transaction_id: int, server_transaction_id: int, error: FocuserError | None = None
+) -> dict[str, object]:
+    """The object that ends every request that was understood. A read adds its `Value`."""
+    return {
+        "ClientTransactionID": client_transaction_id,
+        "ServerTransactionID": server_transaction_id,
+        "ErrorNumber": number_of(error) if error else 0,
+        # Clients take any text for an error, and no text with an error for none.
+        "ErrorMessage": (str(error) or type(error).__name__) if error else "",
+    }
+
+
+def encoded(body: Mapping[str, object]) -> bytes:
+    """An answer as it is sent: JSON, in ASCII."""
+    return json.dumps(body, allow_nan=False).encode("ascii")

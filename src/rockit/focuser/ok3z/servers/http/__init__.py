@@ -1,0 +1,1 @@
+"""The HTTP port, whatever it serves."""

@@ -1,0 +1,181 @@
+"""What the page may ask of the focuser: small JSON in, a sentence out. The focuser is called on threads of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any, Callable
+
+from aiohttp import web
+
+from ...errors import FocuserError, InvalidArgumentError
+from ...service import outcomes
+from ...service.focuser import Focuser
+from ...service.status import Snapshot
+from ..http.awaiting import logged, made_on
+from ..http.stops import Stop
+from ..net.lane import Lane
+from .pages import answered, refused
+from .view import sentence
+
+_log = logging.getLogger(__name__)
+
+# Of the commands that wait one does the work and the others are refused at once, so this is more than enough. None
+# waits for a thread.
+COMMAND_THREADS = 4
+MOST_BODY_BYTES = 1000
+BODY_PATIENCE_S = 5.0
+JSON_TYPE = "application/json"
+
+
+class Commands:
+    """The commands of the page. Who calls has been found to be permitted already.
+
+    Args:
+        focuser: the service.
+        stop: stops the focuser on behalf of who is named, and gives the error, if there is one.
+        look: called when a command has ended, before that is answered.
+    """
+
+    def __init__(self, focuser: Focuser, stop: Stop, look: Callable[[], None]) -> None:
+        self._focuser = focuser
+        self._stop = stop
+        self._look = look
+        self._lane = Lane("panel", COMMAND_THREADS, waiting=0)
+        # Else nobody would hold those of which the client is gone.
+        self._stopping: set[asyncio.Task[FocuserError | None]] = set()
+
+    def close(self) -> None:
+        """End the threads."""
+        self._lane.close()
+
+    async def set(self, request: web.Request) -> web.Response:
+        """POST {"position_mm": number}: move there; answered at the end of the move."""
+        values = await _read(request, {"position_mm": (int, float)})
+        if isinstance(values, web.Response):
+            return values
+        position_mm = values["position_mm"]
+        return await self._run(
+            request,
+            f"set {outcomes.move(position_mm)}",
+            outcomes.arrived,
+            lambda: self._focuser.set_focus(position_mm),
+        )
+
+    async def offset(self, request: web.Request) -> web.Response:
+        """POST {"offset_mm": number}: move so far from the target, positive outward."""
+        values = await _read(request, {"offset_mm": (int, float)})
+        if isinstance(values, web.Response):
+            return values
+        offset_mm = values["offset_mm"]
+        return await self._run(
+            request,
+            f"set {outcomes.move(offset_mm, offset=True)}",
+            outcomes.arrived,
+            lambda: self._focuser.set_focus(offset_mm, True),
+        )
+
+    async def stop(self, request: web.Request) -> web.Response:
+        """POST {}: halt; answered when standstill is proven."""
+        # Nothing of what is sent can keep a stop from being one: it is not read at all.
+        stopping = asyncio.ensure_future(self._stop_and_log(request.remote or "an unknown machine"))
+        self._stopping.add(stopping)
+        stopping.add_done_callback(self._stopping.discard)
+        return self._answered(await asyncio.shield(stopping))
+
+    async def initialize(self, request: web.Request) -> web.Response:
+        """POST {"resume": true or false}: connect and home."""
+        values = await _read(request, {"resume": bool})
+        if isinstance(values, web.Response):
+            return values
+        resume = values["resume"]
+        return await self._run(
+            request,
+            "initialize",
+            outcomes.initialized,
+            lambda: self._focuser.initialize(resume=resume),
+        )
+
+    async def shutdown(self, request: web.Request) -> web.Response:
+        """POST {}: disconnect from the focuser, for everybody."""
+        values = await _read(request, {})
+        if isinstance(values, web.Response):
+            return values
+        return await self._run(request, "shutdown", outcomes.disconnected, self._focuser.shutdown)
+
+    async def _stop_and_log(self, by: str) -> FocuserError | None:
+        began_s = time.monotonic()
+        error = await self._stop(by)
+        snapshot, took_s = self._focuser.snapshot, time.monotonic() - began_s
+        if error is None:
+            end = outcomes.succeeded(outcomes.stands(snapshot), took_s)
+        else:
+            end = outcomes.failed(error, snapshot, took_s)
+        _log.info("stop, asked by %s on the panel: %s", by, end)
+        return error
+
+    async def _run(
+        self, request: web.Request, name: str, how: Callable[[Snapshot], str], call: Callable[[], None]
+    ) -> web.Response:
+        # Who asked may go away meanwhile; what was asked for goes on, and its end is logged.
+        what = f"{name}, asked by {request.remote} on the panel"
+        return self._answered(await made_on(self._lane, logged(self._focuser, what, how, call)))
+
+    def _answered(self, error: FocuserError | None) -> web.Response:
+        # Who reads the answer and acts on it at once must not be held up by a state that is past.
+        self._look()
+        if error is None:
+            return answered({"done": True, "code": "", "message": ""})
+        return answered({"done": False, "code": error.code, "message": sentence(str(error))})
+
+
+async def _read(request: web.Request, expected: Mapping[str, Any]) -> dict[str, Any] | web.Response:
+    """The values of a request; or the refusal of one that has others than `expected` (name and type)."""
+    # A page of another origin cannot send this type unasked: its browser would ask first, and is not answered.
+    if request.content_type != JSON_TYPE:
+        return refused(415, f"The content type is {request.content_type[:100]}; {JSON_TYPE} was expected.")
+    try:
+        return _values(await _body(request), expected)
+    except InvalidArgumentError as error:
+        return refused(400, str(error))
+    except (asyncio.TimeoutError, OSError):
+        return refused(408, "The body of the request did not come.")
+    except web.HTTPRequestEntityTooLarge:
+        return refused(413, f"The body is larger than {MOST_BODY_BYTES} bytes.")
+
+
+async def _body(request: web.Request) -> bytes:
+    body = b""
+    while chunk := await asyncio.wait_for(request.content.readany(), BODY_PATIENCE_S):
+        body += chunk
+        if len(body) > MOST_BODY_BYTES:
+            raise web.HTTPRequestEntityTooLarge(max_size=MOST_BODY_BYTES, actual_size=len(body))
+    return body
+
+
+def _values(body: bytes, expected: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        values = json.loads(body, object_pairs_hook=_object_of)
+    # A number of ten thousand digits is a ValueError too.
+    except (ValueError, RecursionError):
+        raise InvalidArgumentError("The body is no JSON.") from None
+    wanted = ", ".join(expected) or "nothing"
+    if not isinstance(values, dict) or set(values) != set(expected):
+        raise InvalidArgumentError(f"The body must be a JSON object that holds {wanted}.")
+    for name, types in expected.items():
+        value = values[name]
+        if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
+            kind = "true or false" if types is bool else "a number"
+            raise InvalidArgumentError(f"{name} must be {kind}.")
+    return values
+
+
+def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        # Which of the two is meant cannot be told.
+        raise InvalidArgumentError("The body holds a name twice.")
+    return values

@@ -1,0 +1,173 @@
+"""A snapshot in words for a tired human. Pure: values in, what the page shows out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ...constants import FocuserStatus
+from ...driver.planning import mm_from_steps
+from ...errors import whole
+from ...service.status import Audit, Snapshot, State, Trust
+
+# At rest the controller is read once a second; older than this, something is in its way.
+STALE_READING_S = 3.0
+
+STATE_WORDS = {
+    State.DISCONNECTED: "Disconnected",
+    State.CONNECTING: "Connecting",
+    State.RECONNECTING: "Focuser link lost",
+    State.HOMING: "Homing",
+    State.IDLE: "At rest",
+    State.MOVING: "Moving",
+    State.STOPPING: "Stopping",
+    State.UNHOMED: "Not homed",
+    State.FAULT: "Fault",
+}
+# What the page draws apart from the words: well, busy, somebody must act, broken.
+TONES = {
+    State.DISCONNECTED: "act",
+    State.CONNECTING: "busy",
+    State.RECONNECTING: "broken",
+    State.HOMING: "busy",
+    State.IDLE: "well",
+    State.MOVING: "busy",
+    State.STOPPING: "busy",
+    State.UNHOMED: "act",
+    State.FAULT: "broken",
+}
+TRUST_WORDS = {Trust.HOMED: "Homed", Trust.RESUMED: "Resumed", Trust.UNKNOWN: "Unknown"}
+
+MOTOR_MAY_RUN = "THE MOTOR MAY BE RUNNING: its last motion was not seen to end. Look at the focuser."
+LINK_LOST = (
+    "The link to the focuser is lost. The daemon opens its port again and again. "
+    "Look at the focuser's power, its cable and its adapter."
+)
+_NO_NUMBER = re.compile(r"(nan|inf)\b", re.ASCII)
+_UTC_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z", re.ASCII)
+
+
+def described(
+    snapshot: Snapshot, reading_age_s: float | None, now_s: float, may_control: bool = False
+) -> dict[str, Any]:
+    """What the page shows of a snapshot.
+
+    Args:
+        snapshot: what is known.
+        reading_age_s: how old it is; None without a link.
+        now_s: when it was looked at, on the clock of the history.
+        may_control: whether it is for somebody who may read whole sentences.
+    """
+    ready = snapshot.status != FocuserStatus.Disabled
+    return {
+        "t": round(now_s, 3),
+        "state": snapshot.state.value,
+        "words": STATE_WORDS[snapshot.state],
+        "tone": TONES[snapshot.state],
+        "ready": ready,
+        "moving": snapshot.motor_may_run,
+        "position_mm": position_mm(snapshot),
+        "target_mm": target_mm(snapshot),
+        "steps": snapshot.current_steps if ready else None,
+        "detail": _detail(snapshot),
+        "warnings": _warnings(snapshot, reading_age_s),
+        "reason": sentence(told(snapshot.reason, may_control)),
+        "age_s": None if reading_age_s is None else round(reading_age_s, 1),
+        "trust": snapshot.confidence.trust.value,
+        "trust_words": TRUST_WORDS[snapshot.confidence.trust],
+        "homed": _homed(snapshot),
+        "trust_reason": sentence(told(snapshot.confidence.reason, may_control)),
+        "audit": _audit_sentence(snapshot.audit) if snapshot.audit else "",
+    }
+
+
+def position_mm(snapshot: Snapshot) -> float | None:
+    """Where the focuser is; None where that is not known."""
+    if snapshot.current_steps is None or snapshot.status == FocuserStatus.Disabled:
+        return None
+    return shown_mm(snapshot.current_steps)
+
+
+def target_mm(snapshot: Snapshot) -> float | None:
+    """Where it shall stand; None where its position is not known."""
+    here_mm = position_mm(snapshot)
+    if here_mm is None or snapshot.target is None:
+        return here_mm
+    return shown_mm(snapshot.target.steps) if snapshot.target_mm is None else snapshot.target_mm
+
+
+def shown_mm(steps: int) -> float:
+    """Steps out in mm, to a tenth of a micrometre: half a step."""
+    # Not -0.0: it would be shown so.
+    return round(mm_from_steps(steps), 4) + 0.0
+
+
+def _detail(snapshot: Snapshot) -> str:
+    """What a motion is about and how it gets on."""
+    if not snapshot.motor_may_run or snapshot.motion_unproven:
+        return ""
+    parts = []
+    if snapshot.leg is not None:
+        parts.append("overshoot" if snapshot.leg.overshoot else "approach")
+    if snapshot.state is State.HOMING and snapshot.homing_travelled_mm is not None:
+        parts.append(f"{snapshot.homing_travelled_mm:.2f} mm travelled")
+    elif round(abs(snapshot.speed_mm_sec), 2):
+        sign = "+" if snapshot.speed_mm_sec > 0 else "\u2212"
+        parts.append(f"{sign}{abs(snapshot.speed_mm_sec):.2f} mm/s")
+    if snapshot.time_left_s is not None:
+        most = "at most " if snapshot.state is State.HOMING else ""
+        left_s = snapshot.time_left_s
+        parts.append(f"{most}{left_s:.0f} s left" if left_s >= 10 else f"{most}{left_s:.1f} s left")
+    return ", ".join(parts)
+
+
+def _warnings(snapshot: Snapshot, reading_age_s: float | None) -> list[str]:
+    warnings = []
+    if snapshot.motion_unproven:
+        warnings.append(MOTOR_MAY_RUN)
+    if snapshot.state is State.RECONNECTING:
+        warnings.append(LINK_LOST)
+    elif snapshot.state is not State.FAULT and reading_age_s is not None and reading_age_s > STALE_READING_S:
+        warnings.append("The focuser does not answer: what is shown is its last reading.")
+    if snapshot.shortfall_steps:
+        warnings.append(
+            f"The backlash is not fully taken up: {shown_mm(snapshot.shortfall_steps):.3f} mm were lacking."
+        )
+    if snapshot.journal_problem:
+        warnings.append(sentence(snapshot.journal_problem))
+    return warnings
+
+
+def _homed(snapshot: Snapshot) -> str:
+    """When it was homed, where its position rests on that."""
+    confidence = snapshot.confidence
+    if confidence.trust is Trust.UNKNOWN or not confidence.homed_at:
+        return ""
+    homed_at = for_people(confidence.homed_at)
+    return homed_at if confidence.trust is Trust.HOMED else f"last homed {homed_at}"
+
+
+def _audit_sentence(audit: Audit) -> str:
+    when = for_people(audit.at)
+    if audit.lost_steps is None:
+        return f"{when}: the end of the homing run was not seen, so the lost steps cannot be counted."
+    where = "outward" if audit.lost_steps > 0 else "inward"
+    steps = f"{abs(audit.lost_steps)} steps ({shown_mm(abs(audit.lost_steps)):.3f} mm) {where}"
+    return (
+        f"{when}: it stood {steps} of what it said." if audit.lost_steps else f"{when}: no steps were lost."
+    )
+
+
+def told(reason: str, may_control: bool) -> str:
+    """A published sentence as its reader may read it."""
+    return whole(reason) if may_control else str(reason)
+
+
+def for_people(published: str) -> str:
+    """`2026-11-22T20:00:00Z` for a person; anything else as it is."""
+    return _UTC_TIME.sub(r"\1 \2 UTC", published)
+
+
+def sentence(text: str) -> str:
+    """With a capital letter, as it stands alone on the page. A number that is none is no word."""
+    return text if _NO_NUMBER.match(text) else text[:1].upper() + text[1:]

@@ -1,0 +1,104 @@
+"""Who calls: by which name it goes in the log, and what its last command failed with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...constants import CommandStatus
+
+# Callers whose failures are kept. Those that may not control have a book of their own: they push out nobody else.
+MOST_CALLERS = 64
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A command that was not answered with 0.
+
+    Args:
+        command: the method.
+        status: its CommandStatus.
+        reason: why, in a sentence for its caller.
+        date: when it ended, UTC, as published.
+        untold: what the status said meanwhile, if that was not this reason; None: it said it.
+    """
+
+    command: str
+    status: int
+    reason: str
+    date: str
+    untold: str | None = None
+    is_last: bool = True
+    """Whether no command of this caller has succeeded since."""
+
+    def published(self) -> dict[str, Any]:
+        """As `last_failure` answers it."""
+        return {
+            "command": self.command,
+            "status": self.status,
+            "reason": self.reason,
+            "date": self.date,
+        }
+
+    def explains(self, told: str) -> bool:
+        """Whether its caller wants to read this reason, and not what the status says of itself."""
+        mine = self.is_last and self.status == CommandStatus.Failed and self.untold is not None
+        # What has happened to the focuser since concerns it more.
+        return mine and told in ("", self.untold)
+
+
+class _Book:
+    def __init__(self) -> None:
+        self._failures: dict[str, Failure] = {}
+
+    def of(self, address: str) -> Failure | None:
+        return self._failures.get(address)
+
+    def write(self, address: str, failure: Failure) -> None:
+        self._failures.pop(address, None)
+        self._failures[address] = failure
+        if len(self._failures) > MOST_CALLERS:
+            del self._failures[next(iter(self._failures))]
+
+
+class Callers:
+    """What is known of those who call, by address. Any thread may ask; none waits.
+
+    Args:
+        control_ips: the addresses that may control.
+        names: of machines, by address.
+    """
+
+    def __init__(self, control_ips: Collection[str], names: Mapping[str, str]) -> None:
+        self._control_ips = frozenset(control_ips)
+        self._names = dict(names)
+        self._lock = threading.Lock()
+        self._books = {True: _Book(), False: _Book()}
+
+    def may_control(self, address: str) -> bool:
+        """Whether its commands are carried out."""
+        return address in self._control_ips
+
+    def named(self, address: str) -> str:
+        """How it is called in the log: `NGTSDASNUC (10.2.5.115)`."""
+        return f"{self._names[address]} ({address})" if address in self._names else address
+
+    def failed(self, address: str, failure: Failure) -> None:
+        """Its last command failed."""
+        with self._lock:
+            self._books[self.may_control(address)].write(address, failure)
+
+    def succeeded(self, address: str) -> None:
+        """Its last command did not fail: an earlier failure explains nothing any more."""
+        with self._lock:
+            book = self._books[self.may_control(address)]
+            failure = book.of(address)
+            if failure is not None:
+                book.write(address, replace(failure, is_last=False))
+
+    def last_failure(self, address: str) -> Failure | None:
+        """Of its commands the last that failed."""
+        with self._lock:
+            return self._books[self.may_control(address)].of(address)

@@ -1,0 +1,117 @@
+"""Who may stay when there is no more room: how many connections there can be, and which of them gives way."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import resource
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from .connection import Connection
+from .exposed import CONTROL_THREADS, URGENT_THREADS
+
+_log = logging.getLogger(__name__)
+
+# Half of them for the machines that may control, half for all others.
+MAX_CONNECTIONS = 3000
+# select() takes no file beyond this number, and pyserial asks it about the serial port. So connections stay above,
+# or, where the system allows no such numbers, leave some free below.
+SELECT_LIMIT = 1024
+# For all but these connections: 30 of the daemon itself, and 32 of Alpaca programs.
+SPARE_FILES = 96
+# With fewer the calls that run could fill the half of those who may control, and a stop would find no room.
+LEAST_CONNECTIONS = 2 * (CONTROL_THREADS + URGENT_THREADS)
+LEAST_FILES = SPARE_FILES + LEAST_CONNECTIONS
+
+
+@dataclass(frozen=True)
+class Files:
+    """How many connections this process may hold, and from which file number on (0: any)."""
+
+    connections: int
+    lowest: int
+
+    def place(self, sock: socket.socket) -> socket.socket:
+        """The same connection under a number that is free for connections. Raises OSError where there is none."""
+        if not self.lowest:
+            return sock
+        with sock:
+            return socket.socket(fileno=fcntl.fcntl(sock, fcntl.F_DUPFD_CLOEXEC, self.lowest))
+
+
+def allowed_files() -> Files:
+    """Raise this process's limit of open files as far as connections need it, and say what came of it."""
+    needed = SELECT_LIMIT + MAX_CONNECTIONS
+    files = _raised_limit(needed)
+    if files >= needed:
+        return Files(MAX_CONNECTIONS, SELECT_LIMIT)
+    connections = max(LEAST_CONNECTIONS, min(files, SELECT_LIMIT) - SPARE_FILES)
+    _log.info("%d connections at most: this process may open %d files", connections, files)
+    return Files(connections, 0)
+
+
+def why_too_few_files() -> str:
+    """Why this process cannot serve: it may not open the files for that. Empty where it may."""
+    files = _raised_limit(LEAST_FILES)
+    if files >= LEAST_FILES:
+        return ""
+    return (
+        f"this process may open {files} files, and it needs {LEAST_FILES}: with fewer a stop could be refused while "
+        "the motor runs. Raise the limit (ulimit -n, or LimitNOFILE= of the unit)."
+    )
+
+
+def _raised_limit(needed: int) -> int:
+    """Raise this process's limit of open files as far as it may, and no further than needed. Gives what came of it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = max(soft, min(needed, hard))
+    if allowed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return allowed
+
+
+class Room:
+    """The connections of one sort of clients, at most `size`, in the order in which they give way."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._silent: dict[Connection, None] = {}
+        self._greeted: dict[Connection, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._silent) + len(self._greeted)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return chain(self._silent, self._greeted)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self) >= self._size
+
+    def add(self, connection: Connection) -> None:
+        self._silent[connection] = None
+
+    def remove(self, connection: Connection) -> None:
+        self._silent.pop(connection, None)
+        self._greeted.pop(connection, None)
+
+    def heard(self, connection: Connection) -> None:
+        """A whole message came: it is the last now to give way."""
+        self.remove(connection)
+        (self._greeted if connection.is_greeted else self._silent)[connection] = None
+
+    def first_to_go(self) -> Connection | None:
+        """Who never greeted, else who was not heard for longest; nobody for whom a call runs.
+
+        Those that never greeted may fill half of the room before they go first: one of them has only just come, and may
+        bring a stop.
+        """
+        orders = (
+            (self._silent, self._greeted)
+            if 2 * len(self._silent) > self._size
+            else (self._greeted, self._silent)
+        )
+        return next((one for one in chain(*orders) if not one.is_busy), None)

@@ -1,0 +1,1 @@
+"""One focuser, and one thread that owns its port."""

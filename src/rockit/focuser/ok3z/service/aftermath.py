@@ -1,0 +1,216 @@
+"""How the motor is halted outside of commands, and what follows a command that failed: the motor is halted first, and
+what is then known is published.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from ..driver.axis import Motion
+from ..errors import (
+    FocuserError,
+    HaltFailedError,
+    InternalError,
+    LinkError,
+    NotConnectedError,
+    PositionLostError,
+    StoppedError,
+    joined,
+)
+from .memory import Memory
+from .publisher import Board
+from .recovery import Recovery
+from .session import Connection
+from .settings import Settings, Surroundings
+from .status import Snapshot, State
+
+_log = logging.getLogger(__name__)
+
+# After these the position is not trusted; after a mistake in this program nothing that it knows is.
+DOUBTS = (PositionLostError, InternalError)
+# Between two attempts at a port that is away when the daemon ends, in seconds.
+BETWEEN_LAST_TRIES_S = 0.02
+POSITION_UNKNOWN = "The position is not known: home the focuser (focus init)."
+
+
+class Aftermath:
+    """Brings one focuser to rest. Belongs to the thread that owns the port."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        surroundings: Surroundings,
+        connection: Connection,
+        memory: Memory,
+        board: Board,
+        recovery: Recovery,
+    ) -> None:
+        self._settings = settings
+        self._surroundings = surroundings
+        self._announce = surroundings.announce
+        self._connection = connection
+        self._memory = memory
+        self._board = board
+        self._recovery = recovery
+
+    def halt_at_rest(self) -> None:
+        """Halt the motor although no command runs. A lost link is tried at once; and one that nobody wants, where a
+        motion was commanded whose end nobody saw.
+
+        Raises:
+            NotConnectedError: there is no link, so nothing was proven.
+            HaltFailedError: standstill was not seen.
+            LinkError, PositionLostError: the link or the position is lost; `settle` must follow.
+        """
+        if self._recovery.is_under_way:
+            self._recovery.try_now()
+        elif self._connection.motion is None and self._board.snapshot.motion_unproven:
+            self._recovery.halt_and_let_go()
+            return
+        if self._connection.motion is None:
+            raise NotConnectedError("the focuser is not connected: whether its motor stands cannot be told.")
+        before = self._board.snapshot
+        if before.state is State.STOPPING:
+            self.halt_late(self._connection.motion)
+            return
+        self._board.publish(replace(before, state=State.STOPPING))
+        self._connection.motion.halt()
+        self._board.stand(self._connection.motion, before.reason, before.shortfall_steps)
+
+    def settle(self, error: FocuserError) -> FocuserError | None:
+        """Make the best of a command that failed: halt the motor, then publish what is known.
+
+        Args:
+            error: what ended the command.
+
+        Returns:
+            Why the motor was not proven to stand; None where it was.
+        """
+        linked = self._connection.motion is not None
+        news = not (isinstance(error, HaltFailedError) and self._board.snapshot.state is State.STOPPING)
+        halted = self._halt_after(error)
+        if isinstance(error, DOUBTS) or isinstance(halted, DOUBTS):
+            self.forget_position()
+        self._publish_after(error, halted)
+        if self._recovery.is_under_way:
+            # What there is to say of a lost link was said.
+            return halted
+        if news and not isinstance(error, StoppedError):
+            self._announce(logging.ERROR, f"fault: {error}")
+        if linked and halted and halted is not error:
+            self._announce(logging.ERROR, f"fault while halting: {halted}")
+        # A motor that stands is halted, wherever it stands.
+        return None if isinstance(halted, PositionLostError) else halted
+
+    def settle_mistake(self, reason: str) -> None:
+        """`settle` itself has failed: nothing is known any more, and the motor is halted until it is seen standing."""
+        # First what everybody reads: the mistake may be in what forgets.
+        if self._connection.motion is None:
+            self._recovery.lost(reason)
+        else:
+            self._board.publish(Snapshot(state=State.STOPPING, reason=reason))
+        self.forget_position()
+
+    def forget_position(self) -> None:
+        """The position is not trusted any more."""
+        if self._connection.motion is not None:
+            self._connection.motion.forget_position()
+        self._memory.lost(self._connection.motion)
+
+    def _halt_after(self, error: FocuserError) -> FocuserError | None:
+        if self._connection.motion is None:
+            return HaltFailedError(
+                "there is no link to the focuser: whether its motor stands cannot be told."
+            )
+        at_rest = isinstance(error, LinkError) and not self._board.snapshot.motor_may_run
+        if at_rest or isinstance(error, HaltFailedError):
+            return error
+        # What is doubted is not published while the motor is halted either.
+        known = None if isinstance(error, (*DOUBTS, LinkError)) else self._board.snapshot.current_steps
+        self._board.publish(
+            replace(self._board.snapshot, state=State.STOPPING, reason=error.reason, current_steps=known)
+        )
+        try:
+            self._connection.motion.halt()
+        except FocuserError as failure:
+            return failure
+        return None
+
+    def _publish_after(self, error: FocuserError, halted: FocuserError | None) -> None:
+        # Where halting found the position lost, the motor was seen standing: the link is back already.
+        lost = isinstance(error, LinkError) and not isinstance(halted, PositionLostError)
+        if self._connection.motion is None or lost or isinstance(halted, LinkError):
+            self._recovery.lost((halted if isinstance(halted, LinkError) else error).reason)
+        elif isinstance(halted, HaltFailedError):
+            self._board.publish(replace(self._board.snapshot, state=State.STOPPING, reason=halted.reason))
+        else:
+            # The first loss of the position says why; that halting found the same adds nothing.
+            reason = error.reason
+            stopped = isinstance(error, StoppedError)
+            if halted and not isinstance(error, DOUBTS):
+                reason = joined(error.reason, halted.reason) if stopped else halted.reason
+            if stopped and not self._connection.motion.homed:
+                reason = joined(error.reason, POSITION_UNKNOWN)
+            self._board.stand(self._connection.motion, reason, stopped=stopped and halted is None)
+
+    def leave(self) -> None:
+        """Halt the motor and close the port, whatever the state: the daemon ends."""
+        motion = self._connection.motion
+        error = None if motion is None else self._halt_at_last()
+        is_out_of_reach = motion is None or isinstance(error, LinkError)
+        # A port that was given back may be somebody else's by now.
+        if is_out_of_reach and self.may_leave_running and self._recovery.is_wanted:
+            error = self._halt_regained()
+        if isinstance(error, LinkError) and self.may_leave_running:
+            self._announce(logging.ERROR, f"the daemon ends while the motor may be running: {error}")
+        elif error is not None:
+            _log.error("while leaving: %s", error)
+        if motion is not None or self._connection.motion is not None:
+            self.disconnect()
+
+    def _halt_regained(self) -> FocuserError | None:
+        """Halt a motor that a lost link left running. Its port is tried for as long as there is time: the adapter may
+        be back in a moment."""
+        clock = self._surroundings.clock
+        give_up_s = self._surroundings.give_up_halting_s(clock.monotonic())
+        while True:
+            self._connection.close()
+            error = self._halt_at_last()
+            if not isinstance(error, LinkError) or clock.monotonic() + BETWEEN_LAST_TRIES_S >= give_up_s:
+                return error
+            clock.sleep(BETWEEN_LAST_TRIES_S)
+
+    def _halt_at_last(self) -> FocuserError | None:
+        try:
+            motion = self._connection.motion or self._connection.open_unasked()
+            motion.halt()
+            self._board.stand(motion, "")
+        except FocuserError as error:
+            if isinstance(error, DOUBTS):
+                self.forget_position()
+            return error
+        return None
+
+    @property
+    def may_leave_running(self) -> bool:
+        """Whether a motion that this process commanded was not proven to have ended."""
+        return self._board.snapshot.motor_may_run and self._connection.has_had_link
+
+    def disconnect(self) -> None:
+        """Close the port: there shall be no link."""
+        self._recovery.end()
+        self._memory.let_go()
+        self._connection.close()
+        # A motor that was not seen standing may run still.
+        self._board.publish(Snapshot(motion_unproven=self._board.snapshot.motor_may_run))
+        self._announce(logging.INFO, f"disconnected from {self._settings.port_name}")
+
+    def halt_late(self, motion: Motion) -> None:
+        """Halt the motor after a halt that was not proven, and publish where it stands."""
+        motion.halt()
+        if not self._recovery.is_wanted:
+            self._recovery.let_go()
+            return
+        stands = joined(self._board.snapshot.reason, "It stands now.")
+        self._board.stand(motion, stands if motion.homed else joined(stands, POSITION_UNKNOWN))

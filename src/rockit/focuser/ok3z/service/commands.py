@@ -1,0 +1,376 @@
+"""The commands of the service, carried out one at a time on the thread that owns the port.
+
+Nothing here knows of threads or futures; that is `focuser`. A command runs to its end or raises. What follows
+a failure is `aftermath`.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from ..driver.axis import Homing, Motion
+from ..driver.planning import Plan, Target, mm_from_steps, requested_target
+from ..driver.reading import Progress
+from ..errors import (
+    AlreadyConnectedError,
+    BusyError,
+    DeviceError,
+    FocuserError,
+    LinkError,
+    NotConnectedError,
+    PositionLostError,
+    UnexpectedMotionError,
+    joined,
+)
+from .aftermath import DOUBTS, Aftermath
+from .memory import Memory
+from .motion_log import Record
+from .publisher import Board
+from .recovery import LOOK_FOR_DEVICE_S, Recovery
+from .resume_proof import require_young_homing
+from .session import Connection
+from .settings import Settings, Surroundings
+from .status import Audit, Snapshot, State
+
+_log = logging.getLogger(__name__)
+
+
+# How long `initialize` waits for a port that is waited for anyway.
+PORT_PATIENCE_S = 10.0
+BY_HAND = "somebody drives the focuser at its controller."
+
+
+class Commands:
+    """What can be done with one focuser. Belongs to one thread; `snapshot` may be read by all."""
+
+    def __init__(self, settings: Settings, surroundings: Surroundings) -> None:
+        self._settings = settings
+        self._surroundings = surroundings
+        self._announce = surroundings.announce
+        self._follows_hand = False
+        self._memory = Memory(settings.port_name, surroundings.keeper, surroundings.utc_now)
+        self._board = Board(self._memory, surroundings.utc_now, surroundings.changed)
+        self._connection = Connection(
+            settings, surroundings, self._memory, self._progress, self._board.leg_begins
+        )
+        self._recovery = Recovery(settings, surroundings, self._connection, self._memory, self._board)
+        self._aftermath = Aftermath(
+            settings, surroundings, self._connection, self._memory, self._board, self._recovery
+        )
+        # What is no command, and may follow one.
+        self.halt_at_rest = self._aftermath.halt_at_rest
+        self.settle = self._aftermath.settle
+        self.settle_mistake = self._aftermath.settle_mistake
+        self.leave = self._aftermath.leave
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is known: replaced whole by one assignment, so that readers need no lock."""
+        return self._board.snapshot
+
+    @property
+    def motions(self) -> Record:
+        """The last motions, the newest last: replaced whole as well."""
+        return self._board.motions
+
+    @property
+    def may_leave_running(self) -> bool:
+        """Whether a motion that this process commanded was not proven to have ended."""
+        return self._aftermath.may_leave_running
+
+    @property
+    def _motion(self) -> Motion | None:
+        return self._connection.motion
+
+    # The commands
+
+    def begin(self) -> None:
+        """Recall what an earlier process knew. Comes before all commands."""
+        self._memory.recall()
+        # A process that died in a move may have left the motor running.
+        self._board.publish(Snapshot(motion_unproven=self._memory.entry.way is not None))
+
+    def initialize(
+        self, resume: bool | None = None, restore: bool | None = None, new_controller: bool = False
+    ) -> None:
+        """Open the port, identify, configure and home.
+
+        Where the link is lost, this is the reconnection, asked for: a focuser that this process has watched is resumed
+        in any case, and its port is waited for.
+
+        Args:
+            new_controller: what was measured of the controller before is forgotten.
+            resume: carry on without homing if the controller is proven to be as it was left; None: as configured, and
+                only if the last homing is young enough.
+            restore: return to the last target that was reached; None: as configured.
+
+        Raises:
+            AlreadyConnectedError: the focuser is connected and homed, and has just answered.
+            LinkError, DeviceError, StoppedError: it is not homed; `settle` must follow.
+        """
+        if self._proves_alive():
+            raise AlreadyConnectedError("the focuser is already connected, homed and answering.")
+        is_lost = self._recovery.is_under_way
+        if is_lost and self._memory.is_known:
+            resume = True
+        self._connection.close()
+        if new_controller:
+            self._memory.another_controller()
+            # What it stood at proves nothing, and its rates are measured in a homing only.
+            resume = False
+        self._surroundings.checkpoint()
+        self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=self.snapshot.motor_may_run))
+        motion = self._connect(PORT_PATIENCE_S if is_lost else 0.0)
+        self._recovery.begin()
+        self._announce(logging.INFO, f"connected to {self._settings.port_name}")
+        shall_resume = self._settings.resume_on_init if resume is None else resume
+        why_not = self._resume(motion, unasked=resume is None) if shall_resume else ""
+        if why_not or not shall_resume:
+            self._bring_up(motion, why_not)
+        if self._settings.restore_on_init if restore is None else restore:
+            self._restore(motion)
+
+    def _proves_alive(self) -> bool:
+        """Whether the focuser is at rest with a known position, and answers now."""
+        if self._motion is None or self.snapshot.state is not State.IDLE:
+            return False
+        try:
+            self._motion.look()
+        except LinkError as error:
+            self._recovery.lost(error.reason)
+            return False
+        except DeviceError as error:
+            self._announce(logging.WARNING, f"connecting anew: {error}")
+            # Whatever moved it may move it still.
+            self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=True))
+            if isinstance(error, DOUBTS):
+                self._aftermath.forget_position()
+            return False
+        return True
+
+    def _connect(self, patience_s: float) -> Motion:
+        """Open the port. One that cannot be opened is tried again for so long, in seconds."""
+        clock, checkpoint = self._surroundings.clock, self._surroundings.checkpoint
+        expires_s = clock.monotonic() + patience_s
+        while True:
+            try:
+                return self._connection.open(self._settings.serial_timeout_s, checkpoint)
+            except LinkError:
+                if clock.monotonic() >= expires_s:
+                    raise
+            self._surroundings.pause(LOOK_FOR_DEVICE_S)
+            checkpoint()
+
+    def _bring_up(self, motion: Motion, why_not_resumed: str) -> None:
+        self._board.publish(Snapshot(state=State.HOMING))
+        self._memory.homing()
+        self._memory.homed(motion, motion.home(), why_not_resumed)
+        self._board.stand(motion, reason="")
+        self._announce(logging.INFO, "homed: the focuser stands at 0 mm")
+
+    def _resume(self, motion: Motion, unasked: bool) -> str:
+        """Carry on without homing, because a call or else the configuration says so; or why that cannot be."""
+        try:
+            if unasked:
+                now = self._surroundings.utc_now()
+                require_young_homing(self._memory.entry, now, self._settings.resume_max_age_s)
+            self._recovery.prove_as_left(motion, halting=False)
+        except PositionLostError as error:
+            self._memory.found_elsewhere(motion)
+            self._announce(logging.WARNING, f"homing, because it cannot be resumed: {error}")
+            return joined("it could not be resumed:", error.reason)
+        how = f"resumed at {self._board.where} without homing"
+        if unasked:
+            how += f", as resume_on_init says; last homed at {self._memory.confidence.homed_at}"
+            self._board.publish(replace(self.snapshot, reason=f"{how}."))
+        self._announce(logging.INFO, how)
+        return ""
+
+    def _restore(self, motion: Motion) -> None:
+        target = self._memory.target
+        if target is None or not 0 <= target.steps <= self._settings.limits.range_steps:
+            known = "none is known" if target is None else "it lies outside focus_range_mm"
+            self._announce(logging.WARNING, f"not returning to the last target: {known}.")
+            return
+        self._go(motion, target)
+        self._announce(logging.INFO, f"returned to {self._board.where}")
+
+    def shutdown(self) -> None:
+        """Close the port, and stop waiting for a lost one.
+
+        Raises:
+            NotConnectedError: there is none open, and none is waited for.
+            HaltFailedError, LinkError, PositionLostError: an earlier halt still waited for its proof, and this
+                one did not bring it; `settle` must follow.
+        """
+        if not self._recovery.is_wanted and self._motion is None:
+            raise NotConnectedError("the focuser is not connected: there is nothing to shut down.")
+        if self.snapshot.state is State.STOPPING and self._motion is not None:
+            # Nobody could halt the motor any more once the port is closed.
+            self._aftermath.halt_late(self._motion)
+        self._aftermath.disconnect()
+
+    def move(self, position: object, offset: bool, exact: bool = False) -> None:
+        """Move to a position in mm, or by an offset in mm from the target.
+
+        Args:
+            exact: the position is that of a step, and no neighbour will do.
+
+        Raises:
+            NotConnectedError, BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved.
+            DeviceError, LinkError, StoppedError: it did not arrive; `settle` must follow.
+        """
+        motion = self._ready_motion()
+        here = self.snapshot.target
+        target = requested_target(position, here.mm if offset and here else None, self._settings.limits)
+        self._go(motion, target if exact else self._beside_power_up(motion, target))
+
+    def _beside_power_up(self, motion: Motion, target: Target) -> Target:
+        """The target, or its neighbour outward where a power cut would not show in the register. 0 mm stays."""
+        inside = 0 < target.steps < self._settings.limits.range_steps
+        if not inside or not motion.is_power_up_at(target.steps):
+            return target
+        return replace(target, steps=target.steps + 1)
+
+    def _go(self, motion: Motion, target: Target) -> None:
+        """Move to a position within the limits from where the motor was last seen standing."""
+        plan = motion.plan(target.steps)
+        if plan.legs:
+            self._board.publish(
+                replace(
+                    self.snapshot,
+                    state=State.MOVING,
+                    reason="",
+                    target_steps=target.steps,
+                    target_mm=target.asked_mm,
+                )
+            )
+            self._memory.set_out(motion.registers_of(plan))
+            stalled = _stall_sentence(motion.move(plan))
+            if stalled:
+                self._announce(logging.WARNING, stalled)
+        else:
+            motion.look()
+            stalled = ""
+        reason = " ".join(filter(None, (stalled, _shortfall_sentence(plan))))
+        self._board.stand(motion, reason, plan.shortfall_steps, reached=target)
+
+    def audit(self) -> None:
+        """Home again, note how many steps were lost since the last homing, and return.
+
+        Raises:
+            NotConnectedError, BusyError: nothing moved.
+            DeviceError, LinkError, StoppedError: it did not come back; `settle` must follow.
+        """
+        motion = self._ready_motion()
+        motion.look()
+        within_steps = min(max(motion.place_steps, 0), self._settings.limits.range_steps)
+        back_to = self._memory.target_at(within_steps)
+        origin_register, since = motion.origin_register, self._memory.confidence.homed_at
+        self._board.publish(Snapshot(state=State.HOMING))
+        self._memory.homing()
+        homing = self._home_again(motion)
+        self._memory.homed(motion, homing)
+        # The register counts what was commanded. It grows inward: what had to be gone beyond is what was lost.
+        end_register = homing.first_end_register
+        lost_steps = None if end_register is None else end_register - origin_register
+        self._board.audit = Audit(self._memory.confidence.homed_at, since, lost_steps)
+        self._board.stand(motion, reason="")
+        self._announce(logging.INFO, _audit_sentence(lost_steps))
+        self._go(motion, back_to)
+
+    def _home_again(self, motion: Motion) -> Homing:
+        try:
+            # What the disk took may have been time enough for a power cut.
+            motion.look()
+            return motion.home()
+        except FocuserError as error:
+            if motion.homed and not isinstance(error, DOUBTS):
+                self._memory.homing_called_off()
+            raise
+
+    def _ready_motion(self) -> Motion:
+        if self.snapshot.state is State.STOPPING:
+            raise BusyError("the motor was told to stop and was not seen standing yet. Wait, and look at it.")
+        if self._motion is None or not self._motion.homed:
+            raise NotConnectedError("the focuser is not connected and homed. Initialise it (focus init).")
+        return self._motion
+
+    # At rest
+
+    def rest_s(self, longest_s: float) -> float:
+        """How long the thread may sleep while no command comes, in seconds."""
+        return min(longest_s, self._recovery.due_in_s) if self._recovery.is_under_way else longest_s
+
+    def watch_rest(self) -> None:
+        """Look after the focuser while no command runs.
+
+        Raises:
+            DeviceError, LinkError: it is not as it was left; `settle` must follow.
+        """
+        if self._recovery.is_under_way:
+            self._recovery.try_if_due()
+        elif self._motion is None:
+            return
+        elif self.snapshot.state is State.IDLE:
+            self._look_at_rest(self._motion)
+        elif self.snapshot.state is State.STOPPING:
+            # Standstill was not seen when it should have been. Halting is never given up.
+            self._aftermath.halt_late(self._motion)
+        else:
+            self._board.publish(replace(self.snapshot, read_at_s=self._connection.read().at_s))
+
+    def _look_at_rest(self, motion: Motion) -> None:
+        try:
+            reading = motion.look()
+        except (PositionLostError, UnexpectedMotionError):
+            if not self._settings.keeps_hand:
+                raise
+            self._follow_hand(motion)
+            return
+        here_steps = motion.steps_out(reading)
+        self._board.publish(replace(self.snapshot, current_steps=here_steps, read_at_s=reading.at_s))
+
+    def _follow_hand(self, motion: Motion) -> None:
+        was_at = self._board.where
+        self._follows_hand = True
+        try:
+            motion.follow_hand()
+        finally:
+            self._follows_hand = False
+        self._board.stand(motion, "", self._settings.limits.backlash_steps - motion.taken_up_steps)
+        told = f"somebody drove the focuser at its controller from {was_at} to {self._board.where}"
+        self._announce(logging.WARNING, f"{told}; it was watched all the way, so its position is known.")
+        self._board.publish(replace(self.snapshot, reason=f"{told}; its position is known."))
+
+    def _progress(self, progress: Progress) -> None:
+        if self._follows_hand and self.snapshot.state is State.IDLE:
+            self._board.publish(
+                replace(self.snapshot, state=State.MOVING, reason=BY_HAND, target_steps=None, target_mm=None)
+            )
+        self._board.progress(progress, self._motion)
+
+
+def _audit_sentence(lost_steps: int | None) -> str:
+    if lost_steps is None:
+        return (
+            "audit: the end of the homing run was not seen, so the lost steps cannot be counted. Audit again."
+        )
+    return f"audit: {lost_steps} steps ({mm_from_steps(lost_steps):.3f} mm) were lost"
+
+
+def _stall_sentence(stalls: int) -> str:
+    if not stalls:
+        return ""
+    times = "once" if stalls == 1 else f"{stalls} times"
+    return f"the motor stalled {times} on its way and was sent again. Look at its load."
+
+
+def _shortfall_sentence(plan: Plan) -> str:
+    if not plan.shortfall_steps:
+        return ""
+    return (
+        f"the last approach was {mm_from_steps(plan.shortfall_steps):.3f} mm short of taking up the backlash: "
+        "the outer limit left no more room."
+    )

@@ -1,0 +1,448 @@
+"""The service: one focuser, one thread that owns its port, and a face that any thread may call.
+
+Callers hand a command to the worker thread and wait for its end outside all locks. `stop` is a request of
+its own kind: it is looked at before every exchange, so the halt is the next thing on the wire
+(docs/decisions/0001-one-owner.md). What is known is published as a frozen snapshot.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Callable
+
+from ..driver.clock import Clock, SystemClock
+from ..driver.homing import HOMING_TRIES
+from ..driver.link import Link, device_at
+from ..driver.planning import mm_from_steps
+from ..errors import (
+    BusyError,
+    FocuserError,
+    HaltFailedError,
+    InternalError,
+    NotConnectedError,
+    RequestError,
+    StoppedError,
+)
+from .commands import Commands
+from .memory import Keeper
+from .motion_log import Record, unanswered
+from .settings import Settings, Surroundings
+from .status import Snapshot, State
+
+_log = logging.getLogger(__name__)
+
+# How often the controller is asked at rest whether it is still there, in seconds.
+REST_PERIOD_S = 1.0
+# A reading older than this while a link is open means that the worker hangs: nothing is known then.
+STALE_S = 12.0
+# How long `stop` waits for its confirmation, and `close` for the worker.
+STOP_PATIENCE_S = 20.0
+CLOSE_PATIENCE_S = 1.7
+HALT_PATIENCE_S = 5.0
+# At the daemon's end. The last exchange on a dead line may take 0.75 s more, and closing a socket 0.3 s.
+CLOSING_HALT_PATIENCE_S = 0.45
+# What halting and repeated questions may add to the deadlines of a command before its caller gives up.
+CALL_MARGIN_S = 60.0
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One command for the worker. Its future ends with None or with a FocuserError."""
+
+    name: str
+    run: Callable[[], None]
+    future: Future[None] = field(default_factory=Future)
+    under_way: threading.Event = field(default_factory=threading.Event)
+    """It moves, or has ended."""
+
+    def end(self, outcome: FocuserError | None) -> None:
+        _resolve(self.future, outcome)
+        self.under_way.set()
+
+
+class Focuser:
+    """An OK3Z focuser that many threads may command. Use as a context manager, or call `start` and `close`.
+
+    Args:
+        settings: limits, drive and patience.
+        open_port: opens the link; called on the worker thread.
+        announce: passes a message on to the observatory's log: a level of `logging` and a sentence. Must not wait.
+        keeper: keeps what is known of the position over a restart.
+        clock: the time.
+        sign_of_life: called on the worker thread wherever it may be interrupted: every second at rest, and at least
+            every 15 s whatever the controller and the disk do. Must not wait.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        open_port: Callable[[], Link],
+        announce: Callable[[int, str], None],
+        keeper: Keeper,
+        clock: Clock | None = None,
+        sign_of_life: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._sign_of_life = sign_of_life
+        self._on_change: Callable[[], None] = lambda: None
+        self._announce = announce
+        self._move_patience_s = settings.move_timeout_s + CALL_MARGIN_S
+        homing_patience_s = (HOMING_TRIES + 1) * (settings.drive.homing_deadline_s + settings.move_timeout_s)
+        self._homing_patience_s = settings.serial_timeout_s + homing_patience_s + self._move_patience_s
+        self._commands = Commands(
+            settings,
+            Surroundings(
+                open_port=open_port,
+                device=lambda: device_at(settings.port_name),
+                clock=self._clock,
+                utc_now=lambda: datetime.now(timezone.utc),
+                pause=self._pause,
+                checkpoint=self._checkpoint,
+                yield_to_calls=self._yield_to_calls,
+                give_up_halting_s=self._give_up_halting_s,
+                announce=announce,
+                keeper=keeper,
+                changed=self._changed,
+            ),
+        )
+        # Shared between callers and the worker. Written under the lock; the worker's checkpoint only looks.
+        self._attention = threading.Condition()
+        self._task: _Task | None = None
+        self._stop: Future[None] | None = None
+        self._stopped_by = ""
+        self._closing = False
+        self._close_by_s = 0.0
+        self._worker = threading.Thread(target=self._work, name="focuser", daemon=True)
+
+    # The face: any thread
+
+    def __enter__(self) -> Focuser:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the worker thread. The focuser is disconnected until `initialize`."""
+        self._worker.start()
+
+    def close(self) -> bool:
+        """Halt the motor, close the port and end the worker, within CLOSE_PATIENCE_S.
+
+        False: the motor was not seen standing, and may be running.
+        """
+        with self._attention:
+            self._close_by_s = self._clock.monotonic() + CLOSING_HALT_PATIENCE_S
+            self._closing = True
+            self._attention.notify_all()
+        self._worker.join(CLOSE_PATIENCE_S)
+        # Whether the worker has ended or not: one that still waits for its first link has moved nothing.
+        return not self._commands.may_leave_running
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is known now: no lock, no I/O. A fault where the worker has not been heard of for STALE_S."""
+        snapshot = self._commands.snapshot
+        age_s = self.reading_age_s(snapshot)
+        if age_s is None or age_s <= STALE_S:
+            return snapshot
+        reason = f"the last reading is {age_s:.0f} s old: nothing is known now. Restart the daemon."
+        return snapshot.doubted(reason)
+
+    @property
+    def motions(self) -> Record:
+        """The last motions, the newest last: no lock, no I/O. Read after a snapshot they are not older than that."""
+        motions = self._commands.motions
+        return unanswered(motions) if self.snapshot.state is State.FAULT else motions
+
+    def on_change(self, call: Callable[[], None]) -> None:
+        """Have something called whenever the snapshot's `change` has grown: on the worker thread, so it must not wait.
+        To be said once, before `start`."""
+        self._on_change = call
+
+    def reading_age_s(self, snapshot: Snapshot) -> float | None:
+        """How old a snapshot's reading is, in seconds; None without a link."""
+        return None if snapshot.read_at_s is None else self.age_s(snapshot.read_at_s)
+
+    def age_s(self, moment_s: float) -> float:
+        """How long ago a moment of the service's clock was, in seconds."""
+        return max(0.0, self._clock.monotonic() - moment_s)
+
+    def initialize(
+        self, resume: bool | None = None, restore: bool | None = None, new_controller: bool = False
+    ) -> None:
+        """Open the port, identify, configure and home. Blocks until the focuser stands at 0 mm, or where it was left
+        or shall return to.
+
+        Args:
+            resume: carry on without homing if the controller is proven to be as it was left; None: as configured.
+            restore: return to the last target that was reached; None: as configured.
+            new_controller: what was measured of the controller before is forgotten.
+
+        Raises:
+            AlreadyConnectedError: it is connected, and has just answered.
+            BusyError: another command runs.
+            StoppedError, LinkError, DeviceError: it was not homed.
+        """
+        self._call(
+            "initialize",
+            lambda: self._commands.initialize(resume, restore, new_controller),
+            self._homing_patience_s,
+        )
+
+    def audit(self) -> None:
+        """Home again, note the steps lost since the last homing, and return. Blocks until it is back.
+
+        Raises:
+            NotConnectedError, BusyError: nothing moved.
+            StoppedError, LinkError, DeviceError: it did not come back.
+        """
+        self._call("audit", self._commands.audit, self._homing_patience_s, needs_link=True)
+
+    def shutdown(self) -> None:
+        """Close the port.
+
+        Raises:
+            NotConnectedError: there was nothing to close.
+            BusyError: another command runs.
+        """
+        self._call("shutdown", self._commands.shutdown, self._move_patience_s)
+
+    def set_focus(self, position: object, offset: bool = False, exact: bool = False) -> None:
+        """Move, and block until the focuser stands at the target.
+
+        Args:
+            position: mm from fully in, 0 ... focus_range_mm; or mm relative to the target.
+            offset: whether it is relative.
+            exact: the position is that of a step, and no neighbour will do.
+
+        Raises:
+            NotConnectedError, BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved.
+            StoppedError, DeviceError, LinkError: it did not arrive.
+        """
+        _wait(self._move(position, offset, exact).future, self._move_patience_s)
+
+    def begin_move(self, position: object, offset: bool = False) -> Future[None]:
+        """As `set_focus`, but blocks only until the snapshot says that the focuser moves.
+
+        Returns:
+            What ends with the move, with what `set_focus` raises; it has ended where nothing needed to move.
+
+        Raises:
+            NotConnectedError, BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved.
+            StoppedError, DeviceError, LinkError: it has ended already, and did not arrive.
+        """
+        task = self._move(position, offset)
+        if not task.under_way.wait(self._move_patience_s):
+            raise no_answer(self._move_patience_s)
+        if task.future.done():
+            task.future.result()
+        return task.future
+
+    def _move(self, position: object, offset: bool, exact: bool = False) -> _Task:
+        return self._submit("a move", lambda: self._commands.move(position, offset, exact), needs_link=True)
+
+    def stop(self, by: str) -> None:
+        """Halt any motion, homing included, and return when standstill is confirmed.
+
+        Args:
+            by: who asks, for the observatory's log.
+
+        Raises:
+            HaltFailedError, LinkError: standstill could not be confirmed.
+        """
+        _wait(self.begin_stop(by), STOP_PATIENCE_S)
+
+    def begin_stop(self, by: str) -> Future[None]:
+        """As `stop`, for a thread that must not wait.
+
+        Returns:
+            What ends when standstill is confirmed, or with what `stop` raises. All who ask while a stop is under way
+            are given the same one, and none can cancel it. Where it has not ended after STOP_PATIENCE_S, say
+            `no_answer`.
+
+        Raises:
+            NotConnectedError: the daemon is ending.
+        """
+        with self._attention:
+            if self._closing:
+                raise NotConnectedError("the daemon is ending.")
+            if self._stop is None:
+                self._stop = Future()
+                self._stop.set_running_or_notify_cancel()
+                self._stopped_by = by
+                self._attention.notify_all()
+            return self._stop
+
+    def _call(self, name: str, run: Callable[[], None], patience_s: float, needs_link: bool = False) -> None:
+        _wait(self._submit(name, run, needs_link).future, patience_s)
+
+    def _submit(self, name: str, run: Callable[[], None], needs_link: bool) -> _Task:
+        task = _Task(name, run)
+        # None of those who are given it can cancel it.
+        task.future.set_running_or_notify_cancel()
+        with self._attention:
+            if self._closing:
+                raise NotConnectedError("the daemon is ending.")
+            if self._task is not None or self._stop is not None:
+                running = self._task.name if self._task else "stop"
+                raise BusyError(f"{running} is still running. Wait for its end, or stop it (focus stop).")
+            if needs_link and self._commands.snapshot.state is State.RECONNECTING:
+                # On the worker it would only end the attempt that is under way, and who asks again and again would keep
+                # the link from coming back.
+                raise NotConnectedError(
+                    "the focuser is not connected: its link is lost, and is tried again. Look at cable and power."
+                )
+            self._task = task
+            self._attention.notify_all()
+        return task
+
+    # The worker: everything below runs on its thread
+
+    def _work(self) -> None:
+        self._attempt(self._commands.begin)
+        while not self._closing:
+            self._sign_of_life()
+            with self._attention:
+                if not (self._task or self._stop or self._closing):
+                    self._attention.wait(self._commands.rest_s(REST_PERIOD_S))
+                task, stop = self._task, self._stop
+            if task:
+                self._perform(task)
+            elif stop:
+                self._answer_stop(stop)
+            elif not self._closing:
+                self._tend(self._commands.watch_rest)
+        self._attempt(self._commands.leave)
+        self._dismiss()
+
+    def _perform(self, task: _Task) -> None:
+        _log.debug("%s begins", task.name)
+        outcome = self._attempt(task.run)
+        stop = self._stop if isinstance(outcome, StoppedError) else None
+        unhalted = self._settle(outcome)
+        _log.debug("%s ends: %s", task.name, outcome or "succeeded")
+        with self._attention:
+            self._task = None
+            if stop:
+                self._stop = None
+        if stop:
+            self._announce_stop(unhalted)
+            _resolve(stop, unhalted)
+        task.end(outcome)
+
+    def _answer_stop(self, stop: Future[None]) -> None:
+        """Answer a stop that found no command running: halt all the same, and prove standstill."""
+        outcome = self._attempt(self._commands.halt_at_rest)
+        unhalted = self._settle(outcome)
+        with self._attention:
+            self._stop = None
+        self._announce_stop(unhalted)
+        _resolve(stop, unhalted)
+
+    def _tend(self, run: Callable[[], None]) -> None:
+        self._settle(self._attempt(run))
+
+    def _attempt(self, run: Callable[[], None]) -> FocuserError | None:
+        try:
+            run()
+        except FocuserError as error:
+            return error
+        except Exception as error:
+            _log.exception("a mistake in this program")
+            return InternalError(
+                f"the daemon made a mistake ({type(error).__name__}); its log has the details."
+            )
+        return None
+
+    def _settle(self, outcome: FocuserError | None) -> FocuserError | None:
+        """After a failure: why the motor was not proven to stand, if so."""
+        if outcome is None or isinstance(outcome, RequestError):
+            return outcome
+        try:
+            return self._commands.settle(outcome)
+        except Exception as error:
+            _log.exception("a mistake in this program, while settling")
+            mistake = InternalError(
+                f"the daemon made a mistake ({type(error).__name__}); its log has the details."
+            )
+            # What goes on being published must not be what was before: the motor may be running.
+            self._attempt(lambda: self._commands.settle_mistake(mistake.reason))
+            return mistake
+
+    def _announce_stop(self, unhalted: FocuserError | None) -> None:
+        if unhalted:
+            self._announce(logging.ERROR, f"stopped by {self._stopped_by}, without proof: {unhalted}")
+            return
+        steps = self._commands.snapshot.current_steps
+        where = "at an unknown position" if steps is None else f"at {mm_from_steps(steps):.3f} mm"
+        self._announce(logging.INFO, f"stopped by {self._stopped_by} {where}")
+
+    def _dismiss(self) -> None:
+        """Nobody may wait for a worker that has left."""
+        with self._attention:
+            task, stop = self._task, self._stop
+            self._task = self._stop = None
+        ending = NotConnectedError("the daemon is ending.")
+        if task:
+            task.end(ending)
+        if stop:
+            _resolve(stop, ending)
+
+    # What the commands ask of their thread
+
+    def _changed(self) -> None:
+        task = self._task
+        snapshot = self._commands.snapshot
+        # Only a move of this task can have begun since it is here; a hand at the controller has no target.
+        if task is not None and snapshot.state is State.MOVING and snapshot.target_steps is not None:
+            task.under_way.set()
+        self._on_change()
+
+    def _checkpoint(self) -> None:
+        self._sign_of_life()
+        if self._stop is not None:
+            raise StoppedError(f"stopped by {self._stopped_by}.", public="stopped.")
+        if self._closing:
+            raise StoppedError("stopped because the daemon is ending.")
+
+    def _yield_to_calls(self) -> None:
+        self._checkpoint()
+        if self._task is not None:
+            raise StoppedError(f"interrupted, because {self._task.name} was called.")
+
+    def _pause(self, seconds: float) -> None:
+        with self._attention:
+            if not (self._stop or self._closing):
+                self._attention.wait(seconds)
+
+    def _give_up_halting_s(self, begun_s: float) -> float:
+        patient_s = begun_s + HALT_PATIENCE_S
+        return min(patient_s, self._close_by_s) if self._closing else patient_s
+
+
+def _resolve(future: Future[None], outcome: FocuserError | None) -> None:
+    if outcome is None:
+        future.set_result(None)
+    else:
+        future.set_exception(outcome)
+
+
+def _wait(future: Future[None], patience_s: float) -> None:
+    try:
+        future.result(patience_s)
+    except FutureTimeoutError:
+        raise no_answer(patience_s) from None
+
+
+def no_answer(patience_s: float) -> HaltFailedError:
+    """What to say of a worker that has not answered for so long, in seconds."""
+    return HaltFailedError(
+        f"the focuser's thread gave no answer for {patience_s:.0f} s. Look at the daemon's log; restart it."
+    )

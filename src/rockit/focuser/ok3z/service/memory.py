@@ -1,0 +1,253 @@
+"""What is known of the position beyond the moment: over a lost link, and through the journal over a restart.
+
+Written before the motor starts and after it stands, so that whoever reads it knows whether a motion was under
+way. Belongs to the thread that owns the port.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from datetime import datetime
+from typing import Callable, Protocol
+
+from ..constants import UTC_FORMAT
+from ..driver.axis import Homing, Motion
+from ..driver.planning import Target, mm_from_steps
+from ..driver.rates import Ratios
+from ..driver.registers import near_power_up
+from ..driver.whereabouts import Sighting
+from ..storage.state_file import MOST_POWER_UP_REGISTERS, Entry
+from .resume_proof import HAND_TRAVEL_STEPS
+from .status import Confidence, Trust, notable_ratio
+
+_log = logging.getLogger(__name__)
+
+
+class Keeper(Protocol):
+    """Where entries are kept over a restart. Nothing of it raises or waits for long. See `journal.Journal`."""
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be kept; empty where all is well."""
+
+    def read(self) -> Entry | None:
+        """What was kept last."""
+
+    def write(self, entry: Entry, durable: bool) -> None:
+        """Keep an entry; `durable`: be sure before going on."""
+
+
+class Memory:
+    """What is remembered of one focuser.
+
+    Args:
+        port: the configured serial port.
+        keeper: where it is kept.
+        utc_now: the time of day.
+    """
+
+    def __init__(self, port: str, keeper: Keeper, utc_now: Callable[[], datetime]) -> None:
+        self._port = port
+        self._keeper = keeper
+        self._utc_now = utc_now
+        self.entry = Entry(port, None, None, None, 0, None, None)
+        """How the focuser was left. After a restart, until the first homing, what the last process wrote."""
+        self._trust = Trust.UNKNOWN
+        self._reason = ""
+        self._before_homing = (self.entry, self._trust, self._reason)
+        self.is_watched = False
+        """Whether this process knows the position of itself, and has watched the focuser whenever there was a link."""
+        self.sighting: Sighting | None = None
+        """The leg that was under way when the link went, as it was last seen."""
+
+    def recall(self) -> None:
+        """Read what the last process knew. It is believed only after a proof."""
+        kept = self._keeper.read()
+        if kept is not None:
+            self.entry = kept
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this process knows where the focuser stands, or stood when the link went."""
+        return self.is_watched and self.entry.origin_register is not None
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be kept over a restart; empty where all is well."""
+        return self._keeper.problem
+
+    @property
+    def confidence(self) -> Confidence:
+        """What is thought of the position, while there is one."""
+        homed_at = self.entry.homed_at.strftime(UTC_FORMAT) if self.entry.homed_at else ""
+        return Confidence(self._trust, self._reason, homed_at)
+
+    @property
+    def target(self) -> Target | None:
+        """What the last move that succeeded was asked for; None before the first."""
+        entry = self.entry
+        return None if entry.target_steps is None else Target(entry.target_steps, entry.target_mm)
+
+    def target_at(self, here_steps: int) -> Target:
+        """The target of a focuser that stands there: what was asked for if it is where that led to."""
+        target = self.target
+        return target if target and target.steps == here_steps else Target(here_steps)
+
+    @property
+    def hint(self) -> str:
+        """While there is no link: whether the position could be resumed, in a sentence; or nothing."""
+        entry = self.entry
+        if entry.origin_register is None or entry.register is None:
+            return ""
+        where = f"{mm_from_steps(entry.origin_register - entry.register):.3f} mm"
+        left = f"it stood at {where}" if entry.way is None else f"a move from {where} was under way"
+        return (
+            f"the focuser is not connected; when it was last heard of, {left}. `focus init --resume` carries on "
+            "without homing if the controller proves to be as it was left, and homes otherwise."
+        )
+
+    # What happens
+
+    def set_out(self, registers: list[int]) -> None:
+        """The motor is about to run past these registers, from a known position. Kept before it starts."""
+        self._keep(replace(self.entry, way=tuple(registers), near_switch=False), durable=True)
+
+    def stands(self, motion: Motion, reached: Target | None = None, durable: bool = False) -> None:
+        """The motor is proven to stand, at a known position.
+
+        Args:
+            reached: the target that it has reached; None where it was on its way elsewhere.
+            durable: be sure that it is kept before going on.
+        """
+        target = reached or self.target
+        entry = replace(
+            self.entry,
+            origin_register=motion.origin_register,
+            register=motion.standing.register,
+            way=None,
+            taken_up_steps=motion.taken_up_steps,
+            target_steps=target.steps if target else None,
+            target_mm=target.asked_mm if target else None,
+            near_switch=motion.is_near_switch,
+        )
+        self._keep(entry, durable)
+
+    def homing(self) -> None:
+        """The motor is about to be homed: until that has succeeded nothing is known."""
+        self._before_homing = (self.entry, self._trust, self._reason)
+        self._trust, self._reason = Trust.UNKNOWN, ""
+        unknown = replace(
+            self.entry,
+            port=self._port,
+            origin_register=None,
+            register=None,
+            way=(),
+            homed_at=None,
+            homings=self.entry.homings + 1,
+        )
+        self._keep(unknown, durable=True)
+
+    def homing_called_off(self) -> None:
+        """The motor was not told to run after all: what was known before `homing` is as good as it was."""
+        entry, self._trust, self._reason = self._before_homing
+        self._keep(replace(entry, homings=self.entry.homings), durable=False)
+
+    def homed(self, motion: Motion, homing: Homing, reason: str = "") -> None:
+        """The motor was homed and stands at 0 mm.
+
+        Args:
+            homing: what the homing found.
+            reason: why it was homed, where it might have been resumed.
+        """
+        self._trust, self._reason = Trust.HOMED, reason
+        self.is_watched = True
+        before, *_ = self._before_homing
+        if before.way is None:
+            self._note_beginning(homing.begun_register, before)
+        self.entry = replace(self.entry, homed_at=self._utc_now(), ratios=motion.ratios)
+        _log_ratios(motion.ratios)
+        # It took half a minute and more: whoever hears that it is done may rely on it.
+        self.stands(motion, durable=True)
+
+    def resumed(self, reason: str) -> None:
+        """The controller was found as it had been left."""
+        self._trust, self._reason = Trust.RESUMED, reason
+        self.is_watched = True
+
+    def link_lost(self, motion: Motion) -> None:
+        """The link is lost: keep what was seen last. What was seen without knowing the position proves nothing."""
+        if motion.homed:
+            self.sighting = motion.sighting
+
+    def told_to_halt(self, now_s: float) -> None:
+        """The motor that is sought is about to be told to halt, at a moment of the clock."""
+        if self.sighting is not None:
+            self.sighting = self.sighting.halted(now_s)
+
+    def let_go(self) -> None:
+        """The focuser is not watched any more: others may have it."""
+        self.is_watched = False
+
+    def lost(self, motion: Motion | None) -> None:
+        """The position is not known any more.
+
+        Args:
+            motion: what has found that out; None where there is no link.
+        """
+        if motion is not None:
+            self.found_elsewhere(motion)
+        self._trust, self._reason = Trust.UNKNOWN, ""
+        self._keep(replace(self.entry, origin_register=None, register=None, homed_at=None), durable=False)
+
+    def found_elsewhere(self, motion: Motion) -> None:
+        """The motor is not where it was left: where it stands may be the register of a power cut."""
+        sighting = motion.sighting
+        if sighting is not None and sighting.stands:
+            self._note_beginning(sighting.seen.register, self.entry)
+
+    def stands_somewhere(self, motion: Motion) -> None:
+        """The motor is proven to stand, at a position that is not known now."""
+        if self.entry.origin_register is None:
+            self._keep(replace(self.entry, way=None, near_switch=motion.is_near_switch), durable=False)
+
+    def another_controller(self) -> None:
+        """What was measured of the controller before this one says nothing of it."""
+        self._keep(replace(self.entry, ratios=None, power_up_registers=(), found_registers=()), durable=False)
+
+    def _note_beginning(self, register: int, left: Entry) -> None:
+        """A register further from where the motor was left than somebody will have driven it by hand may be the one at
+        which the controller begins after a power cut."""
+        known = self.entry.power_up_registers
+        left_registers = [one for one in left.way or (left.register,) if one is not None]
+        if not left_registers:
+            # Perhaps somebody drove it there: no position is lost for it, but the settings go out whole there.
+            self._keep(
+                replace(self.entry, found_registers=_noted(self.entry.found_registers, register)),
+                durable=False,
+            )
+        elif not _is_explained(register, left_registers):
+            self._keep(replace(self.entry, power_up_registers=_noted(known, register)), durable=False)
+
+    def _keep(self, entry: Entry, durable: bool) -> None:
+        if entry != self.entry or durable:
+            self.entry = entry
+            self._keeper.write(entry, durable)
+
+
+def _log_ratios(ratios: Ratios) -> None:
+    """Say at which rates the motor runs, if they are not those that its registers stand for."""
+    notable = {"homing runs": notable_ratio(ratios.homing), "moves": notable_ratio(ratios.legs)}
+    told = [f"{runs} at {ratio:g} times" for runs, ratio in notable.items() if ratio is not None]
+    if told:
+        _log.info("the motor makes %s their computed speed", " and ".join(told))
+
+
+def _noted(known: tuple[int, ...], register: int) -> tuple[int, ...]:
+    """The registers where a controller may begin, with one more."""
+    return known if near_power_up(register, known) else (*known, register)[-MOST_POWER_UP_REGISTERS:]
+
+
+def _is_explained(register: int, left_registers: list[int]) -> bool:
+    """Whether a motor that was left there may read this without a power cut: by its own move, or by a hand."""
+    return min(left_registers) - HAND_TRAVEL_STEPS <= register <= max(left_registers) + HAND_TRAVEL_STEPS

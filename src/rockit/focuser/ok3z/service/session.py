@@ -1,0 +1,121 @@
+"""The link to one controller and the motor behind it: there, or not there."""
+
+from __future__ import annotations
+
+import logging
+from typing import Callable
+
+from ..driver.axis import Motion
+from ..driver.controller import Controller
+from ..driver.link import Checkpoint
+from ..driver.motor import Motor
+from ..driver.planning import Leg
+from ..driver.reading import Progress, Reading
+from ..errors import FocuserError
+from .memory import Memory
+from .settings import Settings, Surroundings
+
+_log = logging.getLogger(__name__)
+
+
+class Connection:
+    """Makes and unmakes the parts that exist only while there is a link.
+
+    Args:
+        settings, surroundings: as for the commands.
+        memory: what is known of this controller.
+        notice: is told every reading while the motor runs; must not wait.
+        leg_begins: is told each leg of a move as it begins; must not wait.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        surroundings: Surroundings,
+        memory: Memory,
+        notice: Callable[[Progress], None],
+        leg_begins: Callable[[Leg], None],
+    ) -> None:
+        self._settings = settings
+        self._surroundings = surroundings
+        self._memory = memory
+        self._notice = notice
+        self._leg_begins = leg_begins
+        self._controller: Controller | None = None
+        self.motion: Motion | None = None
+        """What moves; None without a link."""
+        self.has_had_link = False
+        """Whether this process ever spoke to the controller."""
+
+    def open(self, patience_s: float, checkpoint: Checkpoint) -> Motion:
+        """Open the port, and see that a focuser answers.
+
+        Args:
+            patience_s: how long the controller may take to answer.
+            checkpoint: interrupts that.
+
+        Raises:
+            LinkError: it cannot be opened, or no focuser answers; there is no link then.
+        """
+        self.close()
+        clock = self._surroundings.clock
+        controller = Controller(self._surroundings.open_port(), clock, self._surroundings.checkpoint)
+        try:
+            text = controller.heeding(checkpoint).identify(patience_s)
+        except FocuserError:
+            controller.close()
+            raise
+        _log.info("%s answered, with the text %r", self._settings.port_name, text)
+        self.has_had_link = True
+        self._controller = controller
+        self.motion = self._new_motion(controller)
+        return self.motion
+
+    def open_unasked(self) -> Motion:
+        """Open the port of a controller that has answered before, without a word to it: there is no time.
+
+        Raises:
+            LinkError: it cannot be opened.
+        """
+        self.close()
+        surroundings = self._surroundings
+        self._controller = Controller(surroundings.open_port(), surroundings.clock, surroundings.checkpoint)
+        self.motion = self._new_motion(self._controller)
+        return self.motion
+
+    def close(self) -> None:
+        """Give the port back, if there is one."""
+        if self._controller is not None:
+            self._controller.close()
+        self._controller = self.motion = None
+
+    def read(self) -> Reading:
+        """One look at a motor whose position does not matter; there must be a link."""
+        assert self._controller is not None
+        return self._controller.read()
+
+    def _new_motion(self, controller: Controller) -> Motion:
+        settings, surroundings = self._settings, self._surroundings
+        motor = Motor(
+            controller,
+            settings.drive,
+            surroundings.clock,
+            surroundings.pause,
+            surroundings.give_up_halting_s,
+            self._notice,
+            lambda: self._memory.entry.power_up_registers,
+            lambda: self._memory.entry.found_registers,
+        )
+        motion = Motion(
+            motor,
+            settings.drive,
+            settings.limits,
+            settings.move_timeout_s,
+            surroundings.clock,
+            self._leg_begins,
+        )
+        entry = self._memory.entry
+        motion.is_near_switch = entry.near_switch
+        if entry.ratios is not None:
+            motion.ratios = entry.ratios
+        return motion

@@ -1,0 +1,323 @@
+"""Messages to the observatory's log: in order, bounded, and never in the way."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any, Callable
+
+import pytest
+from rockit.common import log as site_log
+
+from rockit.focuser.ok3z.daemon import site_log as observatory_log
+from rockit.focuser.ok3z.daemon.log_writer import EventLog
+from rockit.focuser.ok3z.daemon.site_log import MAX_WAITING_MESSAGES, ObservatoryLog
+
+BOUND_S = 10.0
+THREAD_NAME = "observatory-log"
+
+
+class SiteLog:
+    """The site's log, which is as slow and as broken as the test wants."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, str, str]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.failure: Exception | None = None
+        self._arrived = threading.Condition()
+
+    def receiver(self, level: str) -> Callable[[str, str], None]:
+        def receive(table: str, message: str) -> None:
+            with self._arrived:
+                self.taken.append((level, table, message))
+                self._arrived.notify_all()
+            assert self.gate.wait(BOUND_S)
+            if self.failure:
+                raise self.failure
+
+        return receive
+
+    def wait_for(self, count: int) -> None:
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: len(self.taken) >= count, BOUND_S), self.taken
+
+    @property
+    def messages(self) -> list[str]:
+        return [message for _, _, message in self.taken]
+
+
+@pytest.fixture(name="site")
+def fixture_site(monkeypatch: pytest.MonkeyPatch) -> Iterator[SiteLog]:
+    site = SiteLog()
+    for level in ("info", "warning", "error"):
+        monkeypatch.setattr(site_log, level, site.receiver(level))
+    monkeypatch.setattr(observatory_log, "CLOSE_PATIENCE_S", 0.01)
+    yield site
+    site.gate.set()
+    for thread in threading.enumerate():
+        if thread.name == THREAD_NAME:
+            thread.join(BOUND_S)
+            assert not thread.is_alive()
+
+
+def closed(log: ObservatoryLog, site: SiteLog) -> None:
+    """Close a log whose messages all come through, and wait until they have."""
+    site.gate.set()
+    while any(thread.name == THREAD_NAME for thread in threading.enumerate()):
+        log.close()
+
+
+@pytest.fixture(name="log")
+def fixture_log(site: SiteLog) -> Iterator[ObservatoryLog]:
+    log = ObservatoryLog("focusd@test")
+    yield log
+    closed(log, site)
+
+
+@pytest.mark.parametrize(
+    ("level", "function"),
+    [
+        (logging.DEBUG, "info"),
+        (logging.INFO, "info"),
+        (logging.WARNING, "warning"),
+        (logging.ERROR, "error"),
+        (logging.CRITICAL, "error"),
+    ],
+)
+def test_a_message_goes_out_under_the_log_s_name_and_its_level(
+    level: int, function: str, log: ObservatoryLog, site: SiteLog
+) -> None:
+    log.start()
+    log.announce(level, "homed: 100 % done")
+    site.wait_for(1)
+    assert site.taken == [(function, "focusd@test", "homed: 100 % done")]
+
+
+def test_messages_keep_their_order(log: ObservatoryLog, site: SiteLog) -> None:
+    log.start()
+    messages = [f"message {number}" for number in range(100)]
+    for message in messages:
+        log.announce(logging.INFO, message)
+    closed(log, site)
+    assert site.messages == messages
+
+
+def own_lines(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    """What the daemon's own log says, at the level that it has without --verbose."""
+    return [
+        (record.levelno, record.getMessage()) for record in caplog.records if record.levelno >= logging.INFO
+    ]
+
+
+def test_what_the_site_s_log_takes_and_prints_is_not_repeated(
+    log: ObservatoryLog, site: SiteLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    log.start()
+    for level in (logging.INFO, logging.WARNING, logging.ERROR):
+        log.announce(level, "100 % of it")
+    closed(log, site)
+    log.log_overdue()
+    assert own_lines(caplog) == []
+    # --verbose shows where among the frames it came.
+    assert len([record for record in caplog.records if "100 % of it" in record.getMessage()]) == 3
+
+
+def test_what_the_site_s_log_does_not_take_in_time_is_on_the_daemon_s_own_once(
+    log: ObservatoryLog, site: SiteLog, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    site.gate.clear()
+    log.start()
+    log.announce(logging.INFO, "the one that hangs")
+    site.wait_for(1)
+    log.announce(logging.ERROR, "the one behind")
+    log.log_overdue()
+    assert own_lines(caplog) == []
+
+    monkeypatch.setattr(observatory_log, "TAKEN_WITHIN_S", 0.0)
+    log.log_overdue()
+    log.log_overdue()
+    log.close()
+    assert own_lines(caplog) == [(logging.INFO, "the one that hangs"), (logging.ERROR, "the one behind")]
+
+
+def test_what_is_left_at_the_end_is_on_the_daemon_s_own_log(
+    log: ObservatoryLog, site: SiteLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    site.gate.clear()
+    log.start()
+    log.announce(logging.INFO, "the one that hangs")
+    site.wait_for(1)
+    log.announce(logging.ERROR, "the one behind")
+    log.close()
+    log.announce(logging.WARNING, "too late")
+    assert [text for _, text in own_lines(caplog)] == ["the one that hangs", "the one behind", "too late"]
+
+
+def test_what_finds_no_room_is_on_the_daemon_s_own_log(
+    log: ObservatoryLog, site: SiteLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for number in range(MAX_WAITING_MESSAGES + 3):
+        log.announce(logging.INFO, f"message {number}")
+    assert own_lines(caplog) == [(logging.INFO, f"message {MAX_WAITING_MESSAGES + more}") for more in (1, 2)]
+    log.start()
+
+
+class Unspeakable:
+    """A mistake of whoever announces it."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("it has no words")
+
+
+@pytest.mark.parametrize(
+    ("level", "text"), [("info", "a level that is none"), (None, "no level"), (logging.INFO, Unspeakable())]
+)
+@pytest.mark.parametrize("is_ending", [False, True])
+def test_a_mistake_in_an_announcement_reaches_nobody_who_announces(
+    level: Any,
+    text: Any,
+    is_ending: bool,
+    log: ObservatoryLog,
+    site: SiteLog,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # In the place of pytest's, which does not forgive such mistakes.
+    monkeypatch.setattr(logging.getLogger(), "handlers", [EventLog()])
+    caplog.set_level(logging.DEBUG)
+    if is_ending:
+        log.close()
+    log.announce(level, text)
+    log.announce(logging.INFO, "the next one")
+    if is_ending:
+        return
+    log.start()
+    closed(log, site)
+    assert "the next one" in site.messages
+
+
+def test_what_is_announced_before_the_start_is_not_lost(log: ObservatoryLog, site: SiteLog) -> None:
+    log.announce(logging.INFO, "early")
+    assert site.taken == []
+    log.start()
+    site.wait_for(1)
+    assert site.messages == ["early"]
+
+
+def test_a_log_that_hangs_delays_nobody_and_what_waits_is_bounded(log: ObservatoryLog, site: SiteLog) -> None:
+    """That this test comes to its end shows that no announcement waits for the one that hangs."""
+    site.gate.clear()
+    log.start()
+    log.announce(logging.INFO, "the one that hangs")
+    site.wait_for(1)
+    surplus = 50
+    for number in range(MAX_WAITING_MESSAGES + surplus):
+        log.announce(logging.INFO, f"message {number}")
+    assert site.messages == ["the one that hangs"]
+
+    closed(log, site)
+    assert site.messages == [
+        "the one that hangs",
+        f"{surplus} messages were dropped: the observatory's log is too slow",
+        *(f"message {number}" for number in range(MAX_WAITING_MESSAGES)),
+    ]
+    assert site.taken[1][0] == "warning"
+
+
+def test_dropped_messages_are_told_once(log: ObservatoryLog, site: SiteLog) -> None:
+    site.gate.clear()
+    log.start()
+    for number in range(MAX_WAITING_MESSAGES + 10):
+        log.announce(logging.INFO, f"message {number}")
+    closed(log, site)
+    assert sum("dropped" in message for message in site.messages) == 1
+
+
+@pytest.mark.parametrize(
+    "failure", [RuntimeError("no log server"), OSError(111, "refused"), KeyError("x"), AssertionError()]
+)
+def test_a_log_that_raises_loses_that_message_only(
+    failure: Exception, log: ObservatoryLog, site: SiteLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.failure = failure
+    caplog.set_level(logging.INFO)
+    log.start()
+    for number in range(3):
+        log.announce(logging.INFO, f"message {number}")
+    closed(log, site)
+    assert site.messages == ["message 0", "message 1", "message 2"]
+    complaint = f"the observatory's log did not take a message: {failure!r}"
+    assert own_lines(caplog) == [
+        line
+        for number in range(3)
+        for line in ((logging.INFO, f"message {number}"), (logging.WARNING, complaint))
+    ]
+
+
+def test_many_threads_may_announce_at_once(log: ObservatoryLog, site: SiteLog) -> None:
+    def announce_some() -> None:
+        for _ in range(20):
+            log.announce(logging.INFO, "x")
+
+    log.start()
+    threads = [threading.Thread(target=announce_some) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(BOUND_S)
+    closed(log, site)
+    assert site.messages.count("x") == 160
+
+
+# The end
+
+
+def test_closing_passes_on_what_waits(
+    log: ObservatoryLog, site: SiteLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observatory_log, "CLOSE_PATIENCE_S", BOUND_S)
+    for number in range(10):
+        log.announce(logging.INFO, f"message {number}")
+    log.start()
+    log.close()
+    assert len(site.taken) == 10
+    assert not [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
+
+
+@pytest.mark.parametrize("waiting", [0, 10, MAX_WAITING_MESSAGES, MAX_WAITING_MESSAGES + 10])
+def test_closing_does_not_wait_for_a_log_that_hangs(waiting: int, log: ObservatoryLog, site: SiteLog) -> None:
+    site.gate.clear()
+    log.start()
+    log.announce(logging.INFO, "the one that hangs")
+    site.wait_for(1)
+    for _ in range(waiting):
+        log.announce(logging.INFO, "waits")
+    log.close()
+    assert site.messages == ["the one that hangs"]
+    closed(log, site)
+
+
+def test_closing_twice_and_announcing_afterwards_do_no_harm(log: ObservatoryLog, site: SiteLog) -> None:
+    log.start()
+    closed(log, site)
+    log.close()
+    log.announce(logging.INFO, "too late")
+    assert site.messages == []
+
+
+def test_closing_what_was_never_started_does_no_harm(site: SiteLog) -> None:
+    ObservatoryLog("focusd@test").close()
+    assert site.taken == []
+
+
+def test_the_thread_holds_up_no_process_that_ends(log: ObservatoryLog, site: SiteLog) -> None:
+    log.start()
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
+    assert thread.daemon
+    closed(log, site)

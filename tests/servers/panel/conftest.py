@@ -1,0 +1,212 @@
+"""The panel in a small aiohttp application, with a service that does as it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, Callable, cast
+
+import pytest
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from rockit.focuser.ok3z.errors import FocuserError
+from rockit.focuser.ok3z.servers.http.stops import stopped
+from rockit.focuser.ok3z.servers.panel.panel import Panel
+from rockit.focuser.ok3z.service.focuser import Focuser
+from rockit.focuser.ok3z.service.motion_log import Record, recorded
+from rockit.focuser.ok3z.service.status import Confidence, Snapshot, State, Trust
+
+BOUND_S = 20.0
+HOMED = Confidence(Trust.HOMED, "", "2026-11-22T20:00:00Z")
+IDLE = Snapshot(State.IDLE, current_steps=5088, target_steps=5088, read_at_s=1.0, confidence=HOMED)
+
+
+class StandIn:
+    """A service whose snapshot is set by hand, and which notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.motions: Record = ()
+        self._snapshot = IDLE
+        self.age_s: float | None = 0.25
+        self.asked: list[tuple[Any, ...]] = []
+        self.raises: BaseException | None = None
+        # Commands, but for a stop, wait for this.
+        self.may_end = threading.Event()
+        self.may_end.set()
+        self.begun = threading.Event()
+        # A stop waits for this.
+        self.may_stand = threading.Event()
+        self.may_stand.set()
+        self._stops = ThreadPoolExecutor(1)
+        self._stop: Future[None] = Future()
+        self._stop.set_result(None)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self._snapshot
+
+    @snapshot.setter
+    def snapshot(self, snapshot: Snapshot | None) -> None:
+        # None is a mistake in this program.
+        if snapshot is not None:
+            self.motions = recorded(self.motions, self._snapshot, snapshot, "2026-11-22T20:00:00Z")
+        self._snapshot = snapshot  # type: ignore[assignment]
+
+    def reading_age_s(self, snapshot: Snapshot) -> float | None:
+        return self.age_s
+
+    def set_focus(self, position: object, offset: bool = False) -> None:
+        self._do("set_focus", position, offset)
+
+    def initialize(self, resume: bool = False, restore: bool | None = None) -> None:
+        self._do("initialize", resume, restore)
+
+    def shutdown(self) -> None:
+        self._do("shutdown")
+
+    def begin_stop(self, by: str) -> Future[None]:
+        # As the service: who asks while one is under way is given the same one.
+        if self._stop.done():
+            self.asked.append(("stop", by))
+            self._stop = self._stops.submit(self._end_stop)
+        return self._stop
+
+    def _end_stop(self) -> None:
+        assert self.may_stand.wait(BOUND_S)
+        self._raise()
+
+    def close(self) -> None:
+        """Let everything end."""
+        self.may_end.set()
+        self.may_stand.set()
+        self._stops.shutdown()
+
+    def _do(self, *what: Any) -> None:
+        self.asked.append(what)
+        self.begun.set()
+        assert self.may_end.wait(BOUND_S)
+        self._raise()
+
+    def _raise(self) -> None:
+        if self.raises is not None:
+            raise self.raises
+
+
+class Served:
+    """The panel, and a client of it.
+
+    Args:
+        service: what it serves.
+
+    Attributes:
+        controls: whether the client may control; may change while it is served.
+        now_s: the panel's clock.
+        stops_asked: how many stops the panel has asked for.
+        refusals: what the panel had counted for the log.
+    """
+
+    def __init__(self, service: StandIn) -> None:
+        self.service = service
+        self.controls = True
+        self.now_s: Callable[[], float] = time.monotonic
+        self.stops_asked = 0
+        self.refusals: list[str] = []
+        self.client: TestClient[Any, Any]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Served]:
+        app = web.Application()
+        focuser = cast(Focuser, self.service)
+
+        async def stop(by: str) -> FocuserError | None:
+            self.stops_asked += 1
+            return await stopped(focuser, by)
+
+        panel = Panel(
+            focuser,
+            stop,
+            self._may_control,
+            "a focuser",
+            6.0,
+            self.refusals.append,
+            now_s=lambda: self.now_s(),
+        )
+        panel.add_to(app)
+        async with TestClient(TestServer(app)) as self.client:
+            yield self
+
+    def _may_control(self, host: str) -> bool:
+        return self.controls and host == "127.0.0.1"
+
+    async def get(self, path: str) -> ClientResponse:
+        response: ClientResponse = await self.client.get(path)
+        return response
+
+    async def post(self, command: str, values: Any = None, **details: Any) -> tuple[int, dict[str, Any]]:
+        """Status and answer of a command."""
+        if not details:
+            details = {"json": values}
+        async with self.client.post(f"/panel/{command}", **details) as response:
+            return response.status, await response.json()
+
+    @asynccontextmanager
+    async def events(self) -> AsyncIterator[Events]:
+        async with self.client.get("/panel/events") as response:
+            yield Events(response)
+
+
+class Events:
+    """Reads a stream of events as a browser does."""
+
+    def __init__(self, response: ClientResponse) -> None:
+        self.response = response
+        self._unread = b""
+
+    async def next(self) -> tuple[str, Any]:
+        """The next event: its kind and what it says."""
+        while event := await self._block():
+            lines = dict(line.split(": ", 1) for line in event.splitlines())
+            if "event" in lines:
+                return lines["event"], json.loads(lines["data"])
+        return "", None
+
+    async def _block(self) -> str:
+        while b"\n\n" not in self._unread:
+            chunk = await self.response.content.readany()
+            if not chunk:
+                return ""
+            self._unread += chunk
+        block, _, self._unread = self._unread.partition(b"\n\n")
+        return block.decode()
+
+    async def until(self, kind: str, holds: Callable[[Any], bool] = lambda _: True) -> Any:
+        """What the next event of a kind says of which something is true."""
+        while True:
+            got, values = await self.next()
+            assert got, "the stream has ended"
+            if got == kind and holds(values):
+                return values
+
+
+@pytest.fixture
+def service() -> Iterator[StandIn]:
+    service = StandIn()
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def run(service: StandIn) -> Callable[[Callable[[Served], Awaitable[None]]], None]:
+    """Runs a test that speaks to the panel over HTTP."""
+
+    async def serve_and_test(test: Callable[[Served], Awaitable[None]]) -> None:
+        async with Served(service).running() as served:
+            await asyncio.wait_for(test(served), BOUND_S)
+
+    return lambda test: asyncio.run(serve_and_test(test))

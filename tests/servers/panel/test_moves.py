@@ -1,0 +1,116 @@
+"""The list of moves: the service's record in words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from rockit.focuser.ok3z.errors import Sentence
+from rockit.focuser.ok3z.servers.panel.motion_list import Moves
+from rockit.focuser.ok3z.service.motion_log import RecordedMotion, Result
+
+AT = "2026-11-22T20:00:00Z"
+STEPS_PER_MM = 5088
+MOVE = RecordedMotion(1, False, AT, STEPS_PER_MM, 2 * STEPS_PER_MM)
+HOMING = RecordedMotion(1, True, AT, None, None)
+
+
+def told(*motions: RecordedMotion) -> list[str]:
+    moves = Moves()
+    moves.see(motions)
+    return [f"{move['what']}: {move['result']}, {move['words']}" for move in moves.shown()]
+
+
+def test_everything_that_the_page_shows_of_a_move() -> None:
+    moves = Moves()
+    moves.see((replace(MOVE, at_steps=2 * STEPS_PER_MM, result=Result.ARRIVED),))
+    assert moves.shown() == [
+        {
+            "number": 1,
+            "at": "2026-11-22 20:00:00 UTC",
+            "what": "1.000 → 2.000",
+            "result": "arrived",
+            "words": "arrived",
+            "reason": "",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("at_mm", "result", "words"),
+    [
+        (None, Result.RUNNING, "running, under way"),
+        (2.0, Result.ARRIVED, "arrived, arrived"),
+        (1.5, Result.SHORT, "short, ended at 1.500"),
+        (2.0, Result.SHORT, "short, ended at 2.000"),
+        (None, Result.FAILED, "failed, failed"),
+        (None, Result.UNSEEN, "unseen, end not seen"),
+        (1.75, Result.UNSEEN, "unseen, end not seen, found at 1.750"),
+    ],
+)
+def test_each_result_of_a_move(at_mm: float | None, result: Result, words: str) -> None:
+    at_steps = None if at_mm is None else round(at_mm * STEPS_PER_MM)
+    assert told(replace(MOVE, at_steps=at_steps, result=result)) == [f"1.000 → 2.000: {words}"]
+
+
+@pytest.mark.parametrize(
+    ("at_steps", "result", "words"),
+    [
+        (None, Result.RUNNING, "running, under way"),
+        (0, Result.ARRIVED, "arrived, homed"),
+        (STEPS_PER_MM, Result.SHORT, "short, ended at 1.000"),
+        (None, Result.STOPPED, "stopped, stopped"),
+        (None, Result.FAILED, "failed, failed"),
+        (None, Result.UNSEEN, "unseen, end not seen"),
+    ],
+)
+def test_each_result_of_homing(at_steps: int | None, result: Result, words: str) -> None:
+    assert told(replace(HOMING, at_steps=at_steps, result=result)) == [f"Homing: {words}"]
+
+
+def test_what_is_not_known_is_no_number() -> None:
+    assert told(replace(MOVE, from_steps=None)) == ["? → 2.000: running, under way"]
+
+
+def test_a_step_inside_the_switch_is_not_minus_nothing() -> None:
+    assert told(replace(MOVE, from_steps=-0, to_steps=0)) == ["0.000 → 0.000: running, under way"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("stopped by 10.0.0.1.", "Stopped by 10.0.0.1."),
+        ("/dev/ok3z is gone.", "/dev/ok3z is gone."),
+        ("nan mm was asked for.", "nan mm was asked for."),
+        ("", ""),
+    ],
+)
+def test_a_reason_stands_as_a_sentence(reason: str, shown: str) -> None:
+    moves = Moves()
+    moves.see((replace(MOVE, result=Result.SHORT, reason=reason),))
+    assert moves.shown()[0]["reason"] == shown
+
+
+@pytest.mark.parametrize(("may_control", "reason"), [(False, "Stopped."), (True, "Stopped by 10.0.0.1.")])
+def test_whole_sentences_are_for_who_may_control(may_control: bool, reason: str) -> None:
+    moves = Moves()
+    named = Sentence("stopped.", "stopped by 10.0.0.1.")
+    moves.see((replace(MOVE, result=Result.SHORT, reason=named),))
+    shown = moves.shown(may_control)[0]["reason"]
+    assert json.dumps(shown) == f'"{reason}"'
+    assert type(shown) is str
+
+
+def test_it_says_whether_the_list_has_changed() -> None:
+    moves = Moves()
+    ended = replace(MOVE, result=Result.ARRIVED)
+    records = [(), (MOVE,), (MOVE,), (replace(MOVE),), (ended,), (ended, replace(MOVE, number=2))]
+    assert [moves.see(record) for record in records] == [False, True, False, False, True, True]
+
+
+def test_the_newest_come_first() -> None:
+    moves = Moves()
+    moves.see(tuple(replace(MOVE, number=number) for number in (7, 8, 9)))
+    assert [move["number"] for move in moves.shown()] == [9, 8, 7]

@@ -1,0 +1,160 @@
+"""The page: who gets which, with which headers, and that it needs nothing from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+import rockit.focuser.ok3z.servers.panel.panel as panel
+
+Run = Callable[[Callable[[Any], Awaitable[None]]], None]
+STATIC = Path(str(panel.__file__)).with_name("static")
+HTML = ["page.html", "controls.html", "no_controls.html"]
+SCRIPTS = sorted(path.name for path in STATIC.glob("*.js"))
+PAGES = ["/", "/setup", "/setup/v1/focuser/0/setup"]
+
+
+def text_of(name: str) -> str:
+    return (STATIC / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_the_page_is_where_people_and_programs_look_for_it(run: Run, path: str) -> None:
+    async def test(served: Any) -> None:
+        response = await served.get(path)
+        assert response.status == 200
+        assert response.content_type == "text/html"
+        assert 'id="position"' in await response.text()
+
+    run(test)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_who_may_not_control_gets_no_controls(run: Run, path: str) -> None:
+    async def test(served: Any) -> None:
+        assert 'id="stop"' in await (await served.get(path)).text()
+        served.controls = False
+        text = await (await served.get(path)).text()
+        assert 'id="position"' in text
+        assert "control_machines" in text
+        for word in ('id="stop"', "<form", "<input", "data-offset", "Initialise", "Disconnect"):
+            assert word not in text
+
+    run(test)
+
+
+def test_every_answer_is_strict(run: Run) -> None:
+    async def test(served: Any) -> None:
+        paths = [*PAGES, "/panel/panel.js", "/panel/panel.css", "/panel/icon.svg", "/panel/none.js"]
+        responses = [await served.get(path) for path in paths]
+        async with served.events() as stream:
+            responses.append(stream.response)
+        responses.append(await served.client.post("/panel/stop", json={}))
+        responses.append(await served.client.post("/panel/set", data=b"odd"))
+        served.controls = False
+        responses.append(await served.client.post("/panel/stop", json={}))
+        assert [response.status for response in responses] == [200] * 6 + [404, 200, 200, 415, 403]
+        for response in responses:
+            policy = response.headers["Content-Security-Policy"].split("; ")
+            assert "default-src 'none'" in policy
+            assert "frame-ancestors 'none'" in policy
+            assert "script-src 'self'" in policy
+            assert not [rule for rule in policy if "unsafe" in rule or "http" in rule or "*" in rule]
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            assert response.headers["Referrer-Policy"] == "no-referrer"
+            assert response.headers["Cache-Control"] == "no-store"
+            assert not [name for name in response.headers if name.lower().startswith("access-control")]
+
+    run(test)
+
+
+def test_every_part_is_served_as_what_it_is(run: Run) -> None:
+    async def test(served: Any) -> None:
+        kinds = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+        parts = [path for path in STATIC.iterdir() if path.suffix in kinds]
+        assert len(parts) > 5
+        for path in parts:
+            response = await served.get(f"/panel/{path.name}")
+            assert (response.status, response.content_type) == (200, kinds[path.suffix])
+            assert await response.read() == path.read_bytes()
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/panel/",
+        "/panel/page.html",
+        "/panel/controls.html",
+        "/panel/..%2fpages.py",
+        "/panel/%2e%2e%2fpages.py",
+        "/panel/pages.py",
+        "/panel/static",
+        "/panel/%00",
+        "/setup/",
+        "/setup/v1/focuser/1/setup",
+        "/panel/panel.js/x",
+    ],
+)
+def test_nothing_else_is_served(run: Run, path: str) -> None:
+    async def test(served: Any) -> None:
+        assert (await served.get(path)).status == 404
+
+    run(test)
+
+
+@pytest.mark.parametrize("name", HTML)
+def test_the_page_holds_nothing_inline_and_nothing_from_elsewhere(name: str) -> None:
+    text = text_of(name)
+    assert not re.search(
+        r"<style|\sstyle=|\son\w+=|javascript:|https?:|\ssrcset=|<iframe|<form[^>]*action", text
+    )
+    assert not re.search(r"<script(?![^>]*\ssrc=)", text)
+    for address in re.findall(r'(?:src|href)="([^"]*)"', text):
+        assert re.fullmatch(r"/panel/[a-z]+\.(js|css|svg)", address)
+        assert (STATIC / address.rpartition("/")[2]).is_file()
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_scripts_make_no_html_of_data_and_call_nobody_else(name: str) -> None:
+    text = text_of(name)
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|Function\(|https?:", text
+    )
+    imported = re.findall(r'from "([^"]+)"', text)
+    assert len(imported) == len(re.findall(r"^import\b", text, re.MULTILINE))
+    for address in imported:
+        assert (STATIC / address.removeprefix("./")).is_file()
+    assert len(text.splitlines()) < 300
+
+
+def test_the_style_sheet_fetches_nothing() -> None:
+    assert not re.search(r"url\(|@import|https?:", text_of("panel.css"))
+
+
+def test_what_a_script_looks_for_is_on_the_page() -> None:
+    ids = {name: set(re.findall(r'\sid="([^"]+)"', text_of(name))) for name in HTML}
+    made = {"lost-age"}
+    for name in SCRIPTS:
+        wanted = set(re.findall(r'(?:find|put|putOrHide|getElementById)\("([^"]+)"', text_of(name)))
+        controls = ids["controls.html"] if name in ("controls.js", "panel.js", "stop.js") else set()
+        here = ids["page.html"] | made | controls
+        assert wanted <= here, name
+
+
+@pytest.mark.parametrize("name", HTML)
+def test_everything_that_can_be_pressed_has_a_name(name: str) -> None:
+    text = text_of(name)
+    for attributes, content in re.findall(r"<button([^>]*)>(.*?)</button>", text, re.DOTALL):
+        assert 'type="' in attributes
+        assert "aria-label=" in attributes or re.sub(r"<[^>]*>", "", content).strip()
+    labels = set(re.findall(r'<label for="([^"]+)"', text))
+    for attributes in re.findall(r"<input([^>]*)>", text):
+        (name_of_input,) = re.findall(r'\sid="([^"]+)"', attributes)
+        wrapped = re.search(rf'<label[^>]*>\s*<input[^>]*id="{name_of_input}"', text)
+        assert wrapped or name_of_input in labels

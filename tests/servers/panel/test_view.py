@@ -1,0 +1,132 @@
+"""What the page says of a snapshot."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from rockit.focuser.ok3z.driver.planning import Leg
+from rockit.focuser.ok3z.servers.panel import view as words
+from rockit.focuser.ok3z.servers.panel.view import described
+from rockit.focuser.ok3z.service.status import Audit, Confidence, Snapshot, State, Trust
+
+HOMED = Confidence(Trust.HOMED, "", "2026-11-22T20:00:00Z")
+IDLE = Snapshot(State.IDLE, current_steps=12720, target_steps=12720, read_at_s=1.0, confidence=HOMED)
+
+
+def shown(snapshot: Snapshot, age_s: float | None = 0.2) -> dict[str, Any]:
+    return described(snapshot, age_s, 100.0)
+
+
+def test_at_rest() -> None:
+    assert shown(IDLE) == {
+        "t": 100.0,
+        "state": "idle",
+        "words": "At rest",
+        "tone": "well",
+        "ready": True,
+        "moving": False,
+        "position_mm": 2.5,
+        "target_mm": 2.5,
+        "steps": 12720,
+        "detail": "",
+        "warnings": [],
+        "reason": "",
+        "age_s": 0.2,
+        "trust": "homed",
+        "trust_words": "Homed",
+        "homed": "2026-11-22 20:00:00 UTC",
+        "trust_reason": "",
+        "audit": "",
+    }
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_has_words_and_a_tone(state: State) -> None:
+    said = shown(replace(IDLE, state=state))
+    assert said["words"]
+    assert said["tone"] in ("well", "busy", "act", "broken")
+    assert json.loads(json.dumps(said)) == said
+
+
+@pytest.mark.parametrize(
+    "state",
+    [State.DISCONNECTED, State.CONNECTING, State.RECONNECTING, State.HOMING, State.UNHOMED, State.FAULT],
+)
+def test_a_position_that_is_not_known_now_is_not_shown(state: State) -> None:
+    said = shown(replace(IDLE, state=state))
+    assert (said["position_mm"], said["target_mm"], said["steps"], said["ready"]) == (None, None, None, False)
+
+
+def test_a_move_shows_where_to_and_how_it_gets_on() -> None:
+    leg = Leg(15000, overshoot=True)
+    moving = replace(
+        IDLE, state=State.MOVING, target_steps=15264, leg=leg, speed_mm_sec=0.4918, time_left_s=3.6
+    )
+    said = shown(moving)
+    assert (said["position_mm"], said["target_mm"], said["moving"]) == (2.5, 3.0, True)
+    assert said["detail"] == "overshoot, +0.49 mm/s, 3.6 s left"
+    inward = replace(moving, leg=Leg(15000), speed_mm_sec=-0.4918, time_left_s=None)
+    assert shown(inward)["detail"] == "approach, \u22120.49 mm/s"
+
+
+def test_homing_shows_how_far_it_has_come() -> None:
+    homing = Snapshot(State.HOMING, homing_travelled_mm=1.234, speed_mm_sec=-0.25, time_left_s=20.0)
+    expected = "1.23 mm travelled, at most 20 s left"
+    assert shown(homing)["detail"] == expected
+
+
+def test_a_motor_that_may_run_is_said_before_all_else() -> None:
+    lost = Snapshot(State.RECONNECTING, "the port hung up.", time_left_s=3.0, motion_unproven=True)
+    said = shown(lost, None)
+    assert said["warnings"] == [words.MOTOR_MAY_RUN, words.LINK_LOST]
+    assert said["reason"] == "The port hung up."
+    assert said["moving"]
+    assert said["detail"] == ""
+
+
+def test_an_old_reading_is_said() -> None:
+    assert shown(IDLE, 3.1)["warnings"] == ["The focuser does not answer: what is shown is its last reading."]
+    assert shown(IDLE, 3.0)["warnings"] == []
+    # A fault says in its own words how old the reading is.
+    assert shown(Snapshot(State.FAULT), 30.0)["warnings"] == []
+
+
+def test_a_shortfall_and_a_state_file_that_cannot_be_used_are_said() -> None:
+    said = shown(replace(IDLE, shortfall_steps=509, journal_problem="the disk is full."))
+    assert said["warnings"] == [
+        "The backlash is not fully taken up: 0.100 mm were lacking.",
+        "The disk is full.",
+    ]
+
+
+def test_trust_comes_with_its_reason() -> None:
+    resumed = Confidence(Trust.RESUMED, "found as it was left.", "2026-11-22T20:00:00Z")
+    said = shown(replace(IDLE, confidence=resumed))
+    assert (said["trust_words"], said["homed"]) == ("Resumed", "last homed 2026-11-22 20:00:00 UTC")
+    assert said["trust_reason"] == "Found as it was left."
+    unknown = shown(Snapshot(confidence=Confidence(reason="never homed.")))
+    assert (unknown["trust_words"], unknown["homed"]) == ("Unknown", "")
+    assert unknown["trust_reason"] == "Never homed."
+
+
+@pytest.mark.parametrize(
+    ("lost_steps", "expected"),
+    [
+        (0, "no steps were lost."),
+        (51, "it stood 51 steps (0.010 mm) outward of what it said."),
+        (-51, "it stood 51 steps (0.010 mm) inward of what it said."),
+        (None, "the end of the homing run was not seen, so the lost steps cannot be counted."),
+    ],
+)
+def test_the_last_audit_is_said(lost_steps: int | None, expected: str) -> None:
+    audited = replace(IDLE, audit=Audit("2026-11-22T21:00:00Z", "2026-11-22T20:00:00Z", lost_steps))
+    assert shown(audited)["audit"] == f"2026-11-22 21:00:00 UTC: {expected}"
+
+
+def test_there_is_no_negative_nought() -> None:
+    assert str(shown(replace(IDLE, current_steps=0, target_steps=0))["position_mm"]) == "0.0"
+    assert str(words.shown_mm(-0)) == "0.0"

@@ -1,0 +1,83 @@
+"""One suite over every kind of port and every kind of line: the same life, with the real clock and thread."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from rockit.focuser.ok3z.driver.clock import SystemClock
+from rockit.focuser.ok3z.driver.link import open_link
+from rockit.focuser.ok3z.driver.planning import Drive, Limits
+from rockit.focuser.ok3z.errors import StoppedError
+from rockit.focuser.ok3z.service.focuser import Focuser
+from rockit.focuser.ok3z.service.settings import Settings
+from rockit.focuser.ok3z.simulator import VirtualOK3Z, registered
+from rockit.focuser.ok3z.simulator.control import tell
+from rockit.focuser.ok3z.storage.state_store import Journal
+
+SETTINGS = Settings(
+    "the bench", 5.0, 180.0, Limits.from_mm(6.0, 6.0, 0.5), Drive.from_mm(0.5, 5.0, time_scale=10)
+)
+NO_JOURNAL = Journal(None, lambda *_: None)
+DEVICE = {"time_scale": 10, "start_mm": 0.5, "seed": 4}
+LINES = {
+    "clean": {"baud_pacing": False},
+    "bytewise": {"baud_pacing": True, "baud": 4000, "check_baud": False},
+    "lossy": {"reply_loss": 0.05, "command_loss": 0.02},
+    "delayed": {"reply_late": 0.3, "late_s": 0.1},
+    "noisy": {"reply_garble": 0.02, "reply_cut": 0.03, "reply_merge": 0.03, "garble": "clean"},
+}
+
+
+@contextmanager
+def in_process(options, tmp_path):
+    """A port, and a way to ask where the carriage truly is."""
+    model = VirtualOK3Z(**options)
+    with registered(f"line{id(model)}", model) as url:
+        yield url, model.state
+
+
+@contextmanager
+def on_a_pseudo_terminal(options, tmp_path):
+    link, control = tmp_path / "focuser", tmp_path / "control"
+    command = [Path(sys.executable).with_name("ok3z-simulator"), "--link", link, "--control", control]
+    command += [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+        assert "ready" in program.stdout.readline()
+        try:
+            yield str(link), lambda: tell(str(control), "state")
+        finally:
+            program.terminate()
+            assert program.wait(10) == 0
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("port", [in_process, on_a_pseudo_terminal])
+def test_a_night(port, line, tmp_path):
+    with port({**DEVICE, **LINES[line]}, tmp_path) as (url, state):
+        focuser = Focuser(SETTINGS, lambda: open_link(url, 38400, SystemClock()), lambda *_: None, NO_JOURNAL)
+        with focuser:
+            focuser.initialize()
+            assert state()["carriage_mm"] == pytest.approx(0, abs=0.0003)
+            for position, offset, expected_mm in ((1.0, False, 1.0), (-0.05, True, 0.95), (2.0, False, 2.0)):
+                focuser.set_focus(position, offset)
+                assert focuser.snapshot.current_steps == round(expected_mm * 5088)
+                assert state()["carriage_mm"] == pytest.approx(expected_mm, abs=0.0003)
+                assert not state()["moving"]
+
+            stopper = threading.Timer(0.15, focuser.stop, ("the test",))
+            stopper.start()
+            with pytest.raises(StoppedError):
+                focuser.set_focus(5.5)
+            stopper.join()
+            assert not state()["moving"]
+            assert focuser.snapshot.current_steps / 5088 == pytest.approx(state()["motor_mm"], abs=0.0003)
+            focuser.set_focus(1.5)
+            assert state()["carriage_mm"] == pytest.approx(1.5, abs=0.0003)
+            focuser.shutdown()
+        assert not state()["port_open"] or port is on_a_pseudo_terminal
