@@ -223,7 +223,7 @@ def test_after_a_restart_the_focuser_is_homed_and_returns_to_where_it_was(tmp_pa
     status, came_of_it = out.splitlines()
     assert status == "Focuser is IDLE (1.000 mm)"
     assert came_of_it.startswith("Homed at ")
-    assert "it could not be resumed: the register reads -40000, " in came_of_it
+    assert "it could not be resumed: the register was left at " in came_of_it
     assert came_of_it.endswith(" It stands at 1.000 mm.")
 
 

@@ -31,7 +31,11 @@ from rockit.focuser.ok3z.service.status import Snapshot, State, Trust
 from rockit.focuser.ok3z.simulator import VirtualOK3Z, registered
 from rockit.focuser.ok3z.storage.state_store import Journal
 
-SETTINGS = Settings("the bench", 5.0, 180.0, Limits.from_mm(6.0, 6.0, 0.5), Drive.from_mm(0.5, 5.0))
+# How many times faster than a real one the controller lives. The driver is told so.
+TIME_SCALE = 10
+SETTINGS = Settings(
+    "the bench", 5.0, 180.0, Limits.from_mm(6.0, 6.0, 0.5), Drive.from_mm(0.5, 5.0, TIME_SCALE)
+)
 PATIENCE_S = 30.0
 NO_JOURNAL = Journal(None, lambda *_: None)
 
@@ -62,7 +66,7 @@ class Bench:
 
 @contextmanager
 def make_bench(request, **options):
-    model = VirtualOK3Z(**{"time_scale": 10, "start_mm": 1.0, **options})
+    model = VirtualOK3Z(**{"time_scale": TIME_SCALE, "start_mm": 1.0, **options})
     announced: list[str] = []
     with registered(f"bench{id(model)}", model) as url:
         focuser = Focuser(
@@ -261,7 +265,7 @@ def test_a_worker_gives_signs_of_life_until_it_hangs():
 
 def test_a_motion_gives_signs_of_life_all_along():
     signs = []
-    model = VirtualOK3Z(time_scale=10, start_mm=1.0)
+    model = VirtualOK3Z(time_scale=TIME_SCALE, start_mm=1.0)
     with registered(f"signs{id(model)}", model) as url:
         focuser = Focuser(
             SETTINGS,
@@ -323,7 +327,7 @@ def test_a_stop_reaches_a_motor_whose_link_is_back_before_it_was_tried(homed):
     homed.model.come_back()
     homed.focuser.stop("the test")
     assert not homed.model.is_moving
-    assert homed.focuser.snapshot.state is State.IDLE
+    assert homed.focuser.snapshot.state is State.IDLE, homed.focuser.snapshot.reason
 
 
 def test_a_second_homing_finds_lost_steps(homed):
@@ -336,7 +340,7 @@ def test_a_second_homing_finds_lost_steps(homed):
 
 def test_what_one_process_knew_the_next_one_resumes(request, tmp_path):
     """With a real state file, and a controller that kept its power."""
-    model = VirtualOK3Z(time_scale=10, start_mm=1.0)
+    model = VirtualOK3Z(time_scale=TIME_SCALE, start_mm=1.0)
     with registered(f"bench{id(model)}", model) as url:
         for number in range(3):
             journal = Journal(tmp_path / "bench.json", lambda level, message: None)
