@@ -178,7 +178,7 @@ def test_a_mistake_in_forgetting_leaves_no_old_status_standing(rig, monkeypatch)
 
     assert rig.move(2.0) is None
     with monkeypatch.context() as patch:
-        patch.setattr(rig.commands._memory, "lost", mistaken)
+        patch.setattr(rig.commands._memory, "found_elsewhere", mistaken)
         with pytest.raises(ZeroDivisionError):
             rig.commands.settle_mistake("a mistake.")
     assert rig.commands.snapshot.state is State.STOPPING

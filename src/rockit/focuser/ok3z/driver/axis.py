@@ -9,11 +9,12 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Callable
 
-from ..errors import NoProgressError, PositionLostError, StalledError
+from ..errors import NoProgressError, StalledError
 from .clock import Clock
 from .homing import NEAR_SWITCH_MM, Homer
 from .motor import COMMAND_TRIES, Motor
 from .planning import Drive, Leg, Limits, Plan, move_deadline_s, plan_move, steps_from_mm, taken_up_after
+from .position import Position
 from .rates import Ratios
 from .reading import End, Reading
 from .registers import POSITION_TOLERANCE_STEPS, is_at
@@ -60,6 +61,7 @@ class Motion:
 
     Args:
         motor: runs, halts and looks.
+        position: where the focuser is.
         drive, limits: how it runs, and where it may.
         move_timeout_s: the longest that a whole move may take.
         clock: the time.
@@ -69,6 +71,7 @@ class Motion:
     def __init__(
         self,
         motor: Motor,
+        position: Position,
         drive: Drive,
         limits: Limits,
         move_timeout_s: float,
@@ -76,13 +79,12 @@ class Motion:
         leg_begins: Callable[[Leg], None],
     ) -> None:
         self._motor = motor
+        self._position = position
         self._drive = drive
         self._limits = limits
         self._move_timeout_s = move_timeout_s
         self._clock = clock
         self._leg_begins = leg_begins
-        self._origin_register: int | None = None
-        self._taken_up_steps = 0
         self._homer = Homer(motor, limits, move_timeout_s)
 
     # What is known
@@ -90,12 +92,12 @@ class Motion:
     @property
     def homed(self) -> bool:
         """Whether the position is known."""
-        return self._origin_register is not None
+        return self._position.is_known
 
     @property
     def origin_register(self) -> int:
         """The register at 0 mm. Raises PositionLostError where it is not known."""
-        return self._origin()
+        return self._position.origin_register
 
     @property
     def standing(self) -> Reading:
@@ -110,16 +112,16 @@ class Motion:
     @property
     def taken_up_steps(self) -> int:
         """How far the focuser has run inward since it last ran outward (bounded by the backlash)."""
-        return self._taken_up_steps
+        return self._position.taken_up_steps
 
     def steps_out(self, reading: Reading) -> int:
         """A reading's position in steps out. Raises PositionLostError where the origin is not known."""
-        return self._origin() - reading.register
+        return self.origin_register - reading.register
 
     @property
     def place_steps(self) -> int:
         """Where the focuser stands as it was sent there, in steps out; a controller may show some steps beside it."""
-        return self._origin() - self._motor.place_register
+        return self.origin_register - self._motor.place_register
 
     @property
     def ratios(self) -> Ratios:
@@ -139,15 +141,6 @@ class Motion:
     def is_near_switch(self, near: bool) -> None:
         self._homer.is_near_switch = near
 
-    def forget_position(self) -> None:
-        """The register is not to be trusted any more."""
-        self._origin_register = None
-
-    def _origin(self) -> int:
-        if self._origin_register is None:
-            raise PositionLostError("the position is not known: home the focuser (focus init).")
-        return self._origin_register
-
     # Bringing up
 
     def home(self) -> Homing:
@@ -158,10 +151,9 @@ class Motion:
         begun_register = self._begun_register = self.standing.register
         undisturbed = before is None or is_at(before, begun_register)
         # Not before: what is stopped until here has moved nothing, and costs no position.
-        self.forget_position()
+        self._position.forget()
         first, *_ = self._homer.home()
-        self._origin_register = self.standing.register
-        self._taken_up_steps = self._limits.backlash_steps
+        self._position.found(self.standing.register, self._limits.backlash_steps)
         known = undisturbed and first.end is not End.UNSEEN and first.is_near(self.standing.register)
         return Homing(begun_register, first.register if known else None)
 
@@ -188,8 +180,7 @@ class Motion:
 
         It kept its settings, or its register would not be there.
         """
-        self._origin_register = origin_register
-        self._taken_up_steps = taken_up_steps
+        self._position.found(origin_register, taken_up_steps)
         self._note_place()
 
     # Moving
@@ -201,10 +192,12 @@ class Motion:
         there was none, if there is room for it.
         """
         here_steps = self.place_steps
-        plan = plan_move(here_steps, self._taken_up_steps, target_steps, self._limits)
+        plan = plan_move(here_steps, self._position.taken_up_steps, target_steps, self._limits)
         inward = bool(plan.legs) and plan.legs[0].target_steps < here_steps
         if proof_steps := self._motor.proof_steps(inward):
-            plan = plan_move(here_steps, self._taken_up_steps, target_steps, self._limits, proof_steps)
+            plan = plan_move(
+                here_steps, self._position.taken_up_steps, target_steps, self._limits, proof_steps
+            )
         return replace(plan, legs=tuple(map(self._turning_elsewhere, plan.legs)))
 
     def _turning_elsewhere(self, leg: Leg) -> Leg:
@@ -217,11 +210,11 @@ class Motion:
 
     def is_power_up_at(self, position_steps: int, within_steps: int = 0) -> bool:
         """Whether the register is one of a power cut at a position in steps out, or so near it."""
-        return self._motor.is_power_up(self._origin() - position_steps, within_steps)
+        return self._motor.is_power_up(self.origin_register - position_steps, within_steps)
 
     def registers_of(self, plan: Plan) -> list[int]:
         """Where the motor turns around or stands in a plan: its start and the end of each leg."""
-        return [self._motor.place_register, *(self._origin() - leg.target_steps for leg in plan.legs)]
+        return [self._motor.place_register, *(self.origin_register - leg.target_steps for leg in plan.legs)]
 
     def move(self, plan: Plan) -> int:
         """Run the legs of a plan, each to a verified arrival.
@@ -241,7 +234,7 @@ class Motion:
         for number, leg in enumerate(plan.legs, start=1):
             self._leg_begins(leg)
             self.is_near_switch = False
-            start, register = self.standing.register, self._origin() - leg.target_steps
+            start, register = self.standing.register, self.origin_register - leg.target_steps
             if not self._run_leg(register, way, after_s=sum(runs[number:])):
                 raise NoProgressError(
                     f"the motor does not advance: it was sent to register {register} {COMMAND_TRIES} times and "
@@ -254,7 +247,7 @@ class Motion:
         """Run one leg. A motor that stalls is halted, and sent again once it is proven to stand."""
         while True:
             try:
-                return self._motor.run_to_register(register, way.allowance, after_s, self._origin())
+                return self._motor.run_to_register(register, way.allowance, after_s, self.origin_register)
             except StalledError as error:
                 if way.stalls == STALL_TRIES:
                     raise
@@ -267,7 +260,7 @@ class Motion:
 
     def halt(self) -> None:
         """Stop the motor and prove that it stands, where it should if nothing moved. See `Motor.halt`."""
-        if self._origin_register is None:
+        if not self.homed:
             self._motor.halt()
             return
         start = self.standing.register
@@ -281,16 +274,16 @@ class Motion:
     def follow_hand(self) -> None:
         """Follow a focuser that somebody drives at its controller. See `Motor.follow_hand`."""
         start = self._motor.place_register
-        watch = self._motor.follow_hand(self._origin())
+        watch = self._motor.follow_hand(self.origin_register)
         self._note_play(start)
         if watch.went_outward:
-            self._taken_up_steps = 0
+            self._position.taken_up_steps = 0
 
     def _note_play(self, start_register: int) -> None:
         """Keep count of the backlash after a run from `start_register` to where the motor stands."""
         # Outward is where the register falls.
-        self._taken_up_steps = taken_up_after(
-            self._taken_up_steps, -start_register, -self.standing.register, self._limits
+        self._position.taken_up_steps = taken_up_after(
+            self._position.taken_up_steps, -start_register, -self.standing.register, self._limits
         )
         self._note_place()
 

@@ -5,7 +5,6 @@ what is then known is published.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from ..driver.axis import Motion
 from ..errors import (
@@ -23,7 +22,7 @@ from .publisher import Board
 from .recovery import Recovery
 from .session import Connection
 from .settings import Settings, Surroundings
-from .status import Snapshot, State
+from .states import State
 
 _log = logging.getLogger(__name__)
 
@@ -65,18 +64,17 @@ class Aftermath:
         """
         if self._recovery.is_under_way:
             self._recovery.try_now()
-        elif self._connection.motion is None and self._board.snapshot.motion_unproven:
+        elif self._connection.motion is None and self._board.motion_unproven:
             self._recovery.halt_and_let_go()
             return
         if self._connection.motion is None:
             raise NotConnectedError("the focuser is not connected: whether its motor stands cannot be told.")
-        before = self._board.snapshot
-        if before.state is State.STOPPING:
+        if self._board.state is State.STOPPING:
             self.halt_late(self._connection.motion)
             return
-        self._board.publish(replace(before, state=State.STOPPING))
+        self._board.halting()
         self._connection.motion.halt()
-        self._board.stand(self._connection.motion, before.reason, before.shortfall_steps)
+        self._board.stand_again(self._connection.motion)
 
     def settle(self, error: FocuserError) -> FocuserError | None:
         """Make the best of a command that failed: halt the motor, then publish what is known.
@@ -88,7 +86,7 @@ class Aftermath:
             Why the motor was not proven to stand; None where it was.
         """
         linked = self._connection.motion is not None
-        news = not (isinstance(error, HaltFailedError) and self._board.snapshot.state is State.STOPPING)
+        news = not (isinstance(error, HaltFailedError) and self._board.state is State.STOPPING)
         halted = self._halt_after(error)
         if isinstance(error, DOUBTS) or isinstance(halted, DOUBTS):
             self.forget_position()
@@ -109,13 +107,11 @@ class Aftermath:
         if self._connection.motion is None:
             self._recovery.lost(reason)
         else:
-            self._board.publish(Snapshot(state=State.STOPPING, reason=reason))
+            self._board.halting_blindly(reason)
         self.forget_position()
 
     def forget_position(self) -> None:
         """The position is not trusted any more."""
-        if self._connection.motion is not None:
-            self._connection.motion.forget_position()
         self._memory.lost(self._connection.motion)
 
     def _halt_after(self, error: FocuserError) -> FocuserError | None:
@@ -123,14 +119,11 @@ class Aftermath:
             return HaltFailedError(
                 "there is no link to the focuser: whether its motor stands cannot be told."
             )
-        at_rest = isinstance(error, LinkError) and not self._board.snapshot.motor_may_run
+        at_rest = isinstance(error, LinkError) and not self._board.motor_may_run
         if at_rest or isinstance(error, HaltFailedError):
             return error
         # What is doubted is not published while the motor is halted either.
-        known = None if isinstance(error, (*DOUBTS, LinkError)) else self._board.snapshot.current_steps
-        self._board.publish(
-            replace(self._board.snapshot, state=State.STOPPING, reason=error.reason, current_steps=known)
-        )
+        self._board.halting(error.reason, shows_position=not isinstance(error, (*DOUBTS, LinkError)))
         try:
             self._connection.motion.halt()
         except FocuserError as failure:
@@ -143,7 +136,7 @@ class Aftermath:
         if self._connection.motion is None or lost or isinstance(halted, LinkError):
             self._recovery.lost((halted if isinstance(halted, LinkError) else error).reason)
         elif isinstance(halted, HaltFailedError):
-            self._board.publish(replace(self._board.snapshot, state=State.STOPPING, reason=halted.reason))
+            self._board.halting(halted.reason)
         else:
             # The first loss of the position says why; that halting found the same adds nothing.
             reason = error.reason
@@ -195,7 +188,7 @@ class Aftermath:
     @property
     def may_leave_running(self) -> bool:
         """Whether a motion that this process commanded was not proven to have ended."""
-        return self._board.snapshot.motor_may_run and self._connection.has_had_link
+        return self._board.motor_may_run and self._connection.has_had_link
 
     def disconnect(self) -> None:
         """Close the port: there shall be no link."""
@@ -203,7 +196,7 @@ class Aftermath:
         self._memory.let_go()
         self._connection.close()
         # A motor that was not seen standing may run still.
-        self._board.publish(Snapshot(motion_unproven=self._board.snapshot.motor_may_run))
+        self._board.let_go()
         self._announce(logging.INFO, f"disconnected from {self._settings.port_name}")
 
     def halt_late(self, motion: Motion) -> None:
@@ -212,5 +205,5 @@ class Aftermath:
         if not self._recovery.is_wanted:
             self._recovery.let_go()
             return
-        stands = joined(self._board.snapshot.reason, "It stands now.")
+        stands = joined(self._board.reason, "It stands now.")
         self._board.stand(motion, stands if motion.homed else joined(stands, POSITION_UNKNOWN))

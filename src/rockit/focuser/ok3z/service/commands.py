@@ -31,14 +31,14 @@ from .recovery import LOOK_FOR_DEVICE_S, Recovery
 from .resume_proof import require_young_homing
 from .session import Connection
 from .settings import Settings, Surroundings
-from .status import Audit, Snapshot, State
+from .states import State
+from .status import Audit, Snapshot
 
 _log = logging.getLogger(__name__)
 
 
 # How long `initialize` waits for a port that is waited for anyway.
 PORT_PATIENCE_S = 10.0
-BY_HAND = "somebody drives the focuser at its controller."
 
 
 class Commands:
@@ -89,7 +89,8 @@ class Commands:
         """Recall what an earlier process knew. Comes before all commands."""
         self._memory.recall()
         # A process that died in a move may have left the motor running.
-        self._board.publish(Snapshot(motion_unproven=self._memory.entry.way is not None))
+        if self._memory.entry.way is not None:
+            self._board.suppose_motion()
 
     def initialize(
         self, resume: bool | None = None, restore: bool | None = None, new_controller: bool = False
@@ -120,7 +121,7 @@ class Commands:
             # What it stood at proves nothing, and its rates are measured in a homing only.
             resume = False
         self._surroundings.checkpoint()
-        self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=self.snapshot.motor_may_run))
+        self._board.connecting()
         motion = self._connect(PORT_PATIENCE_S if is_lost else 0.0)
         self._recovery.begin()
         self._announce(logging.INFO, f"connected to {self._settings.port_name}")
@@ -133,7 +134,7 @@ class Commands:
 
     def _proves_alive(self) -> bool:
         """Whether the focuser is at rest with a known position, and answers now."""
-        if self._motion is None or self.snapshot.state is not State.IDLE:
+        if self._motion is None or self._board.state is not State.IDLE:
             return False
         try:
             self._motion.look()
@@ -143,7 +144,8 @@ class Commands:
         except DeviceError as error:
             self._announce(logging.WARNING, f"connecting anew: {error}")
             # Whatever moved it may move it still.
-            self._board.publish(Snapshot(state=State.CONNECTING, motion_unproven=True))
+            self._board.suppose_motion()
+            self._board.connecting()
             if isinstance(error, DOUBTS):
                 self._aftermath.forget_position()
             return False
@@ -163,7 +165,7 @@ class Commands:
             checkpoint()
 
     def _bring_up(self, motion: Motion, why_not_resumed: str) -> None:
-        self._board.publish(Snapshot(state=State.HOMING))
+        self._board.homing()
         self._memory.homing()
         self._memory.homed(motion, motion.home(), why_not_resumed)
         self._board.stand(motion, reason="")
@@ -183,7 +185,7 @@ class Commands:
         how = f"resumed at {self._board.where} without homing"
         if unasked:
             how += f", as resume_on_init says; last homed at {self._memory.confidence.homed_at}"
-            self._board.publish(replace(self.snapshot, reason=f"{how}."))
+            self._board.say(f"{how}.")
         self._announce(logging.INFO, how)
         return ""
 
@@ -206,7 +208,7 @@ class Commands:
         """
         if not self._recovery.is_wanted and self._motion is None:
             raise NotConnectedError("the focuser is not connected: there is nothing to shut down.")
-        if self.snapshot.state is State.STOPPING and self._motion is not None:
+        if self._board.state is State.STOPPING and self._motion is not None:
             # Nobody could halt the motor any more once the port is closed.
             self._aftermath.halt_late(self._motion)
         self._aftermath.disconnect()
@@ -222,7 +224,7 @@ class Commands:
             DeviceError, LinkError, StoppedError: it did not arrive; `settle` must follow.
         """
         motion = self._ready_motion()
-        here = self.snapshot.target
+        here = self._board.setpoint
         target = requested_target(position, here.mm if offset and here else None, self._settings.limits)
         self._go(motion, target if exact else self._beside_power_up(motion, target))
 
@@ -237,15 +239,7 @@ class Commands:
         """Move to a position within the limits from where the motor was last seen standing."""
         plan = motion.plan(target.steps)
         if plan.legs:
-            self._board.publish(
-                replace(
-                    self.snapshot,
-                    state=State.MOVING,
-                    reason="",
-                    target_steps=target.steps,
-                    target_mm=target.asked_mm,
-                )
-            )
+            self._board.moving(target)
             self._memory.set_out(motion.registers_of(plan))
             stalled = _stall_sentence(motion.move(plan))
             if stalled:
@@ -268,7 +262,7 @@ class Commands:
         within_steps = min(max(motion.place_steps, 0), self._settings.limits.range_steps)
         back_to = self._memory.target_at(within_steps)
         origin_register, since = motion.origin_register, self._memory.confidence.homed_at
-        self._board.publish(Snapshot(state=State.HOMING))
+        self._board.homing()
         self._memory.homing()
         homing = self._home_again(motion)
         self._memory.homed(motion, homing)
@@ -291,7 +285,7 @@ class Commands:
             raise
 
     def _ready_motion(self) -> Motion:
-        if self.snapshot.state is State.STOPPING:
+        if self._board.state is State.STOPPING:
             raise BusyError("the motor was told to stop and was not seen standing yet. Wait, and look at it.")
         if self._motion is None or not self._motion.homed:
             raise NotConnectedError("the focuser is not connected and homed. Initialise it (focus init).")
@@ -313,13 +307,13 @@ class Commands:
             self._recovery.try_if_due()
         elif self._motion is None:
             return
-        elif self.snapshot.state is State.IDLE:
+        elif self._board.state is State.IDLE:
             self._look_at_rest(self._motion)
-        elif self.snapshot.state is State.STOPPING:
+        elif self._board.state is State.STOPPING:
             # Standstill was not seen when it should have been. Halting is never given up.
             self._aftermath.halt_late(self._motion)
         else:
-            self._board.publish(replace(self.snapshot, read_at_s=self._connection.read().at_s))
+            self._board.heard_of(self._connection.read())
 
     def _look_at_rest(self, motion: Motion) -> None:
         try:
@@ -329,8 +323,7 @@ class Commands:
                 raise
             self._follow_hand(motion)
             return
-        here_steps = motion.steps_out(reading)
-        self._board.publish(replace(self.snapshot, current_steps=here_steps, read_at_s=reading.at_s))
+        self._board.seen_at(motion.steps_out(reading), reading)
 
     def _follow_hand(self, motion: Motion) -> None:
         was_at = self._board.where
@@ -342,13 +335,11 @@ class Commands:
         self._board.stand(motion, "", self._settings.limits.backlash_steps - motion.taken_up_steps)
         told = f"somebody drove the focuser at its controller from {was_at} to {self._board.where}"
         self._announce(logging.WARNING, f"{told}; it was watched all the way, so its position is known.")
-        self._board.publish(replace(self.snapshot, reason=f"{told}; its position is known."))
+        self._board.say(f"{told}; its position is known.")
 
     def _progress(self, progress: Progress) -> None:
-        if self._follows_hand and self.snapshot.state is State.IDLE:
-            self._board.publish(
-                replace(self.snapshot, state=State.MOVING, reason=BY_HAND, target_steps=None, target_mm=None)
-            )
+        if self._follows_hand and self._board.state is State.IDLE:
+            self._board.driven_by_hand()
         self._board.progress(progress, self._motion)
 
 

@@ -14,12 +14,13 @@ from typing import Callable, Protocol
 from ..constants import UTC_FORMAT
 from ..driver.axis import Homing, Motion
 from ..driver.planning import Target, mm_from_steps
+from ..driver.position import Position, Trust
 from ..driver.rates import Ratios
 from ..driver.registers import near_power_up
 from ..driver.whereabouts import Sighting
 from ..storage.state_file import MOST_POWER_UP_REGISTERS, Entry
 from .resume_proof import HAND_TRAVEL_STEPS
-from .status import Confidence, Trust, notable_ratio
+from .status import Confidence, notable_ratio
 
 _log = logging.getLogger(__name__)
 
@@ -53,9 +54,9 @@ class Memory:
         self._utc_now = utc_now
         self.entry = Entry(port, None, None, None, 0, None, None)
         """How the focuser was left. After a restart, until the first homing, what the last process wrote."""
-        self._trust = Trust.UNKNOWN
-        self._reason = ""
-        self._before_homing = (self.entry, self._trust, self._reason)
+        self.position = Position()
+        """Where the focuser is now, if that is known."""
+        self._before_homing = self.entry
         self.is_watched = False
         """Whether this process knows the position of itself, and has watched the focuser whenever there was a link."""
         self.sighting: Sighting | None = None
@@ -80,8 +81,9 @@ class Memory:
     @property
     def confidence(self) -> Confidence:
         """What is thought of the position, while there is one."""
-        homed_at = self.entry.homed_at.strftime(UTC_FORMAT) if self.entry.homed_at else ""
-        return Confidence(self._trust, self._reason, homed_at)
+        position = self.position
+        homed_at = position.homed_at.strftime(UTC_FORMAT) if position.homed_at else ""
+        return Confidence(position.trust, position.reason, homed_at)
 
     @property
     def target(self) -> Target | None:
@@ -123,10 +125,11 @@ class Memory:
         target = reached or self.target
         entry = replace(
             self.entry,
-            origin_register=motion.origin_register,
+            origin_register=self.position.origin_register,
             register=motion.standing.register,
             way=None,
-            taken_up_steps=motion.taken_up_steps,
+            taken_up_steps=self.position.taken_up_steps,
+            homed_at=self.position.homed_at,
             target_steps=target.steps if target else None,
             target_mm=target.asked_mm if target else None,
             near_switch=motion.is_near_switch,
@@ -135,8 +138,7 @@ class Memory:
 
     def homing(self) -> None:
         """The motor is about to be homed: until that has succeeded nothing is known."""
-        self._before_homing = (self.entry, self._trust, self._reason)
-        self._trust, self._reason = Trust.UNKNOWN, ""
+        self._before_homing = self.entry
         unknown = replace(
             self.entry,
             port=self._port,
@@ -150,8 +152,7 @@ class Memory:
 
     def homing_called_off(self) -> None:
         """The motor was not told to run after all: what was known before `homing` is as good as it was."""
-        entry, self._trust, self._reason = self._before_homing
-        self._keep(replace(entry, homings=self.entry.homings), durable=False)
+        self._keep(replace(self._before_homing, homings=self.entry.homings), durable=False)
 
     def homed(self, motion: Motion, homing: Homing, reason: str = "") -> None:
         """The motor was homed and stands at 0 mm.
@@ -160,19 +161,19 @@ class Memory:
             homing: what the homing found.
             reason: why it was homed, where it might have been resumed.
         """
-        self._trust, self._reason = Trust.HOMED, reason
+        self.position.rests_on(Trust.HOMED, reason, self._utc_now())
         self.is_watched = True
-        before, *_ = self._before_homing
+        before = self._before_homing
         if before.way is None:
             self._note_beginning(homing.begun_register, before)
-        self.entry = replace(self.entry, homed_at=self._utc_now(), ratios=motion.ratios)
+        self.entry = replace(self.entry, ratios=motion.ratios)
         _log_ratios(motion.ratios)
         # It took half a minute and more: whoever hears that it is done may rely on it.
         self.stands(motion, durable=True)
 
     def resumed(self, reason: str) -> None:
         """The controller was found as it had been left."""
-        self._trust, self._reason = Trust.RESUMED, reason
+        self.position.rests_on(Trust.RESUMED, reason, self.entry.homed_at)
         self.is_watched = True
 
     def link_lost(self, motion: Motion) -> None:
@@ -195,9 +196,10 @@ class Memory:
         Args:
             motion: what has found that out; None where there is no link.
         """
+        # First, and by an assignment: a mistake in what follows shall leave no false position.
+        self.position.forget()
         if motion is not None:
             self.found_elsewhere(motion)
-        self._trust, self._reason = Trust.UNKNOWN, ""
         self._keep(replace(self.entry, origin_register=None, register=None, homed_at=None), durable=False)
 
     def found_elsewhere(self, motion: Motion) -> None:

@@ -1,7 +1,7 @@
 """The record of motions: homing runs and moves with their results, whoever asked for them.
 
-It is made of the snapshots as they are published, each of them and in their order, so no motion is too short for it.
-Pure: a record and two snapshots in, a record out. A record is replaced whole and never changed.
+It is told that a motion begins and how it ended. The record is replaced whole and never changed, so it is read without
+a lock.
 """
 
 from __future__ import annotations
@@ -9,12 +9,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, replace
 
-from .status import Snapshot, State
-
 MOST_MOTIONS = 30
 UNANSWERED = "nothing was heard of the focuser for too long."
-
-_BEGINNINGS = (State.HOMING, State.MOVING)
 
 
 class Result(enum.Enum):
@@ -64,26 +60,39 @@ Record = tuple[RecordedMotion, ...]
 """The last motions, the newest last."""
 
 
-def recorded(record: Record, before: Snapshot, snapshot: Snapshot, now_utc: str) -> Record:
-    """The record after one more snapshot was published.
+class MotionLog:
+    """Keeps the record. Belongs to the thread that owns the port; `record` may be read by all."""
 
-    Args:
-        record: what it was; the same object is returned where nothing has changed.
-        before: what was published before.
-        snapshot: what is published now.
-        now_utc: UTC time, as published.
-    """
-    last = record[-1] if record else None
-    if last is not None:
-        followed = _followed(last, before, snapshot)
-        if followed is not last:
-            record = (*record[:-1], followed)
-        if followed.result is Result.RUNNING:
-            return record
-    if snapshot.state in _BEGINNINGS:
-        number = last.number + 1 if last else 1
-        record = (*record[1 - MOST_MOTIONS :], _begun(number, before, snapshot, now_utc))
-    return record
+    def __init__(self) -> None:
+        self.record: Record = ()
+
+    def begins(self, homing: bool, began_at: str, from_steps: int | None, to_steps: int | None) -> None:
+        """A motion begins; one that has had no end was not seen to its end."""
+        self.unseen("")
+        number = self.record[-1].number + 1 if self.record else 1
+        motion = RecordedMotion(number, homing, began_at, from_steps, to_steps)
+        self.record = (*self.record[1 - MOST_MOTIONS :], motion)
+
+    def stands(self, result: Result, at_steps: int | None, reason: str, ended_s: float | None) -> None:
+        """The motor is proven to stand. Ends the motion that runs; one that nobody has seen ending is found there."""
+        if not self.record:
+            return
+        last = self.record[-1]
+        if last.result is Result.RUNNING:
+            self._replace_last(
+                replace(last, result=result, at_steps=at_steps, reason=reason, ended_s=ended_s)
+            )
+        elif last.result is Result.UNSEEN and last.at_steps is None and at_steps is not None:
+            # Nothing else was begun since.
+            self._replace_last(replace(last, at_steps=at_steps))
+
+    def unseen(self, reason: str) -> None:
+        """Nobody sees the motor any more: the motion that runs has no end that is known."""
+        if self.record and self.record[-1].result is Result.RUNNING:
+            self._replace_last(replace(self.record[-1], result=Result.UNSEEN, reason=reason))
+
+    def _replace_last(self, motion: RecordedMotion) -> None:
+        self.record = (*self.record[:-1], motion)
 
 
 def unanswered(record: Record) -> Record:
@@ -91,59 +100,3 @@ def unanswered(record: Record) -> Record:
     if not record or record[-1].result is not Result.RUNNING:
         return record
     return (*record[:-1], replace(record[-1], result=Result.UNSEEN, reason=UNANSWERED))
-
-
-def _begun(number: int, before: Snapshot, snapshot: Snapshot, now_utc: str) -> RecordedMotion:
-    # Homing takes the position down before it starts.
-    start = before if before.state is State.IDLE else snapshot
-    homing = snapshot.state is State.HOMING
-    return RecordedMotion(
-        number=number,
-        homing=homing,
-        began_at=now_utc,
-        from_steps=start.current_steps,
-        to_steps=None if homing else snapshot.target_steps,
-    )
-
-
-def _followed(motion: RecordedMotion, before: Snapshot, snapshot: Snapshot) -> RecordedMotion:
-    """The last motion in the light of one more snapshot."""
-    if motion.result is Result.RUNNING:
-        return motion if _is_part_of(motion, snapshot) else _ended(motion, before, snapshot)
-    if motion.result is Result.UNSEEN and motion.at_steps is None and snapshot.state is State.IDLE:
-        # Nothing else was begun since.
-        return replace(motion, at_steps=snapshot.current_steps)
-    return motion
-
-
-def _is_part_of(motion: RecordedMotion, snapshot: Snapshot) -> bool:
-    if snapshot.state is State.STOPPING:
-        return True
-    if motion.homing:
-        return snapshot.state is State.HOMING
-    return snapshot.state is State.MOVING and snapshot.target_steps == motion.to_steps
-
-
-def _ended(motion: RecordedMotion, before: Snapshot, snapshot: Snapshot) -> RecordedMotion:
-    # A halt that was not proven said why; what lets go of the link afterwards says nothing.
-    reason = snapshot.reason or before.reason
-    if snapshot.state is State.IDLE:
-        # A move that was halted has not arrived, wherever it stands: its caller was told so.
-        arrived = before.state is not State.STOPPING
-        result = Result.ARRIVED if arrived else Result.SHORT
-        return replace(
-            motion,
-            at_steps=snapshot.current_steps,
-            result=result,
-            reason=reason,
-            ended_s=snapshot.read_at_s,
-        )
-    result = _without_a_position(snapshot)
-    ended_s = None if result is Result.UNSEEN else snapshot.read_at_s
-    return replace(motion, result=result, reason=reason, ended_s=ended_s)
-
-
-def _without_a_position(snapshot: Snapshot) -> Result:
-    if snapshot.state is not State.UNHOMED:
-        return Result.UNSEEN
-    return Result.STOPPED if snapshot.stopped else Result.FAILED

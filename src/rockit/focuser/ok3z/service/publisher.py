@@ -1,22 +1,46 @@
-"""Where the thread that owns the port puts up what it knows, for everybody to read."""
+"""Where the thread that owns the port puts up what it knows, for everybody to read.
+
+Told what happens, it follows the state machine, keeps the record of motions, and makes the status of state, position
+and progress. What it has put up is for readers: nothing here or beside it reads that back to decide.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Callable
 
 from ..constants import UTC_FORMAT
 from ..driver.axis import Motion
 from ..driver.planning import Leg, Target, mm_from_steps
-from ..driver.reading import Progress
+from ..driver.reading import Progress, Reading
 from .memory import Memory
-from .motion_log import Record, recorded
-from .status import Audit, Confidence, Snapshot, State, Trust
+from .motion_log import MotionLog, Record, Result
+from .states import Event, State, StateMachine
+from .status import Audit, Confidence, Snapshot, Trust
+
+BY_HAND = "somebody drives the focuser at its controller."
+
+
+@dataclass(frozen=True)
+class _Details:
+    """What there is to say beside state and position. See `Snapshot`."""
+
+    reason: str = ""
+    here_steps: int | None = None
+    target: Target | None = None
+    leg: Leg | None = None
+    speed_mm_sec: float = 0.0
+    time_left_s: float | None = None
+    homing_travelled_mm: float | None = None
+    shortfall_steps: int = 0
+    read_at_s: float | None = None
+    stopped: bool = False
 
 
 class Board:
-    """The published snapshot, and the record of motions. Only the thread that owns the port writes on it.
+    """The state of one focuser, its published snapshot, and the record of motions. Belongs to the thread that owns the
+    port.
 
     Args:
         memory: says what is thought of the position.
@@ -30,6 +54,9 @@ class Board:
         self._memory = memory
         self._utc_now = utc_now
         self._changed = changed
+        self._machine = StateMachine()
+        self._details = _Details()
+        self._motion_log = MotionLog()
         self.audit: Audit | None = None
         """What the last audit found; stands in every snapshot from then on."""
         self.snapshot = Snapshot()
@@ -37,37 +64,78 @@ class Board:
         self.motions: Record = ()
         """The last motions, the newest last: replaced whole as well."""
 
+    # What is so
+
+    @property
+    def state(self) -> State:
+        """What the focuser is doing."""
+        return self._machine.state
+
+    @property
+    def motion_unproven(self) -> bool:
+        """Whether a motion was commanded before the link was lost, and its end was not seen."""
+        return self._machine.motion_unproven
+
+    @property
+    def motor_may_run(self) -> bool:
+        """Whether a motion was commanded whose end is not yet proven."""
+        return self._machine.motor_may_run
+
+    @property
+    def reason(self) -> str:
+        """What there is to say of the state."""
+        return self._details.reason
+
+    @property
+    def setpoint(self) -> Target | None:
+        """Where the focuser shall stand; None if nobody knows."""
+        return self._details.target
+
     @property
     def where(self) -> str:
         """The position, in words."""
-        steps = self.snapshot.current_steps
+        steps = self._details.here_steps
         return "an unknown position" if steps is None else f"{mm_from_steps(steps):.3f} mm"
 
-    def publish(self, snapshot: Snapshot) -> None:
-        """Put up what is known now."""
-        published = replace(
-            snapshot,
-            confidence=self._confidence_in(snapshot),
-            audit=self.audit,
-            journal_problem=self._memory.problem,
-            ratios=self._memory.entry.ratios,
-            change=self.snapshot.change,
-        )
-        is_news = replace(published, read_at_s=self.snapshot.read_at_s) != self.snapshot
-        if is_news:
-            published = replace(published, change=published.change + 1)
-        now_utc = self._utc_now().strftime(UTC_FORMAT)
-        # First: whoever has read a snapshot finds the motions that belong to it.
-        self.motions = recorded(self.motions, self.snapshot, published, now_utc)
-        self.snapshot = published
-        if is_news:
-            self._changed()
+    # What happens
 
-    def _confidence_in(self, snapshot: Snapshot) -> Confidence:
-        if snapshot.current_steps is not None:
-            return self._memory.confidence
-        hint = self._memory.hint if snapshot.state is State.DISCONNECTED else ""
-        return Confidence(Trust.UNKNOWN, snapshot.reason or hint)
+    def suppose_motion(self) -> None:
+        """The motor may run, whoever moves it."""
+        self._machine.suppose_motion()
+        self._put_up()
+
+    def connecting(self) -> None:
+        """The port is to be opened."""
+        self._happens(Event.CONNECT, _Details())
+
+    def homing(self) -> None:
+        """A homing begins."""
+        self._motion_begins(homing=True, to_steps=None)
+        self._happens(Event.HOME, _Details())
+
+    def moving(self, target: Target) -> None:
+        """A move begins."""
+        self._motion_begins(homing=False, to_steps=target.steps)
+        self._happens(Event.MOVE, replace(self._details, reason="", target=target))
+
+    def driven_by_hand(self) -> None:
+        """Somebody drives the focuser at its controller."""
+        self._motion_begins(homing=False, to_steps=None)
+        self._happens(Event.HAND, replace(self._details, reason=BY_HAND, target=None))
+
+    def halting(self, reason: str | None = None, shows_position: bool = True) -> None:
+        """The motor is told to stop, and is not seen standing yet.
+
+        Args:
+            reason: why; None where what was said before stands.
+            shows_position: whether its position is published meanwhile.
+        """
+        details = self._details if reason is None else replace(self._details, reason=reason)
+        self._happens(Event.HALT, details if shows_position else replace(details, here_steps=None))
+
+    def halting_blindly(self, reason: str) -> None:
+        """The same where nothing else is known any more."""
+        self._happens(Event.HALT, _Details(reason=reason))
 
     def stand(
         self,
@@ -86,41 +154,146 @@ class Board:
             stopped: somebody wanted it to stand.
         """
         standing = motion.standing
-        if not motion.homed:
-            self._memory.stands_somewhere(motion)
-            self.publish(
-                Snapshot(state=State.UNHOMED, reason=reason, read_at_s=standing.at_s, stopped=stopped)
-            )
+        if motion.homed:
+            self._memory.stands(motion, reached)
+            self._stands_at(standing, motion.steps_out(standing), reason, shortfall_steps)
             return
-        self._memory.stands(motion, reached)
-        here_steps = motion.steps_out(standing)
-        self.publish(
-            Snapshot(
-                state=State.IDLE,
-                reason=reason,
-                current_steps=here_steps,
-                target_steps=here_steps,
-                target_mm=self._memory.target_at(here_steps).asked_mm,
-                shortfall_steps=shortfall_steps,
-                read_at_s=standing.at_s,
-            )
+        self._memory.stands_somewhere(motion)
+        result = Result.STOPPED if stopped else Result.FAILED
+        self._motion_log.stands(result, None, reason or self.reason, standing.at_s)
+        self._happens(
+            Event.STAND_SOMEWHERE, _Details(reason=reason, read_at_s=standing.at_s, stopped=stopped)
         )
+
+    def stand_again(self, motion: Motion) -> None:
+        """It was halted where it stood, and stands there as it did."""
+        self.stand(motion, self.reason, self._details.shortfall_steps)
+
+    def _stands_at(self, standing: Reading, here_steps: int, reason: str, shortfall_steps: int) -> None:
+        # A move that was halted has not arrived, wherever it stands: its caller was told so.
+        result = Result.SHORT if self.state is State.STOPPING else Result.ARRIVED
+        self._motion_log.stands(result, here_steps, reason or self.reason, standing.at_s)
+        details = _Details(
+            reason=reason,
+            here_steps=here_steps,
+            target=self._memory.target_at(here_steps),
+            shortfall_steps=shortfall_steps,
+            read_at_s=standing.at_s,
+        )
+        self._happens(Event.STAND, details)
+
+    def link_lost(self, reason: str) -> None:
+        """The link is lost, and shall come back."""
+        self._leave_sight(Event.LOSE_LINK, reason)
+
+    def not_back(self, reason: str, running: bool) -> None:
+        """A lost link is not back yet.
+
+        Args:
+            running: its motor was seen running, or not seen standing.
+        """
+        if running:
+            self._machine.suppose_motion()
+        self._leave_sight(Event.LOSE_LINK, reason)
+
+    def let_go(self, reason: str = "", stands: bool = False) -> None:
+        """There is no link, and there shall be none.
+
+        Args:
+            stands: the motor was seen standing before.
+        """
+        if stands:
+            self._machine.motion_ended()
+        self._leave_sight(Event.LET_GO, reason)
+
+    def _leave_sight(self, event: Event, reason: str) -> None:
+        # A halt that was not proven said why; what lets go of the link afterwards says nothing.
+        self._motion_log.unseen(reason or self.reason)
+        self._happens(event, _Details(reason=reason))
+
+    def _motion_begins(self, homing: bool, to_steps: int | None) -> None:
+        now_utc = self._utc_now().strftime(UTC_FORMAT)
+        self._motion_log.begins(homing, now_utc, self._details.here_steps, to_steps)
+
+    def _happens(self, event: Event, details: _Details) -> None:
+        self._machine.on(event)
+        self._details = details
+        self._put_up()
+
+    # What is seen meanwhile
 
     def leg_begins(self, leg: Leg) -> None:
         """A leg of a move begins."""
-        self.publish(replace(self.snapshot, leg=leg, speed_mm_sec=0.0))
+        self._say(leg=leg, speed_mm_sec=0.0)
 
     def progress(self, progress: Progress, motion: Motion | None) -> None:
         """The motor was looked at while it runs."""
         # A position that was taken down, because it is doubted, is not put up again.
-        known = motion is not None and motion.homed and self.snapshot.current_steps is not None
+        known = motion is not None and motion.homed and self._details.here_steps is not None
+        self._say(
+            here_steps=motion.steps_out(progress.reading) if motion and known else None,
+            speed_mm_sec=progress.speed_mm_sec,
+            time_left_s=progress.time_left_s,
+            homing_travelled_mm=progress.homing_travelled_mm,
+            read_at_s=progress.reading.at_s,
+        )
+
+    def seen_at(self, here_steps: int, reading: Reading) -> None:
+        """It stands where it was left, as far as its register shows."""
+        self._say(here_steps=here_steps, read_at_s=reading.at_s)
+
+    def heard_of(self, reading: Reading) -> None:
+        """The controller answers; where the focuser stands is not known."""
+        self._say(read_at_s=reading.at_s)
+
+    def say(self, reason: str) -> None:
+        """There is something to say of the state."""
+        self._say(reason=reason)
+
+    def _say(self, **details: object) -> None:
+        self._details = replace(self._details, **details)  # type: ignore[arg-type]
+        self._put_up()
+
+    # Publishing
+
+    def _put_up(self) -> None:
+        details, target = self._details, self._details.target
         self.publish(
-            replace(
-                self.snapshot,
-                current_steps=motion.steps_out(progress.reading) if motion and known else None,
-                speed_mm_sec=progress.speed_mm_sec,
-                time_left_s=progress.time_left_s,
-                homing_travelled_mm=progress.homing_travelled_mm,
-                read_at_s=progress.reading.at_s,
+            Snapshot(
+                state=self.state,
+                reason=details.reason,
+                current_steps=details.here_steps,
+                target_steps=None if target is None else target.steps,
+                target_mm=None if target is None else target.asked_mm,
+                leg=details.leg,
+                speed_mm_sec=details.speed_mm_sec,
+                time_left_s=details.time_left_s,
+                homing_travelled_mm=details.homing_travelled_mm,
+                shortfall_steps=details.shortfall_steps,
+                read_at_s=details.read_at_s,
+                motion_unproven=self.motion_unproven,
+                stopped=details.stopped,
+                confidence=self._confidence(),
+                audit=self.audit,
+                journal_problem=self._memory.problem,
+                ratios=self._memory.entry.ratios,
             )
         )
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """Replace what all read, and count the news."""
+        published = replace(snapshot, change=self.snapshot.change)
+        is_news = replace(published, read_at_s=self.snapshot.read_at_s) != self.snapshot
+        if is_news:
+            published = replace(published, change=published.change + 1)
+        # First: whoever has read a snapshot finds the motions that belong to it.
+        self.motions = self._motion_log.record
+        self.snapshot = published
+        if is_news:
+            self._changed()
+
+    def _confidence(self) -> Confidence:
+        if self._details.here_steps is not None:
+            return self._memory.confidence
+        hint = self._memory.hint if self.state is State.DISCONNECTED else ""
+        return Confidence(Trust.UNKNOWN, self.reason or hint)

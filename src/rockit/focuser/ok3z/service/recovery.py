@@ -18,7 +18,6 @@ from .reconnection import Reconnection
 from .resume_proof import require_known_position, taken_up_at_an_end, taken_up_at_rest, taken_up_on_the_way
 from .session import Connection
 from .settings import Settings, Surroundings
-from .status import Snapshot, State
 
 _log = logging.getLogger(__name__)
 
@@ -77,18 +76,17 @@ class Recovery:
 
     def lost(self, reason: str) -> None:
         """The link failed, or could not be made; `reason`: why, in one sentence."""
-        running = self._board.snapshot.motor_may_run
         if self._connection.motion is not None:
             self._memory.link_lost(self._connection.motion)
         self._connection.close()
         if not self.is_wanted:
-            self._board.publish(Snapshot(reason=reason, motion_unproven=running))
+            self._board.let_go(reason)
             return
         if self._reconnection.lost(self._clock.monotonic()):
             port = self._settings.port_name
             self._announce(logging.ERROR, f"fault: {whole(reason)} {port} is opened again until it is back.")
         self._device = self._surroundings.device()
-        self._board.publish(Snapshot(state=State.RECONNECTING, reason=reason, motion_unproven=running))
+        self._board.link_lost(reason)
 
     def try_if_due(self) -> None:
         """Try the link again, if it is time, or if an adapter has come. A call that comes meanwhile goes first."""
@@ -118,7 +116,7 @@ class Recovery:
         if self._connection.motion is not None:
             self._memory.stands_somewhere(self._connection.motion)
         self._connection.close()
-        self._board.publish(Snapshot(reason=HALTED))
+        self._board.let_go(HALTED, stands=True)
 
     def _has_come(self) -> bool:
         """Whether the port's path leads to a device that was not there before, or that nobody might open."""
@@ -132,9 +130,9 @@ class Recovery:
     def _try(self, checkpoint: Checkpoint, halting: bool) -> None:
         try:
             motion = self._connection.open(self._patience_s, checkpoint)
-            self._take_up_again(motion, halting or self._board.snapshot.motor_may_run)
+            self._take_up_again(motion, halting or self._board.motor_may_run)
         except LinkError as error:
-            self._not_back(error, self._board.snapshot.motor_may_run)
+            self._not_back(error, running=False)
             if not halting and self._reconnection.failed(self._clock.monotonic()):
                 self._announce(logging.ERROR, f"the link is still lost: {error}")
         except StoppedError:
@@ -148,7 +146,7 @@ class Recovery:
     def _not_back(self, error: FocuserError, running: bool) -> None:
         self._connection.close()
         _log.debug("not back yet: %s", error)
-        self._board.publish(Snapshot(state=State.RECONNECTING, reason=error.reason, motion_unproven=running))
+        self._board.not_back(error.reason, running)
 
     def _take_up_again(self, motion: Motion, halting: bool) -> None:
         was_known = self._memory.is_known

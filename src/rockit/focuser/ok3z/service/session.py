@@ -106,8 +106,11 @@ class Connection:
             lambda: self._memory.entry.power_up_registers,
             lambda: self._memory.entry.found_registers,
         )
+        # What was known on an earlier link is to be proven anew.
+        self._memory.position.forget()
         motion = Motion(
             motor,
+            self._memory.position,
             settings.drive,
             settings.limits,
             settings.move_timeout_s,

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, replace
 
 from ..constants import FocuserStatus
 from ..driver.planning import Leg, Target
+from ..driver.position import Trust as Trust
 from ..driver.rates import Ratios
-
-
-class State(enum.Enum):
-    """What the focuser is doing."""
-
-    DISCONNECTED = "disconnected"
-    CONNECTING = "connecting"
-    RECONNECTING = "reconnecting"
-    """The link is lost, and the port is being opened again and again."""
-    HOMING = "homing"
-    IDLE = "idle"
-    MOVING = "moving"
-    STOPPING = "stopping"
-    UNHOMED = "unhomed"
-    """The port is open and the motor stands, but the position is not known."""
-    FAULT = "fault"
-    """The service does not answer for the focuser any more."""
-
+from .states import MAY_RUN
+from .states import State as State
 
 _PUBLIC_STATUS = {
     State.DISCONNECTED: FocuserStatus.Disabled,
@@ -39,17 +23,6 @@ _PUBLIC_STATUS = {
     State.MOVING: FocuserStatus.Moving,
     State.STOPPING: FocuserStatus.Moving,
 }
-
-
-class Trust(enum.Enum):
-    """What the published position rests on."""
-
-    HOMED = "homed"
-    """The limit switch, and an unbroken watch since."""
-    RESUMED = "resumed"
-    """An earlier homing: the controller was found as it had been left."""
-    UNKNOWN = "unknown"
-    """Nothing: there is no position."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +63,6 @@ PLAIN_RATIO_WITHIN = 0.05
 def notable_ratio(ratio: float | None) -> float | None:
     """A measured ratio of rates as it is told, with two decimals; None where there is nothing to tell."""
     return None if ratio is None or abs(ratio - 1) <= PLAIN_RATIO_WITHIN else round(ratio, 2)
-
-
-_RUNNING_STATES = frozenset({State.HOMING, State.MOVING, State.STOPPING})
 
 
 @dataclass(frozen=True)
@@ -154,7 +124,7 @@ class Snapshot:
     @property
     def motor_may_run(self) -> bool:
         """Whether a motion was commanded whose end is not yet proven."""
-        return self.motion_unproven or self.state in _RUNNING_STATES
+        return self.motion_unproven or self.state in MAY_RUN
 
     def doubted(self, reason: str) -> Snapshot:
         """What is left of it when the service does not answer for the focuser any more: all but what it says of the
