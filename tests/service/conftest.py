@@ -12,12 +12,12 @@ import pytest
 import serial
 
 from rockit.focuser.ok3z.constants import FocuserStatus
-from rockit.focuser.ok3z.driver.link import Device, open_link
+from rockit.focuser.ok3z.driver.link import Device, Link, open_link
 from rockit.focuser.ok3z.driver.planning import Drive, Limits, mm_from_steps
 from rockit.focuser.ok3z.errors import FocuserError, RequestError, StoppedError
 from rockit.focuser.ok3z.service.commands import Commands
 from rockit.focuser.ok3z.service.publisher import Board
-from rockit.focuser.ok3z.service.settings import Settings, Surroundings
+from rockit.focuser.ok3z.service.settings import Settings
 from rockit.focuser.ok3z.service.status import Confidence, Snapshot
 from rockit.focuser.ok3z.simulator import VirtualClock, VirtualOK3Z, register, unregister
 from rockit.focuser.ok3z.storage.state_file import Entry
@@ -50,6 +50,9 @@ class LateClock:
             self._clock.sleep(self._late_s)
         return now_s
 
+    def utc_now(self) -> datetime:
+        return FIRST_LIGHT + timedelta(seconds=self._clock.monotonic())
+
     def sleep(self, seconds: float) -> None:
         self._clock.sleep(seconds)
 
@@ -70,6 +73,44 @@ class PaperKeeper:
         self.at_write(entry, durable)
         self.kept = entry
         self.written.append((entry, durable))
+
+
+class RigPort:
+    """The port of a rig: `device` is what its path leads to."""
+
+    def __init__(self, rig: Rig, url: str) -> None:
+        self._rig = rig
+        self._url = url
+
+    def open(self) -> Link:
+        return open_link(self._url, 38400, self._rig.late_clock)
+
+    def device(self) -> Device | None:
+        return self._rig.device
+
+
+class RigWorker:
+    """The thread of a rig, as its commands see it."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+
+    def checkpoint(self) -> None:
+        self._rig._checkpoint()
+
+    yield_to_calls = checkpoint
+
+    def pause(self, seconds: float) -> None:
+        self._rig.clock.sleep(seconds)
+
+    def give_up_halting_s(self, begun_s: float) -> float:
+        return begun_s + 5.0
+
+    def announce(self, level: int, message: str) -> None:
+        self._rig.announced.append((level, message))
+
+    def changed(self) -> None:
+        pass
 
 
 class Rig:
@@ -108,23 +149,13 @@ class Rig:
         time_scale = self.model.options.time_scale if told else 1.0
         drive = Drive.from_mm(speed_mm_sec, acceleration_mm_sec_sec, time_scale)
         self.settings = Settings("the rig", 5.0, move_timeout_s, self.limits, drive)
-        self.surroundings = Surroundings(
-            open_port=lambda: open_link(url, 38400, self.late_clock),
-            device=lambda: self.device,
-            clock=self.late_clock,
-            utc_now=lambda: FIRST_LIGHT + timedelta(seconds=self.clock.monotonic()),
-            pause=self.clock.sleep,
-            checkpoint=self._checkpoint,
-            yield_to_calls=self._checkpoint,
-            give_up_halting_s=lambda begun_s: begun_s + 5.0,
-            announce=lambda level, message: self.announced.append((level, message)),
-            keeper=self.keeper,
-        )
+        self.port = RigPort(self, url)
+        self.worker = RigWorker(self)
         self.start_process()
 
     def start_process(self) -> None:
         """A new process on the same focuser: nothing is known but what was kept."""
-        self.commands = Commands(self.settings, self.surroundings)
+        self.commands = Commands(self.settings, self.port, self.keeper, self.worker, self.late_clock)
         self._watch(self.commands._board)
         self.commands.begin()
 

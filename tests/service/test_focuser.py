@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from rockit.focuser.ok3z.driver.clock import SystemClock
-from rockit.focuser.ok3z.driver.link import open_link
+from rockit.focuser.ok3z.driver.link import SerialPort
 from rockit.focuser.ok3z.driver.planning import Drive, Limits
 from rockit.focuser.ok3z.errors import (
     AlreadyConnectedError,
@@ -64,6 +64,16 @@ class Bench:
         return call
 
 
+class PortOf:
+    """A port that is opened as a test says; nobody knows what its path leads to."""
+
+    def __init__(self, open_port):
+        self.open = open_port
+
+    def device(self):
+        return None
+
+
 @contextmanager
 def make_bench(request, **options):
     model = VirtualOK3Z(**{"time_scale": TIME_SCALE, "start_mm": 1.0, **options})
@@ -71,7 +81,7 @@ def make_bench(request, **options):
     with registered(f"bench{id(model)}", model) as url:
         focuser = Focuser(
             SETTINGS,
-            lambda: open_link(url, 38400, SystemClock()),
+            SerialPort(url, 38400, SystemClock()),
             lambda level, message: announced.append(message),
             NO_JOURNAL,
         )
@@ -228,7 +238,7 @@ def test_a_port_that_never_opens_does_not_hold_up_the_end(monkeypatch):
         release.wait(PATIENCE_S)
         raise PortUnavailableError("it took too long.")
 
-    focuser = Focuser(SETTINGS, open_port, lambda level, message: None, NO_JOURNAL)
+    focuser = Focuser(SETTINGS, PortOf(open_port), lambda level, message: None, NO_JOURNAL)
     monkeypatch.setattr(focuser_module, "CLOSE_PATIENCE_S", 0.05)
     focuser.start()
     with ThreadPoolExecutor(1) as callers:
@@ -249,7 +259,7 @@ def test_a_worker_gives_signs_of_life_until_it_hangs():
         release.wait(PATIENCE_S)
         raise PortUnavailableError("it took too long.")
 
-    focuser = Focuser(SETTINGS, open_port, lambda *_: None, NO_JOURNAL, None, lambda: signs.append(1))
+    focuser = Focuser(SETTINGS, PortOf(open_port), lambda *_: None, NO_JOURNAL, None, lambda: signs.append(1))
     with ThreadPoolExecutor(1) as callers, focuser:
         until(lambda: len(signs) >= 2)
         call = callers.submit(focuser.initialize)
@@ -269,7 +279,7 @@ def test_a_motion_gives_signs_of_life_all_along():
     with registered(f"signs{id(model)}", model) as url:
         focuser = Focuser(
             SETTINGS,
-            lambda: open_link(url, 38400, SystemClock()),
+            SerialPort(url, 38400, SystemClock()),
             lambda *_: None,
             NO_JOURNAL,
             None,
@@ -347,7 +357,7 @@ def test_what_one_process_knew_the_next_one_resumes(request, tmp_path):
             journal.start()
             focuser = Focuser(
                 SETTINGS,
-                lambda: open_link(url, 38400, SystemClock()),
+                SerialPort(url, 38400, SystemClock()),
                 lambda level, message: None,
                 journal,
             )
@@ -404,10 +414,9 @@ def test_a_mistake_in_settling_leaves_no_motor_running_and_no_status_standing(ho
 
 def test_who_asks_again_and_again_does_not_keep_a_lost_link_from_coming_back(homed):
     opened = []
-    open_port = homed.focuser._commands._surroundings.open_port
-    object.__setattr__(
-        homed.focuser._commands._surroundings, "open_port", lambda: opened.append(None) or open_port()
-    )
+    port = homed.focuser._commands._connection._port
+    open_port = port.open
+    port.open = lambda: opened.append(None) or open_port()
     homed.model.hang_up()
     until(lambda: homed.focuser.snapshot.state is State.RECONNECTING)
     for _ in range(200):
@@ -497,7 +506,7 @@ def test_nobody_waits_for_a_begun_move_of_a_daemon_that_ends(request):
 
 @pytest.mark.parametrize(("target_steps", "begun"), [(None, False), (5088, True)])
 def test_a_hand_at_the_controller_does_not_pass_for_the_move_that_waits_for_its_end(target_steps, begun):
-    focuser = Focuser(SETTINGS, lambda: pytest.fail("nothing is opened"), lambda *_: None, NO_JOURNAL)
+    focuser = Focuser(SETTINGS, PortOf(lambda: pytest.fail("nothing is opened")), lambda *_: None, NO_JOURNAL)
     task = focuser_module._Task("set_focus", lambda: None)
     focuser._task = task
     focuser._commands._board.publish(Snapshot(state=State.MOVING, current_steps=0, target_steps=target_steps))

@@ -41,7 +41,7 @@ def test_a_motor_that_stands_is_halted_without_being_said_to_run(rig):
 
 def come_back_at(rig, attempt, and_then=lambda: None):
     """Let the adapter be back just before the port is opened for the `attempt`-th time."""
-    open_port, attempts = rig.surroundings.open_port, []
+    open_port, attempts = rig.port.open, []
 
     def opened():
         attempts.append(rig.clock.monotonic())
@@ -51,7 +51,7 @@ def come_back_at(rig, attempt, and_then=lambda: None):
             and_then()
         return open_port()
 
-    object.__setattr__(rig.surroundings, "open_port", opened)
+    rig.port.open = opened
     return attempts
 
 

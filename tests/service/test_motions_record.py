@@ -93,7 +93,7 @@ def test_where_the_service_does_not_answer_a_motion_is_unseen_and_an_end_stands(
 
 def test_a_service_that_hangs_in_a_motion_says_so_until_it_is_back(rig):
     """As a `Focuser` reads it, whose thread does what the rig does."""
-    focuser = Focuser(SETTINGS, lambda: None, lambda *_: None, Journal(None, lambda *_: None), rig.clock)
+    focuser = Focuser(SETTINGS, rig.port, lambda *_: None, Journal(None, lambda *_: None), rig.late_clock)
     focuser._commands = rig.commands
     seen = []
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rockit.focuser.ok3z.driver.clock import SystemClock
-from rockit.focuser.ok3z.driver.link import open_link
+from rockit.focuser.ok3z.driver.link import SerialPort
 from rockit.focuser.ok3z.driver.planning import Drive, Limits
 from rockit.focuser.ok3z.errors import StoppedError
 from rockit.focuser.ok3z.service.focuser import Focuser
@@ -60,7 +60,7 @@ def on_a_pseudo_terminal(options, tmp_path):
 @pytest.mark.parametrize("port", [in_process, on_a_pseudo_terminal])
 def test_a_night(port, line, tmp_path):
     with port({**DEVICE, **LINES[line]}, tmp_path) as (url, state):
-        focuser = Focuser(SETTINGS, lambda: open_link(url, 38400, SystemClock()), lambda *_: None, NO_JOURNAL)
+        focuser = Focuser(SETTINGS, SerialPort(url, 38400, SystemClock()), lambda *_: None, NO_JOURNAL)
         with focuser:
             focuser.initialize()
             assert state()["carriage_mm"] == pytest.approx(0, abs=0.0003)

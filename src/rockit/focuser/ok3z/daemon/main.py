@@ -284,7 +284,7 @@ def new_focuser(
     import serial
 
     from ..driver.clock import SystemClock
-    from ..driver.link import open_link
+    from ..driver.link import SerialPort
     from ..driver.planning import Drive, Limits
     from ..service.focuser import Focuser
     from ..service.settings import Settings
@@ -309,7 +309,7 @@ def new_focuser(
     )
     return Focuser(
         settings,
-        lambda: open_link(config.serial_port, config.serial_baud, clock),
+        SerialPort(config.serial_port, config.serial_baud, clock),
         announce,
         keeper,
         clock,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timezone
 from typing import Protocol
 
 
@@ -16,6 +17,13 @@ class Clock(Protocol):
         """Let `seconds` pass."""
 
 
+class WallClock(Clock, Protocol):
+    """A clock that tells the time of day as well."""
+
+    def utc_now(self) -> datetime:
+        """The time of day, in UTC."""
+
+
 class SystemClock:
     """The clock of the machine."""
 
@@ -24,3 +32,6 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+    def utc_now(self) -> datetime:
+        return datetime.now(timezone.utc)

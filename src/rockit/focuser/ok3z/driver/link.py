@@ -319,6 +319,23 @@ def device_at(url: str) -> Device | None:
     return Device(node, (found.st_mode, found.st_uid, found.st_gid))
 
 
+class SerialPort:
+    """A configured port, whether there is one at its end or not."""
+
+    def __init__(self, url: str, baud: int, clock: Clock) -> None:
+        self._url = url
+        self._baud = baud
+        self._clock = clock
+
+    def open(self) -> Link:
+        """See `open_link`."""
+        return open_link(self._url, self._baud, self._clock)
+
+    def device(self) -> Device | None:
+        """What its path leads to now. See `device_at`."""
+        return device_at(self._url)
+
+
 def _said_while_opening(port: object) -> bytes:
     """What a server of rfc2217:// said instead of agreeing on the settings of its port. pyserial's client for this
     protocol keeps it in a queue, byte by byte, which cannot be read of a port that is not open."""

@@ -7,27 +7,26 @@ from __future__ import annotations
 import logging
 
 from ..driver.axis import Motion
+from ..driver.clock import Clock
 from ..errors import (
     FocuserError,
     HaltFailedError,
-    InternalError,
     LinkError,
     NotConnectedError,
     PositionLostError,
     StoppedError,
     joined,
 )
+from .failures import Halt, consequence_of
 from .memory import Memory
 from .publisher import Board
 from .recovery import Recovery
 from .session import Connection
-from .settings import Settings, Surroundings
+from .settings import Settings, Worker
 from .states import State
 
 _log = logging.getLogger(__name__)
 
-# After these the position is not trusted; after a mistake in this program nothing that it knows is.
-DOUBTS = (PositionLostError, InternalError)
 # Between two attempts at a port that is away when the daemon ends, in seconds.
 BETWEEN_LAST_TRIES_S = 0.02
 POSITION_UNKNOWN = "The position is not known: home the focuser (focus init)."
@@ -39,15 +38,17 @@ class Aftermath:
     def __init__(
         self,
         settings: Settings,
-        surroundings: Surroundings,
+        worker: Worker,
+        clock: Clock,
         connection: Connection,
         memory: Memory,
         board: Board,
         recovery: Recovery,
     ) -> None:
         self._settings = settings
-        self._surroundings = surroundings
-        self._announce = surroundings.announce
+        self._worker = worker
+        self._announce = worker.announce
+        self._clock = clock
         self._connection = connection
         self._memory = memory
         self._board = board
@@ -88,13 +89,13 @@ class Aftermath:
         linked = self._connection.motion is not None
         news = not (isinstance(error, HaltFailedError) and self._board.state is State.STOPPING)
         halted = self._halt_after(error)
-        if isinstance(error, DOUBTS) or isinstance(halted, DOUBTS):
+        if any(consequence_of(one).forgets for one in (error, halted) if one):
             self.forget_position()
         self._publish_after(error, halted)
         if self._recovery.is_under_way:
             # What there is to say of a lost link was said.
             return halted
-        if news and not isinstance(error, StoppedError):
+        if news and consequence_of(error).is_fault:
             self._announce(logging.ERROR, f"fault: {error}")
         if linked and halted and halted is not error:
             self._announce(logging.ERROR, f"fault while halting: {halted}")
@@ -119,11 +120,12 @@ class Aftermath:
             return HaltFailedError(
                 "there is no link to the focuser: whether its motor stands cannot be told."
             )
-        at_rest = isinstance(error, LinkError) and not self._board.motor_may_run
-        if at_rest or isinstance(error, HaltFailedError):
+        after = consequence_of(error)
+        at_rest = after.halt is Halt.IF_IT_RUNS and not self._board.motor_may_run
+        if at_rest or after.halt is Halt.HAS_FAILED:
             return error
         # What is doubted is not published while the motor is halted either.
-        self._board.halting(error.reason, shows_position=not isinstance(error, (*DOUBTS, LinkError)))
+        self._board.halting(error.reason, shows_position=not (after.forgets or after.loses_link))
         try:
             self._connection.motion.halt()
         except FocuserError as failure:
@@ -132,16 +134,17 @@ class Aftermath:
 
     def _publish_after(self, error: FocuserError, halted: FocuserError | None) -> None:
         # Where halting found the position lost, the motor was seen standing: the link is back already.
-        lost = isinstance(error, LinkError) and not isinstance(halted, PositionLostError)
-        if self._connection.motion is None or lost or isinstance(halted, LinkError):
-            self._recovery.lost((halted if isinstance(halted, LinkError) else error).reason)
+        lost = consequence_of(error).loses_link and not isinstance(halted, PositionLostError)
+        halting_lost = halted is not None and consequence_of(halted).loses_link
+        if self._connection.motion is None or lost or halting_lost:
+            self._recovery.lost((halted if halted and halting_lost else error).reason)
         elif isinstance(halted, HaltFailedError):
             self._board.halting(halted.reason)
         else:
             # The first loss of the position says why; that halting found the same adds nothing.
             reason = error.reason
             stopped = isinstance(error, StoppedError)
-            if halted and not isinstance(error, DOUBTS):
+            if halted and not consequence_of(error).forgets:
                 reason = joined(error.reason, halted.reason) if stopped else halted.reason
             if stopped and not self._connection.motion.homed:
                 reason = joined(error.reason, POSITION_UNKNOWN)
@@ -165,8 +168,8 @@ class Aftermath:
     def _halt_regained(self) -> FocuserError | None:
         """Halt a motor that a lost link left running. Its port is tried for as long as there is time: the adapter may
         be back in a moment."""
-        clock = self._surroundings.clock
-        give_up_s = self._surroundings.give_up_halting_s(clock.monotonic())
+        clock = self._clock
+        give_up_s = self._worker.give_up_halting_s(clock.monotonic())
         while True:
             self._connection.close()
             error = self._halt_at_last()
@@ -180,7 +183,7 @@ class Aftermath:
             motion.halt()
             self._board.stand(motion, "")
         except FocuserError as error:
-            if isinstance(error, DOUBTS):
+            if consequence_of(error).forgets:
                 self.forget_position()
             return error
         return None

@@ -10,6 +10,7 @@ import logging
 from dataclasses import replace
 
 from ..driver.axis import Homing, Motion
+from ..driver.clock import WallClock
 from ..driver.planning import Plan, Target, mm_from_steps, requested_target
 from ..driver.reading import Progress
 from ..errors import (
@@ -23,14 +24,15 @@ from ..errors import (
     UnexpectedMotionError,
     joined,
 )
-from .aftermath import DOUBTS, Aftermath
-from .memory import Memory
+from .aftermath import Aftermath
+from .failures import consequence_of
+from .memory import Keeper, Memory
 from .motion_log import Record
 from .publisher import Board
 from .recovery import LOOK_FOR_DEVICE_S, Recovery
 from .resume_proof import require_young_homing
 from .session import Connection
-from .settings import Settings, Surroundings
+from .settings import Port, Settings, Worker
 from .states import State
 from .status import Audit, Snapshot
 
@@ -42,21 +44,32 @@ PORT_PATIENCE_S = 10.0
 
 
 class Commands:
-    """What can be done with one focuser. Belongs to one thread; `snapshot` may be read by all."""
+    """What can be done with one focuser. Belongs to one thread; `snapshot` may be read by all.
 
-    def __init__(self, settings: Settings, surroundings: Surroundings) -> None:
+    Args:
+        settings: limits, drive and patience.
+        port: where the controller is.
+        keeper: keeps what is known of the position over a restart.
+        worker: the thread that runs the commands.
+        clock: the time, and the time of day.
+    """
+
+    def __init__(
+        self, settings: Settings, port: Port, keeper: Keeper, worker: Worker, clock: WallClock
+    ) -> None:
         self._settings = settings
-        self._surroundings = surroundings
-        self._announce = surroundings.announce
+        self._worker = worker
+        self._clock = clock
+        self._announce = worker.announce
         self._follows_hand = False
-        self._memory = Memory(settings.port_name, surroundings.keeper, surroundings.utc_now)
-        self._board = Board(self._memory, surroundings.utc_now, surroundings.changed)
+        self._memory = Memory(settings.port_name, keeper, clock.utc_now)
+        self._board = Board(self._memory, clock.utc_now, worker.changed)
         self._connection = Connection(
-            settings, surroundings, self._memory, self._progress, self._board.leg_begins
+            settings, port, worker, clock, self._memory, self._progress, self._board.leg_begins
         )
-        self._recovery = Recovery(settings, surroundings, self._connection, self._memory, self._board)
+        self._recovery = Recovery(settings, port, worker, clock, self._connection, self._memory, self._board)
         self._aftermath = Aftermath(
-            settings, surroundings, self._connection, self._memory, self._board, self._recovery
+            settings, worker, clock, self._connection, self._memory, self._board, self._recovery
         )
         # What is no command, and may follow one.
         self.halt_at_rest = self._aftermath.halt_at_rest
@@ -120,7 +133,7 @@ class Commands:
             self._memory.another_controller()
             # What it stood at proves nothing, and its rates are measured in a homing only.
             resume = False
-        self._surroundings.checkpoint()
+        self._worker.checkpoint()
         self._board.connecting()
         motion = self._connect(PORT_PATIENCE_S if is_lost else 0.0)
         self._recovery.begin()
@@ -146,14 +159,14 @@ class Commands:
             # Whatever moved it may move it still.
             self._board.suppose_motion()
             self._board.connecting()
-            if isinstance(error, DOUBTS):
+            if consequence_of(error).forgets:
                 self._aftermath.forget_position()
             return False
         return True
 
     def _connect(self, patience_s: float) -> Motion:
         """Open the port. One that cannot be opened is tried again for so long, in seconds."""
-        clock, checkpoint = self._surroundings.clock, self._surroundings.checkpoint
+        clock, checkpoint = self._clock, self._worker.checkpoint
         expires_s = clock.monotonic() + patience_s
         while True:
             try:
@@ -161,7 +174,7 @@ class Commands:
             except LinkError:
                 if clock.monotonic() >= expires_s:
                     raise
-            self._surroundings.pause(LOOK_FOR_DEVICE_S)
+            self._worker.pause(LOOK_FOR_DEVICE_S)
             checkpoint()
 
     def _bring_up(self, motion: Motion, why_not_resumed: str) -> None:
@@ -175,7 +188,7 @@ class Commands:
         """Carry on without homing, because a call or else the configuration says so; or why that cannot be."""
         try:
             if unasked:
-                now = self._surroundings.utc_now()
+                now = self._clock.utc_now()
                 require_young_homing(self._memory.entry, now, self._settings.resume_max_age_s)
             self._recovery.prove_as_left(motion, halting=False)
         except PositionLostError as error:
@@ -280,7 +293,7 @@ class Commands:
             motion.look()
             return motion.home()
         except FocuserError as error:
-            if motion.homed and not isinstance(error, DOUBTS):
+            if motion.homed and not consequence_of(error).forgets:
                 self._memory.homing_called_off()
             raise
 

@@ -12,12 +12,10 @@ import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Callable
 
-from ..driver.clock import Clock, SystemClock
+from ..driver.clock import SystemClock, WallClock
 from ..driver.homing import HOMING_TRIES
-from ..driver.link import Link, device_at
 from ..driver.planning import mm_from_steps
 from ..errors import (
     BusyError,
@@ -31,7 +29,7 @@ from ..errors import (
 from .commands import Commands
 from .memory import Keeper
 from .motion_log import Record, unanswered
-from .settings import Settings, Surroundings
+from .settings import Port, Settings
 from .status import Snapshot, State
 
 _log = logging.getLogger(__name__)
@@ -70,7 +68,7 @@ class Focuser:
 
     Args:
         settings: limits, drive and patience.
-        open_port: opens the link; called on the worker thread.
+        port: where the controller is; used on the worker thread.
         announce: passes a message on to the observatory's log: a level of `logging` and a sentence. Must not wait.
         keeper: keeps what is known of the position over a restart.
         clock: the time.
@@ -81,35 +79,20 @@ class Focuser:
     def __init__(
         self,
         settings: Settings,
-        open_port: Callable[[], Link],
+        port: Port,
         announce: Callable[[int, str], None],
         keeper: Keeper,
-        clock: Clock | None = None,
+        clock: WallClock | None = None,
         sign_of_life: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock or SystemClock()
         self._sign_of_life = sign_of_life
         self._on_change: Callable[[], None] = lambda: None
-        self._announce = announce
+        self._tell = announce
         self._move_patience_s = settings.move_timeout_s + CALL_MARGIN_S
         homing_patience_s = (HOMING_TRIES + 1) * (settings.drive.homing_deadline_s + settings.move_timeout_s)
         self._homing_patience_s = settings.serial_timeout_s + homing_patience_s + self._move_patience_s
-        self._commands = Commands(
-            settings,
-            Surroundings(
-                open_port=open_port,
-                device=lambda: device_at(settings.port_name),
-                clock=self._clock,
-                utc_now=lambda: datetime.now(timezone.utc),
-                pause=self._pause,
-                checkpoint=self._checkpoint,
-                yield_to_calls=self._yield_to_calls,
-                give_up_halting_s=self._give_up_halting_s,
-                announce=announce,
-                keeper=keeper,
-                changed=self._changed,
-            ),
-        )
+        self._commands = Commands(settings, port, keeper, self, self._clock)
         # Shared between callers and the worker. Written under the lock; the worker's checkpoint only looks.
         self._attention = threading.Condition()
         self._task: _Task | None = None
@@ -378,11 +361,11 @@ class Focuser:
 
     def _announce_stop(self, unhalted: FocuserError | None) -> None:
         if unhalted:
-            self._announce(logging.ERROR, f"stopped by {self._stopped_by}, without proof: {unhalted}")
+            self.announce(logging.ERROR, f"stopped by {self._stopped_by}, without proof: {unhalted}")
             return
         steps = self._commands.snapshot.current_steps
         where = "at an unknown position" if steps is None else f"at {mm_from_steps(steps):.3f} mm"
-        self._announce(logging.INFO, f"stopped by {self._stopped_by} {where}")
+        self.announce(logging.INFO, f"stopped by {self._stopped_by} {where}")
 
     def _dismiss(self) -> None:
         """Nobody may wait for a worker that has left."""
@@ -395,9 +378,12 @@ class Focuser:
         if stop:
             _resolve(stop, ending)
 
-    # What the commands ask of their thread
+    # What the commands ask of their thread: the `Worker` that they see
 
-    def _changed(self) -> None:
+    def announce(self, level: int, message: str) -> None:
+        self._tell(level, message)
+
+    def changed(self) -> None:
         task = self._task
         snapshot = self._commands.snapshot
         # Only a move of this task can have begun since it is here; a hand at the controller has no target.
@@ -405,24 +391,24 @@ class Focuser:
             task.under_way.set()
         self._on_change()
 
-    def _checkpoint(self) -> None:
+    def checkpoint(self) -> None:
         self._sign_of_life()
         if self._stop is not None:
             raise StoppedError(f"stopped by {self._stopped_by}.", public="stopped.")
         if self._closing:
             raise StoppedError("stopped because the daemon is ending.")
 
-    def _yield_to_calls(self) -> None:
-        self._checkpoint()
+    def yield_to_calls(self) -> None:
+        self.checkpoint()
         if self._task is not None:
             raise StoppedError(f"interrupted, because {self._task.name} was called.")
 
-    def _pause(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
         with self._attention:
             if not (self._stop or self._closing):
                 self._attention.wait(seconds)
 
-    def _give_up_halting_s(self, begun_s: float) -> float:
+    def give_up_halting_s(self, begun_s: float) -> float:
         patient_s = begun_s + HALT_PATIENCE_S
         return min(patient_s, self._close_by_s) if self._closing else patient_s
 

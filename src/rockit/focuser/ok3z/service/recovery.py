@@ -8,16 +8,18 @@ import logging
 import math
 
 from ..driver.axis import Motion
+from ..driver.clock import Clock
 from ..driver.link import Checkpoint, Device
 from ..driver.reading import Reading
 from ..driver.registers import is_at
 from ..errors import DeviceError, FocuserError, LinkError, PositionLostError, StoppedError, whole
+from .failures import consequence_of
 from .memory import Memory
 from .publisher import Board
 from .reconnection import Reconnection
 from .resume_proof import require_known_position, taken_up_at_an_end, taken_up_at_rest, taken_up_on_the_way
 from .session import Connection
-from .settings import Settings, Surroundings
+from .settings import Port, Settings, Worker
 
 _log = logging.getLogger(__name__)
 
@@ -37,15 +39,18 @@ class Recovery:
     def __init__(
         self,
         settings: Settings,
-        surroundings: Surroundings,
+        port: Port,
+        worker: Worker,
+        clock: Clock,
         connection: Connection,
         memory: Memory,
         board: Board,
     ) -> None:
         self._settings = settings
-        self._surroundings = surroundings
-        self._announce = surroundings.announce
-        self._clock = surroundings.clock
+        self._port = port
+        self._worker = worker
+        self._announce = worker.announce
+        self._clock = clock
         self._connection = connection
         self._memory = memory
         self._board = board
@@ -85,7 +90,7 @@ class Recovery:
         if self._reconnection.lost(self._clock.monotonic()):
             port = self._settings.port_name
             self._announce(logging.ERROR, f"fault: {whole(reason)} {port} is opened again until it is back.")
-        self._device = self._surroundings.device()
+        self._device = self._port.device()
         self._board.link_lost(reason)
 
     def try_if_due(self) -> None:
@@ -94,7 +99,7 @@ class Recovery:
         if self._has_come():
             self._reconnection.hurry(now_s)
         if not self._reconnection.due_in_s(now_s):
-            self._try(self._surroundings.yield_to_calls, halting=False)
+            self._try(self._worker.yield_to_calls, halting=False)
 
     def try_now(self) -> None:
         """Try the link once, and halt the motor: somebody wants it to stand."""
@@ -120,7 +125,7 @@ class Recovery:
 
     def _has_come(self) -> bool:
         """Whether the port's path leads to a device that was not there before, or that nobody might open."""
-        before, self._device = self._device, self._surroundings.device()
+        before, self._device = self._device, self._port.device()
         return self._device is not None and self._device != before
 
     @property
@@ -131,22 +136,20 @@ class Recovery:
         try:
             motion = self._connection.open(self._patience_s, checkpoint)
             self._take_up_again(motion, halting or self._board.motor_may_run)
-        except LinkError as error:
-            self._not_back(error, running=False)
-            if not halting and self._reconnection.failed(self._clock.monotonic()):
-                self._announce(logging.ERROR, f"the link is still lost: {error}")
-        except StoppedError:
-            self._connection.close()
-            self._reconnection.hurry(self._clock.monotonic())
-        except DeviceError as error:
-            # It answers, and was not seen standing: it is halted again at once, and for ever.
-            self._not_back(error, running=True)
-            self._reconnection.hurry(self._clock.monotonic())
+        except (LinkError, DeviceError, StoppedError) as error:
+            self._not_back(error, halting)
 
-    def _not_back(self, error: FocuserError, running: bool) -> None:
+    def _not_back(self, error: FocuserError, halting: bool) -> None:
+        after, now_s = consequence_of(error), self._clock.monotonic()
         self._connection.close()
         _log.debug("not back yet: %s", error)
-        self._board.not_back(error.reason, running)
+        if after.is_fault:
+            # A controller that answers, and was not seen standing, is halted again at once, and for ever.
+            self._board.not_back(error.reason, running=not after.loses_link)
+        if not after.loses_link:
+            self._reconnection.hurry(now_s)
+        elif not halting and self._reconnection.failed(now_s):
+            self._announce(logging.ERROR, f"the link is still lost: {error}")
 
     def _take_up_again(self, motion: Motion, halting: bool) -> None:
         was_known = self._memory.is_known

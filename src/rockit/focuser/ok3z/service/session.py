@@ -6,6 +6,7 @@ import logging
 from typing import Callable
 
 from ..driver.axis import Motion
+from ..driver.clock import Clock
 from ..driver.controller import Controller
 from ..driver.link import Checkpoint
 from ..driver.motor import Motor
@@ -13,7 +14,7 @@ from ..driver.planning import Leg
 from ..driver.reading import Progress, Reading
 from ..errors import FocuserError
 from .memory import Memory
-from .settings import Settings, Surroundings
+from .settings import Port, Settings, Worker
 
 _log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ class Connection:
     """Makes and unmakes the parts that exist only while there is a link.
 
     Args:
-        settings, surroundings: as for the commands.
+        settings, port, worker, clock: as for the commands.
         memory: what is known of this controller.
         notice: is told every reading while the motor runs; must not wait.
         leg_begins: is told each leg of a move as it begins; must not wait.
@@ -31,13 +32,17 @@ class Connection:
     def __init__(
         self,
         settings: Settings,
-        surroundings: Surroundings,
+        port: Port,
+        worker: Worker,
+        clock: Clock,
         memory: Memory,
         notice: Callable[[Progress], None],
         leg_begins: Callable[[Leg], None],
     ) -> None:
         self._settings = settings
-        self._surroundings = surroundings
+        self._port = port
+        self._worker = worker
+        self._clock = clock
         self._memory = memory
         self._notice = notice
         self._leg_begins = leg_begins
@@ -58,8 +63,7 @@ class Connection:
             LinkError: it cannot be opened, or no focuser answers; there is no link then.
         """
         self.close()
-        clock = self._surroundings.clock
-        controller = Controller(self._surroundings.open_port(), clock, self._surroundings.checkpoint)
+        controller = Controller(self._port.open(), self._clock, self._worker.checkpoint)
         try:
             text = controller.heeding(checkpoint).identify(patience_s)
         except FocuserError:
@@ -78,8 +82,7 @@ class Connection:
             LinkError: it cannot be opened.
         """
         self.close()
-        surroundings = self._surroundings
-        self._controller = Controller(surroundings.open_port(), surroundings.clock, surroundings.checkpoint)
+        self._controller = Controller(self._port.open(), self._clock, self._worker.checkpoint)
         self.motion = self._new_motion(self._controller)
         return self.motion
 
@@ -95,13 +98,13 @@ class Connection:
         return self._controller.read()
 
     def _new_motion(self, controller: Controller) -> Motion:
-        settings, surroundings = self._settings, self._surroundings
+        settings, clock = self._settings, self._clock
         motor = Motor(
             controller,
             settings.drive,
-            surroundings.clock,
-            surroundings.pause,
-            surroundings.give_up_halting_s,
+            clock,
+            self._worker.pause,
+            self._worker.give_up_halting_s,
             self._notice,
             lambda: self._memory.entry.power_up_registers,
             lambda: self._memory.entry.found_registers,
@@ -114,7 +117,7 @@ class Connection:
             settings.drive,
             settings.limits,
             settings.move_timeout_s,
-            surroundings.clock,
+            clock,
             self._leg_begins,
         )
         entry = self._memory.entry

@@ -1,15 +1,12 @@
-"""What the service is told at its start: its settings, and what it may call."""
+"""What the service is told at its start: its settings, its port, and the thread that it runs on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Callable
+from typing import Protocol
 
-from ..driver.clock import Clock
-from ..driver.link import Checkpoint, Device, Link
+from ..driver.link import Device, Link
 from ..driver.planning import Drive, Limits
-from .memory import Keeper
 
 
 @dataclass(frozen=True)
@@ -39,32 +36,34 @@ class Settings:
     keeps_hand: bool = True
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What the commands need from the thread that runs them.
+class Port(Protocol):
+    """Where the controller is, or may be."""
 
-    Args:
-        open_port: opens the link.
-        device: what the port's path leads to now, as `link.device_at`.
-        clock: the time.
-        utc_now: the time of day.
-        pause: waits so many seconds, or less where somebody wants the thread's attention.
-        checkpoint: raises StoppedError where the running command shall end.
-        yield_to_calls: the same for what runs unasked: raises StoppedError also where a command waits.
-        give_up_halting_s: for a halt that began at a moment of the clock, the moment to give it up.
-        announce: passes a message on to the observatory's log: a level of `logging` and a sentence. Must not wait.
-        keeper: keeps what is known of the position over a restart.
-        changed: called when what is published tells its readers something new. Must not wait.
-    """
+    def open(self) -> Link:
+        """Open it. Raises LinkError."""
 
-    open_port: Callable[[], Link]
-    device: Callable[[], Device | None]
-    clock: Clock
-    utc_now: Callable[[], datetime]
-    pause: Callable[[float], None]
-    checkpoint: Checkpoint
-    yield_to_calls: Checkpoint
-    give_up_halting_s: Callable[[float], float]
-    announce: Callable[[int, str], None]
-    keeper: Keeper
-    changed: Callable[[], None] = lambda: None
+    def device(self) -> Device | None:
+        """What its path leads to now; None if there is nothing, or if it is no path."""
+
+
+class Worker(Protocol):
+    """The thread that runs the commands, as they see it: what may interrupt them, and whom they tell. Nothing of it but
+    `pause` waits."""
+
+    def checkpoint(self) -> None:
+        """Raises StoppedError if the running command shall end."""
+
+    def yield_to_calls(self) -> None:
+        """The same for what runs unasked: raises StoppedError also if a command waits."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait so long, or less if somebody wants the thread's attention."""
+
+    def give_up_halting_s(self, begun_s: float) -> float:
+        """For a halt that began at a moment of the clock, the moment to give it up."""
+
+    def announce(self, level: int, message: str) -> None:
+        """Pass a sentence on to the observatory's log, at a level of `logging`."""
+
+    def changed(self) -> None:
+        """What is published tells its readers something new."""
