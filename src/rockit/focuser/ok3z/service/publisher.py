@@ -202,13 +202,13 @@ class Board:
         Args:
             stands: the motor was seen standing before.
         """
-        if stands:
-            self._machine.motion_ended()
-        self._leave_sight(Event.LET_GO, reason)
+        self._leave_sight(Event.LET_GO, reason, stands)
 
-    def _leave_sight(self, event: Event, reason: str) -> None:
+    def _leave_sight(self, event: Event, reason: str, stands: bool = False) -> None:
         # A halt that was not proven said why; what lets go of the link afterwards says nothing.
         self._motion_log.unseen(reason or self.reason)
+        if stands:
+            self._machine.on(Event.STAND_SOMEWHERE)
         self._happens(event, _Details(reason=reason))
 
     def _motion_begins(self, homing: bool, to_steps: int | None) -> None:

@@ -100,7 +100,3 @@ class StateMachine:
     def suppose_motion(self) -> None:
         """The motor moved unasked, or another process may have left it running: it may run still."""
         self.motion_unproven = True
-
-    def motion_ended(self) -> None:
-        """The motor was seen standing before its port is given back."""
-        self.motion_unproven = False
