@@ -47,7 +47,7 @@ def test_homing_and_moves_are_counted_with_their_beginnings(make_rig):
     begun = []
     for run in (rig.home, lambda: rig.move(2.0), lambda: rig.move(1.9)):
         rig.clock.sleep(3600.0)
-        begun.append(rig.surroundings.utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"))
+        begun.append(rig.late_clock.utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"))
         run()
     assert told(rig) == [HOMED, moved(0.0, 2.0), moved(2.0, 1.9)]
     assert [motion.began_at for motion in rig.commands.motions] == begun

@@ -104,6 +104,7 @@ class Commands:
         # A process that died in a move may have left the motor running.
         if self._memory.entry.way is not None:
             self._board.suppose_motion()
+        self._board.let_go()
 
     def initialize(
         self, resume: bool | None = None, restore: bool | None = None, new_controller: bool = False

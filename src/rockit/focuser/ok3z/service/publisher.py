@@ -100,9 +100,8 @@ class Board:
     # What happens
 
     def suppose_motion(self) -> None:
-        """The motor may run, whoever moves it."""
+        """The motor may run, whoever moves it. Published with what happens next."""
         self._machine.suppose_motion()
-        self._put_up()
 
     def connecting(self) -> None:
         """The port is to be opened."""
