@@ -16,8 +16,9 @@ from typing import Any
 
 from Pyro4 import constants, errors, message, util
 
-# A call carries a few numbers. What is larger is no call, and one without arguments is smaller still.
-MAX_MESSAGE_BYTES = 10_000
+# A call carries a few numbers. What is larger is no call, and takes long to read on the one thread; one without
+# arguments is smaller still.
+MAX_MESSAGE_BYTES = 4_000
 MAX_OPEN_MESSAGE_BYTES = 1_000
 HEADER_BYTES: int = message.Message.header_size
 MAGIC = b"PYRO"
