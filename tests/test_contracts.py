@@ -36,7 +36,7 @@ VIOLATIONS = {
         (f"{PACKAGE}/servers/alpaca/device.py", "from ..pyro import report"),
         (f"{PACKAGE}/servers/alpaca/device.py", "from ..panel import view"),
         (f"{PACKAGE}/servers/http/framing.py", "from .. import web"),
-        (f"{PACKAGE}/servers/net/lane.py", "from ..http import stops"),
+        (f"{PACKAGE}/servers/net/listener.py", "from ..http import stops"),
         (f"{PACKAGE}/servers/a_new_room.py", ""),
     ],
     "service": [

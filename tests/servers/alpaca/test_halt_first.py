@@ -109,7 +109,7 @@ def test_what_follows_a_body_that_is_not_read_is_no_request(
     assert answer.status == (status if verb == "PUT" else 200)
     assert answer.headers["connection"] == "close"
     assert program.hung_up()
-    assert focuser.named("set_focus") == []
+    assert focuser.named("move") == []
 
 
 @EACH

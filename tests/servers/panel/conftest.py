@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, Callable, cast
 
@@ -15,10 +15,10 @@ import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from rockit.focuser.ok3z.errors import FocuserError
+from rockit.focuser.ok3z.errors import BusyError, FocuserError
 from rockit.focuser.ok3z.servers.http.stops import stopped
 from rockit.focuser.ok3z.servers.panel.panel import Panel
-from rockit.focuser.ok3z.service.focuser import Focuser
+from rockit.focuser.ok3z.service.focuser import BegunMove, Ending, Focuser
 from rockit.focuser.ok3z.service.motion_log import Record, recorded
 from rockit.focuser.ok3z.service.status import Confidence, Snapshot, State, Trust
 
@@ -43,9 +43,10 @@ class StandIn:
         # A stop waits for this.
         self.may_stand = threading.Event()
         self.may_stand.set()
-        self._stops = ThreadPoolExecutor(1)
-        self._stop: Future[None] = Future()
-        self._stop.set_result(None)
+        # As many as a test lets wait at a time.
+        self._workers = ThreadPoolExecutor(8)
+        self._stop = Ending(BOUND_S)
+        self._stop.resolve(None)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -61,41 +62,47 @@ class StandIn:
     def reading_age_s(self, snapshot: Snapshot) -> float | None:
         return self.age_s
 
-    def set_focus(self, position: object, offset: bool = False) -> None:
-        self._do("set_focus", position, offset)
+    def begin_move(self, position: object, offset: bool = False) -> BegunMove:
+        ended = self._begin("move", position, offset)
+        return BegunMove(ended, ended)
 
-    def initialize(self, resume: bool = False, restore: bool | None = None) -> None:
-        self._do("initialize", resume, restore)
+    def begin_initialize(self, resume: bool = False, restore: bool | None = None) -> Ending:
+        return self._begin("initialize", resume, restore)
 
-    def shutdown(self) -> None:
-        self._do("shutdown")
+    def begin_shutdown(self) -> Ending:
+        return self._begin("shutdown")
 
-    def begin_stop(self, by: str) -> Future[None]:
+    def begin_stop(self, by: str) -> Ending:
         # As the service: who asks while one is under way is given the same one.
         if self._stop.done():
             self.asked.append(("stop", by))
-            self._stop = self._stops.submit(self._end_stop)
+            self._stop = self._ending(self.may_stand)
         return self._stop
-
-    def _end_stop(self) -> None:
-        assert self.may_stand.wait(BOUND_S)
-        self._raise()
 
     def close(self) -> None:
         """Let everything end."""
         self.may_end.set()
         self.may_stand.set()
-        self._stops.shutdown()
+        self._workers.shutdown()
 
-    def _do(self, *what: Any) -> None:
+    def _begin(self, *what: Any) -> Ending:
         self.asked.append(what)
         self.begun.set()
-        assert self.may_end.wait(BOUND_S)
-        self._raise()
-
-    def _raise(self) -> None:
-        if self.raises is not None:
+        if self.raises is not None and (
+            isinstance(self.raises, BusyError) or not isinstance(self.raises, FocuserError)
+        ):
             raise self.raises
+        return self._ending(self.may_end)
+
+    def _ending(self, gate: threading.Event) -> Ending:
+        ending = Ending(BOUND_S)
+
+        def end() -> None:
+            assert gate.wait(BOUND_S)
+            ending.resolve(cast("FocuserError | None", self.raises))
+
+        self._workers.submit(end)
+        return ending
 
 
 class Served:

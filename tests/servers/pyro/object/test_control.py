@@ -9,7 +9,7 @@ from rockit.common import helpers
 
 from rockit.focuser.ok3z.servers.pyro import PyroFocuser
 
-CONTROL_IPS = ("10.2.5.115", "127.0.0.1")
+CONTROL_IPS = ("10.2.5.115", "127.0.0.1", "127.0.1.1")
 
 
 @pytest.mark.parametrize("address", ["10.2.5.116", "10.2.5.11", "1.2.3.4", "::1", "", "garbage"])

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from .calls import MOST_CALLS
 from .connection import Connection
-from .exposed import CONTROL_THREADS, URGENT_THREADS
 
 _log = logging.getLogger(__name__)
 
@@ -23,7 +23,8 @@ SELECT_LIMIT = 1024
 # For all but these connections: 30 of the daemon itself, and 32 of Alpaca programs.
 SPARE_FILES = 96
 # With fewer the calls that run could fill the half of those who may control, and a stop would find no room.
-LEAST_CONNECTIONS = 2 * (CONTROL_THREADS + URGENT_THREADS)
+STOPS_WITH_ROOM = 8
+LEAST_CONNECTIONS = 2 * (MOST_CALLS + STOPS_WITH_ROOM)
 LEAST_FILES = SPARE_FILES + LEAST_CONNECTIONS
 
 
