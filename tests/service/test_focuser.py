@@ -544,10 +544,12 @@ def test_nobody_waits_for_a_move_of_a_daemon_that_ends(request):
     assert begun.ended.failure
 
 
-@pytest.mark.parametrize(("target_steps", "begun"), [(None, False), (5088, True)])
-def test_a_hand_at_the_controller_does_not_pass_for_the_move_that_waits_for_its_end(target_steps, begun):
+def test_what_moves_is_told_and_not_inferred_from_the_status():
+    """A hand at the controller does not pass for the move that somebody waits for."""
     focuser = Focuser(SETTINGS, PortOf(lambda: pytest.fail("nothing is opened")), lambda *_: None, NO_JOURNAL)
     move = focuser.begin_move(1.0)
-    focuser._commands._board.publish(Snapshot(state=State.MOVING, current_steps=0, target_steps=target_steps))
-    assert move.under_way.done() is begun
+    focuser._commands._board.publish(Snapshot(state=State.MOVING, current_steps=0, target_steps=5088))
+    assert not move.under_way.done()
+    focuser.moves()
+    assert move.under_way.done()
     assert not move.ended.done()

@@ -88,6 +88,16 @@ class Commands:
         return self._board.motions
 
     @property
+    def is_reconnecting(self) -> bool:
+        """Whether a lost link is being tried again. Any thread may ask."""
+        return self._board.state is State.RECONNECTING
+
+    @property
+    def where(self) -> str:
+        """The position, in words."""
+        return self._board.where
+
+    @property
     def may_leave_running(self) -> bool:
         """Whether a motion that this process commanded was not proven to have ended."""
         return self._aftermath.may_leave_running
@@ -254,6 +264,7 @@ class Commands:
         plan = motion.plan(target.steps)
         if plan.legs:
             self._board.moving(target)
+            self._worker.moves()
             self._memory.set_out(motion.registers_of(plan))
             stalled = _stall_sentence(motion.move(plan))
             if stalled:

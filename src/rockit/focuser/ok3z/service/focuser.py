@@ -15,7 +15,6 @@ from typing import Callable, NamedTuple, cast
 
 from ..driver.clock import SystemClock, WallClock
 from ..driver.homing import HOMING_TRIES
-from ..driver.planning import mm_from_steps
 from ..errors import (
     BusyError,
     FocuserError,
@@ -306,7 +305,7 @@ class Focuser:
             if self._task is not None or self._stop is not None:
                 running = self._task.name if self._task else "stop"
                 raise BusyError(f"{running} is still running. Wait for its end, or stop it (focus stop).")
-            if needs_link and self._commands.snapshot.state is State.RECONNECTING:
+            if needs_link and self._commands.is_reconnecting:
                 # On the worker it would only end the attempt that is under way, and who asks again and again would keep
                 # the link from coming back.
                 raise NotConnectedError(
@@ -393,9 +392,7 @@ class Focuser:
         if unhalted:
             self.announce(logging.ERROR, f"stopped by {self._stopped_by}, without proof: {unhalted}")
             return
-        steps = self._commands.snapshot.current_steps
-        where = "at an unknown position" if steps is None else f"at {mm_from_steps(steps):.3f} mm"
-        self.announce(logging.INFO, f"stopped by {self._stopped_by} {where}")
+        self.announce(logging.INFO, f"stopped by {self._stopped_by} at {self._commands.where}")
 
     def _dismiss(self) -> None:
         """Nobody may wait for a worker that has left."""
@@ -413,12 +410,11 @@ class Focuser:
     def announce(self, level: int, message: str) -> None:
         self._tell(level, message)
 
+    def moves(self) -> None:
+        if self._task is not None:
+            self._task.moves()
+
     def changed(self) -> None:
-        task = self._task
-        snapshot = self._commands.snapshot
-        # Only a move of this task can have begun since it is here; a hand at the controller has no target.
-        if task is not None and snapshot.state is State.MOVING and snapshot.target_steps is not None:
-            task.moves()
         self._on_change()
 
     def checkpoint(self) -> None:
