@@ -72,10 +72,10 @@ FOUND_FIRST = -40000
 
 
 def back_where_it_was_found(rig):
-    """At the same register: a target in mm takes no neighbour there."""
+    """At the same register."""
     rig.home()
     here_mm = (origin(rig) - FOUND_FIRST) / 5088
-    assert rig.move(here_mm) is None
+    assert rig.move(here_mm, exact=True) is None
     assert rig.model.register == FOUND_FIRST
     return here_mm
 
@@ -99,6 +99,39 @@ def test_a_stop_near_where_the_controller_was_found_first_keeps_the_position(mak
     here_mm = back_where_it_was_found(rig)
     rig.interrupt_at(exchange)
     assert rig.move(here_mm + 1) is not None
+    assert rig.status == FocuserStatus.Idle
+    assert_true(rig)
+
+
+@pytest.mark.parametrize("power_up_register", [0, 30000, FOUND_FIRST])
+def test_a_power_cut_a_step_beside_where_the_controller_begins_is_noticed_at_rest(
+    make_rig, power_up_register
+):
+    """It stands there because a target in mm takes the neighbour outward."""
+    rig = make_rig(register=power_up_register, power_up_register=power_up_register)
+    rig.home()
+    here_mm = (origin(rig) - power_up_register) / 5088
+    assert rig.move(here_mm) is None
+    assert rig.model.register == power_up_register - 1
+    rig.model.power_cut(0.0)
+    rig.rest(2.0)
+    assert rig.commands.snapshot.state is State.UNHOMED
+    rig.home()
+    assert rig.move(here_mm) is None
+    rig.lose("hang-up")
+    rig.rest(2.0)
+    rig.give_back("hang-up")
+    rig.rest(15.0)
+    rig.assert_stands_at(here_mm)
+
+
+@pytest.mark.parametrize("flicker", [1, 2, 3])
+def test_a_register_that_flickers_beside_where_the_controller_begins_is_no_power_cut(make_rig, flicker):
+    rig = make_rig(register=10000, register_flicker=flicker)
+    rig.home()
+    here_mm = origin(rig) / 5088
+    assert rig.move(here_mm + 1 / 5088) is None
+    rig.rest(60.0)
     assert rig.status == FocuserStatus.Idle
     assert_true(rig)
 

@@ -109,6 +109,7 @@ class Motor:
         self._is_measured = False
         self._is_commanded = False
         self._unexpected: Reading | None = None
+        self._flickers = False
         self._speeds_are_sent = False
         self._ratios = Ratios(None, None, drive.speed_register, drive.acceleration_register)
 
@@ -200,7 +201,7 @@ class Motor:
         A register that was kept proves them, but where a power cut would not change it. Elsewhere the motor is not
         released, for it could slip.
         """
-        if near_power_up(self.standing.register, (*self._power_ups(), *self._found())):
+        if self.is_power_up(self.standing.register, POSITION_TOLERANCE_STEPS):
             self.configure()
         elif not self._speeds_are_sent:
             self._controller.configure_speeds(self._drive.speed_register, self._drive.acceleration_register)
@@ -208,12 +209,12 @@ class Motor:
 
     @property
     def is_at_power_up(self) -> bool:
-        """Whether the motor stands where a power cut would not show in the register."""
-        return self.is_power_up(self.standing.register, POSITION_TOLERANCE_STEPS)
+        """Whether the motor stands where a power cut is known not to show in the register."""
+        return near_power_up(self.standing.register, self._power_ups())
 
     def is_power_up(self, register: int, within_steps: int = 0) -> bool:
-        """Whether a register is one at which this controller begins after a power cut, or no further from it."""
-        return near_power_up(register, self._power_ups(), within_steps)
+        """Whether a register is one at which this controller may begin after a power cut, or no further from it."""
+        return near_power_up(register, (*self._power_ups(), *self._found()), within_steps)
 
     def _hides_power_cut(self, inward: bool) -> bool:
         """Whether a power cut just as a run begins here would pass for the run itself, so near is its register: ahead
@@ -494,21 +495,35 @@ class Motor:
 
         Raises:
             PositionLostError: the register changed; the motor may be running.
+            SettingsLostError: it began anew.
             UnexpectedMotionError: the register is as it was, but the motor is said to run.
             LinkLostError: nothing valid was answered.
         """
         expected = self._left_at_register
         for _ in range(BELIEVED_READINGS):
             reading = self._unexpected = self._controller.read()
-            if reading.stands_still and is_at(reading.register, expected):
+            begun_anew = self._may_have_begun_anew(reading)
+            if reading.stands_still and is_at(reading.register, expected) and not begun_anew:
+                self._flickers |= self._standing is not None and reading.register != self._standing.register
                 self._standing = reading
                 return reading
+        if begun_anew:
+            raise SettingsLostError(
+                f"at rest the register went from {self.standing.register} to {reading.register}, where the controller "
+                "may begin. Was its power cut? Home the focuser (focus init)."
+            )
         if is_at(reading.register, expected):
             raise UnexpectedMotionError(
                 "the controller says that the motor runs, though nothing was commanded and the register stands at "
                 f"{expected}. Look at the focuser."
             )
         raise moved_unasked(expected, reading.register)
+
+    def _may_have_begun_anew(self, reading: Reading) -> bool:
+        """Whether a register that did not change at rest went to where the controller may begin, if only by a step."""
+        here = self._standing
+        went = here is not None and reading.register != here.register and not self._flickers
+        return went and self.is_power_up(reading.register)
 
     def follow_hand(self, inner_register: int) -> HandWatch:
         """Follow a motor that somebody drives at its controller, until it stands.

@@ -21,6 +21,7 @@ from ..errors import (
     LinkError,
     NotConnectedError,
     PositionLostError,
+    SettingsLostError,
     UnexpectedMotionError,
     joined,
 )
@@ -343,8 +344,8 @@ class Commands:
     def _look_at_rest(self, motion: Motion) -> None:
         try:
             reading = motion.look()
-        except (PositionLostError, UnexpectedMotionError):
-            if not self._settings.keeps_hand:
+        except (PositionLostError, UnexpectedMotionError) as error:
+            if not self._settings.keeps_hand or isinstance(error, SettingsLostError):
                 raise
             self._follow_hand(motion)
             return
