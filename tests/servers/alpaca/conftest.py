@@ -79,13 +79,14 @@ class PuppetFocuser:
             raise self.move_refusal
         self.stopped_by = ""
         target_steps = steps_from_mm(position)
-        if target_steps == self.snapshot.current_steps:
-            ended = self._ending(lambda: self._move(target_steps))
-            return BegunMove(ended, ended)
         self.snapshot = replace(self.snapshot, state=State.MOVING, target_steps=target_steps)
+        is_short = self.move_gate.is_set()
+        ended = self._ending(lambda: self._move(target_steps))
+        if is_short:
+            return BegunMove(ended, ended)
         under_way = Ending(PATIENCE_S)
         under_way.resolve(None)
-        return BegunMove(under_way, self._ending(lambda: self._move(target_steps)))
+        return BegunMove(under_way, ended)
 
     def _move(self, target_steps: int) -> None:
         assert self.move_gate.wait(PATIENCE_S)

@@ -280,7 +280,7 @@ def test_a_halt_without_a_session_that_fails_says_so_first(server: Any, dial: An
     assert dial(server, client_id=99).put("halt").error == 0x535
 
 
-def test_a_halt_has_threads_of_its_own(
+def test_a_halt_waits_for_no_other_command(
     server: Any, dial: Any, program: Any, focuser: Any, until: Any
 ) -> None:
     focuser.snapshot = Snapshot()

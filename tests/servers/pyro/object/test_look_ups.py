@@ -151,7 +151,7 @@ def test_a_stop_waits_behind_no_look_up_of_another_machine(
 def test_a_call_whose_look_up_does_not_end_is_refused_and_does_not_begin_later(
     uri: str, site: Site, stand_in: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rockit.focuser.ok3z.servers.pyro.focuser.PATIENCE_S", 0.05)
+    monkeypatch.setattr("rockit.focuser.ok3z.servers.pyro.focuser.LOOK_UP_PATIENCE_S", 0.05)
     site.hangs.add(CONTROL)
     with proxy_from(uri) as proxy:
         assert proxy.set_focus(1.0) == 3
@@ -197,7 +197,7 @@ def test_a_stranger_that_comes_as_far_as_the_object_stops_nothing_while_look_ups
     called_from(STRANGER)
     answer: Any = pyro_focuser.stop()
     assert isinstance(answer, AtEnd)
-    assert answer.patience_s == permission.STOP_PATIENCE_S
+    assert answer.patience_s == permission.STOP_LOOK_UP_PATIENCE_S
     assert answer.answer() == 3
     assert stand_in.calls == []
 

@@ -1,8 +1,8 @@
 """The Pyro port: who may connect, what may be asked, and how much of this machine that may take.
 
 One thread speaks to all connections, makes all calls, and never waits for one: what a call waits for is a future
-(docs/decisions/0009-connections.md). Only `focuser`, `reports`, `refusals` and `callers` know what a focuser is, and
-with `permission` what is an error of it.
+(docs/decisions/0009-connections.md). Only `focuser`, `permission`, `reports`, `refusals` and `callers` know what a
+focuser is.
 """
 
 from .calls import MOST_CALLS

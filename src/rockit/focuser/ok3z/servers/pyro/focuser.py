@@ -31,7 +31,7 @@ from ...service.focuser import BegunMove, Ending, Focuser
 from ...service.status import Snapshot
 from .callers import Callers, Failure
 from .later import AtEnd, Later
-from .permission import PATIENCE_S, STOP_PATIENCE_S, Permission
+from .permission import LOOK_UP_PATIENCE_S, STOP_LOOK_UP_PATIENCE_S, Permission
 from .refusals import RefusalLog
 from .reports import last_ended, measurement, report
 
@@ -241,7 +241,7 @@ class PyroFocuser:
         said = self._permission.look_up(asked.address, asked.is_stop)
         return AtEnd(
             said,
-            STOP_PATIENCE_S if asked.is_stop else PATIENCE_S,
+            STOP_LOOK_UP_PATIENCE_S if asked.is_stop else LOOK_UP_PATIENCE_S,
             lambda: self._judged(
                 asked, lambda: self._permission.judge(asked.address, said, asked.is_stop), answer
             ),

@@ -28,8 +28,8 @@ REMEMBERED_S = 60.0
 MOST_REMEMBERED = 64
 # How long a call waits for it. A stop that has waited so long is judged by its address alone: the halt must be on the
 # wire within 100 ms.
-PATIENCE_S = 20.0
-STOP_PATIENCE_S = 0.05
+LOOK_UP_PATIENCE_S = 20.0
+STOP_LOOK_UP_PATIENCE_S = 0.05
 
 
 class Caller(NamedTuple):
@@ -89,7 +89,7 @@ class Permission:
             return address in self._addresses
         if not said.done():
             raise NotPermittedError(
-                f"whether {address} is among control_machines was not found out within {PATIENCE_S:.0f} s. "
+                f"whether {address} is among control_machines was not found out within {LOOK_UP_PATIENCE_S:.0f} s. "
                 "Look at the name server of this machine."
             )
         return said.result()
