@@ -112,6 +112,7 @@ def test_an_audit_that_finds_the_focuser_moved_before_it_runs_believes_nothing_o
     assert all(entry.origin_register is None for entry, _ in rig.keeper.written[-2:])
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("cut", [False, True], ids=["by hand", "power cut"])
 @pytest.mark.parametrize("moved_at", range(1, 10))
 @pytest.mark.parametrize("stopped_after", range(3))
@@ -142,6 +143,7 @@ def assert_counted_nothing_false(rig, ended) -> None:
         assert rig.commands.snapshot.audit.lost_steps in (None, 0, 1, -1)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("exchange", [*range(2, 12), *range(12, 130, 9)])
 def test_an_audit_that_did_not_see_the_whole_run_counts_nothing(rig, exchange):
     """A power cut in the homing run begins the register anew: two registers then say nothing of lost steps."""

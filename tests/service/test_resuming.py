@@ -283,6 +283,7 @@ def stale_entry(rig):
     assert min(stale.way) < rig.model.register < max(stale.way)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("disturbance", ["stop", "silence", "hang-up"])
 @pytest.mark.parametrize("number", [1, 3, 5, 8, 12])
 def test_a_stale_entry_is_not_resumed_unasked_when_resuming_was_disturbed(make_rig, disturbance, number):
