@@ -82,6 +82,9 @@ def pytest_report_header() -> str:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Of a test with `@pytest.mark.one_in(n)`, leave out all cases but every n-th."""
+    for item in items:
+        if item.get_closest_marker("one_in") or "some_of" in getattr(item, "fixturenames", ()):
+            item.add_marker("matrix")
     if EVERY_CASE:
         return
     groups: dict[str, list[Any]] = {}

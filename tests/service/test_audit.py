@@ -27,6 +27,7 @@ def test_an_audit_finds_the_steps_that_were_lost_and_returns(rig, lost_steps):
     rig.assert_stands_at(2.0)
 
 
+@pytest.mark.matrix
 def test_a_stop_in_an_audit_leaves_the_position_unknown_or_true(rig):
     for number in range(5, 400, 23):
         assert rig.move(2.0) is None
@@ -47,6 +48,7 @@ def left_at_2_mm(rig):
     return rig.confidence, rig.keeper.kept, len(rig.sent())
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("resumed", [False, True])
 @pytest.mark.parametrize("number", EXCHANGES_BEFORE_THE_RUN)
 def test_an_audit_that_is_stopped_before_it_runs_leaves_all_as_it_was(rig, number, resumed):

@@ -318,4 +318,4 @@ FocuserLife.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
 )
 # Many lives are one test: on a busy machine they take longer than others may.
-TestFocuserLife = pytest.mark.timeout(400 + 10 * others)(FocuserLife.TestCase)
+TestFocuserLife = pytest.mark.matrix(pytest.mark.timeout(400 + 10 * others)(FocuserLife.TestCase))

@@ -34,6 +34,7 @@ def begins_at(rig, position_mm):
     return (origin(rig) - rig.model.options.power_up_register) / 5088
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("options", [HALF, TWICE])
 @pytest.mark.parametrize("target_mm", [1.4, 0.3, 3.5])
 def test_a_power_cut_at_rest_just_where_the_controller_begins_shows_by_the_rate(make_rig, options, target_mm):
@@ -53,6 +54,7 @@ def test_a_power_cut_at_rest_just_where_the_controller_begins_shows_by_the_rate(
     rig.assert_stands_at(target_mm)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("options", [HALF, TWICE])
 @pytest.mark.parametrize("leg_mm", [-1.0, -0.05, 0.05, 1.0])
 def test_a_power_cut_at_a_register_that_is_known_costs_nothing(make_rig, options, leg_mm):
@@ -277,6 +279,7 @@ def test_a_motor_that_a_lost_link_left_running_is_halted_whatever_the_text_was(m
     assert not rig.model.is_moving
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "options",
     [

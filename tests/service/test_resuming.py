@@ -50,6 +50,7 @@ def test_the_time_of_the_homing_is_of_the_homing(rig):
     assert rig.confidence.homed_at > first
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("target_mm", [0.5, 3.5])
 def test_a_process_that_dies_at_any_exchange_of_a_move_is_resumed_where_the_motor_stands(make_rig, target_mm):
     rig = make_rig()
