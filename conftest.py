@@ -29,7 +29,7 @@ settings.register_profile(
     "any machine",
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
-    max_examples=400 if EVERY_CASE else 50,
+    max_examples=200 if EVERY_CASE else 50,
     # With what a failure says it can be had again.
     print_blob=True,
 )
