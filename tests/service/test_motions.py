@@ -169,6 +169,7 @@ def test_whoever_reads_a_snapshot_finds_the_motions_that_belong_to_it(rig):
 # Stops
 
 
+@pytest.mark.matrix
 def test_a_stop_in_every_exchange_of_a_move_ends_one_motion_where_it_stands(make_rig):
     number = 0
     while True:
@@ -202,6 +203,7 @@ def test_a_stop_at_the_target_before_the_arrival_is_proven_is_no_arrival(rig):
     assert told(rig)[2:] == [("move", 2.0, 1.5, 1.5, Result.SHORT)]
 
 
+@pytest.mark.matrix
 def test_a_stop_in_every_exchange_of_homing_ends_one_motion_that_was_stopped(make_rig):
     number, begun = 0, 0
     while True:

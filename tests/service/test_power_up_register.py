@@ -34,6 +34,7 @@ def begins_at(rig, position_mm):
     return (origin(rig) - rig.model.options.power_up_register) / 5088
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("options", [HALF, TWICE])
 @pytest.mark.parametrize("target_mm", [1.4, 0.3, 3.5])
 def test_a_power_cut_at_rest_just_where_the_controller_begins_shows_by_the_rate(make_rig, options, target_mm):
@@ -53,6 +54,7 @@ def test_a_power_cut_at_rest_just_where_the_controller_begins_shows_by_the_rate(
     rig.assert_stands_at(target_mm)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("options", [HALF, TWICE])
 @pytest.mark.parametrize("leg_mm", [-1.0, -0.05, 0.05, 1.0])
 def test_a_power_cut_at_a_register_that_is_known_costs_nothing(make_rig, options, leg_mm):
@@ -92,6 +94,7 @@ def test_a_power_cut_where_the_controller_was_found_first_costs_nothing(make_rig
     rig.assert_stands_at(target_mm)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("exchange", range(8, 60, 4))
 def test_a_stop_near_where_the_controller_was_found_first_keeps_the_position(make_rig, exchange):
     """Most often somebody had driven it there."""
@@ -136,6 +139,7 @@ def test_a_register_that_flickers_beside_where_the_controller_begins_is_no_power
     assert_true(rig)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("again", range(1, 8))
 def test_a_lost_position_makes_no_power_up_register_of_where_the_motor_stands(make_rig, again):
     rig = make_rig(register=10000)
@@ -218,6 +222,7 @@ def test_the_daily_power_cycle_and_a_set_to_where_it_stood(make_rig, options):
         assert rig.move(2.0) is None
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("exchange", range(4, 44, 3))
 def test_a_stop_in_a_move_that_began_at_register_0_and_lost_its_power(make_rig, exchange):
     rig = make_rig(register=10000, baud_pacing=True, **(HALF if exchange % 2 else TWICE))
@@ -239,9 +244,9 @@ def test_a_stop_in_a_move_that_began_at_register_0_and_lost_its_power(make_rig, 
     assert_true(rig)
 
 
-def test_a_motor_that_ran_and_is_back_where_its_run_began_has_lost_its_power(make_rig):
+def test_a_motor_that_ran_and_is_back_where_its_run_began_has_lost_its_power(make_rig, some_of):
     """A power cut in a move from just where the controller begins, of which nothing was known, and a stop."""
-    for later in range(1, 12):
+    for later in some_of(range(1, 12), every=3):
         rig = make_rig(baud_pacing=True)
         rig.home()
         assert rig.move(2.0) is None
@@ -258,10 +263,10 @@ def test_a_motor_that_ran_and_is_back_where_its_run_began_has_lost_its_power(mak
         rig.close()
 
 
-def test_a_motor_that_stood_on_its_way_before_it_was_halted_has_lost_its_power(make_rig):
+def test_a_motor_that_stood_on_its_way_before_it_was_halted_has_lost_its_power(make_rig, some_of):
     """Its register lies where the motor could be by then. Nothing was known of it, and a stop came before that it stood
     short of its target was a fact."""
-    for later in range(1, 90, 3):
+    for later in some_of(range(1, 90, 3), every=3):
         rig = make_rig(start_mm=0.25, register=0, power_up_register=-2544, power_up_mode=7)
         rig.home()
 
@@ -307,6 +312,7 @@ def test_a_motor_that_a_lost_link_left_running_is_halted_whatever_the_text_was(m
     assert not rig.model.is_moving
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     "options",
     [

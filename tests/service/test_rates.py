@@ -96,6 +96,7 @@ def ratios(rig):
     return rig.commands._motion.ratios
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("homing_rate", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize("leg_rate", [0.5, 1.0, 2.0])
 def test_a_device_at_half_or_twice_of_what_is_computed_works_in_homing_and_in_legs(

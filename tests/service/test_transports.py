@@ -58,6 +58,7 @@ def on_a_pseudo_terminal(options, tmp_path):
             assert program.wait(10) == 0
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("line", LINES)
 @pytest.mark.parametrize("port", [in_process, on_a_pseudo_terminal])
 def test_a_night(port, line, tmp_path):
