@@ -259,24 +259,29 @@ class Motor:
             LinkLostError: the link died.
         """
         self.make_ready()
-        start, drive = self._start_here(), self.leg_drive
+        start = self._start_here()
+        # Where a power cut does not show, the time is judged that the run took: of slow answers less proof can be had.
+        must_take_its_time = switch_register is not None and self.is_at_power_up
+        ratio = self._ratios.legs
+        if ratio is None and must_take_its_time:
+            # Never measured, of slow answers or of a drive that is all ramps: most run as they home.
+            ratio = self._ratios.homing
+        drive = self._drive.at_ratio(ratio)
         speed_steps_s = steps_from_mm(self._drive.speed_mm_sec)
         tracker = Tracker(
             start,
             target_register,
             speed_steps_s,
-            self._ratios.legs,
+            ratio,
             self._power_ups(),
             self._controller.answer_s,
         )
         ramp_steps = self._drive.ramp_steps(self._drive.speed_mm_sec)
-        rate = RateWatch(start, target_register, speed_steps_s, ramp_steps, self._ratios.legs)
+        rate = RateWatch(start, target_register, speed_steps_s, ramp_steps, ratio)
         self._tracker, self._rate = tracker, rate
         inward = target_register > start.register
         self._must_prove = switch_register is not None and self.proof_steps(inward) > 0
         self._can_prove = switch_register is not None and self._rate_shows_from_steps > 0
-        # Of slow answers the time is judged that the run took, which is less of a proof.
-        must_take_its_time = switch_register is not None and self.is_at_power_up
         run_s = drive.duration_s(target_register - start.register)
         # Legs are measured while the switch is not found yet.
         self._is_measured = switch_register is None and self._ratios.legs is None
@@ -295,11 +300,8 @@ class Motor:
             return is_at(self.standing.register, target_register)
         self._left_at_register = target_register
         self._require_proof(rate, tracker)
-        if (
-            must_take_its_time
-            and self._ratios.legs is not None
-            and not (rate.is_judged and watch.took_its_time)
-        ):
+        seen_well = watch.took_its_time and (rate.is_judged or self._ratios.legs is None)
+        if must_take_its_time and ratio is not None and not seen_well:
             raise SettingsLostError(
                 "the motor ran from a register at which a power cut does not show, and nobody could see "
                 "that it kept its speed. Was the controller's power cut? Home the focuser (focus init)."
