@@ -395,6 +395,9 @@ class Motor:
                     return False
                 if isinstance(watch, LegWatch):
                     self.make_ready()
+                else:
+                    # In homing nothing is lost if the motor slips, and the settings may be.
+                    self.configure()
                 command()
                 watch.restarted(self._clock.monotonic())
             elif verdict is Verdict.LOOK_AGAIN:
