@@ -77,7 +77,7 @@ class Motor:
         give_up_halting_s: for a halt that began at a moment of the clock, the moment to give it up.
         notice: is told every reading while the motor runs; must not wait.
         power_ups: where the controller was seen to begin after a power cut.
-        found: where it was found when nothing was known of it: perhaps it begins there, too.
+        found: where it was found when nothing was known of it: perhaps it begins there, too. Targets avoid them.
     """
 
     def __init__(
@@ -201,7 +201,7 @@ class Motor:
         A register that was kept proves them, but where a power cut would not change it. Elsewhere the motor is not
         released, for it could slip.
         """
-        if self.is_power_up(self.standing.register, POSITION_TOLERANCE_STEPS):
+        if self.is_at_power_up:
             self.configure()
         elif not self._speeds_are_sent:
             self._controller.configure_speeds(self._drive.speed_register, self._drive.acceleration_register)
