@@ -85,7 +85,7 @@ def back_where_it_was_found(rig):
 @pytest.mark.parametrize("options", [HALF, TWICE])
 @pytest.mark.parametrize("target_mm", [0.5, 5.0])
 def test_a_power_cut_where_the_controller_was_found_first_shows_by_the_rate(make_rig, options, target_mm):
-    """It had just begun there. But mostly somebody had driven it there, and the motor might slip when it is released."""
+    """It had just begun there. But mostly somebody had driven it there, and a motor that is released may slip."""
     rig = make_rig(power_up_register=FOUND_FIRST, **options)
     back_where_it_was_found(rig)
     released = rig.model.frames_seen["P031"]
@@ -187,6 +187,13 @@ def test_0_mm_stays_exact(make_rig, power_up_register):
         start_mm=0.0, backlash_mm=0.0, register=power_up_register, power_up_register=power_up_register
     )
     rig.home()
+    for position_mm in (1.0, 0.0):
+        # Where this controller begins is seen once. Then it begins at 0 mm.
+        assert rig.move(position_mm) is None
+        rig.model.power_cut(0.0)
+        rig.rest(2.0)
+        if rig.status != FocuserStatus.Idle:
+            rig.home()
     assert origin(rig) == power_up_register
     assert rig.move(1.0) is None
     assert rig.move(0.0) is None

@@ -20,7 +20,6 @@ from .planning import Drive, mm_from_steps, steps_from_mm
 from .rates import RateWatch, Ratios, learnable_steps
 from .reading import End, Progress, Reading
 from .registers import (
-    POSITION_TOLERANCE_STEPS,
     POWER_UP_REGISTER,
     STEPS_PER_MM,
     TRAVEL_MM,
