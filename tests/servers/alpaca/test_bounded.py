@@ -124,3 +124,17 @@ def test_the_end_of_a_command_is_logged_where_nobody_waits_for_it(
             await asyncio.sleep(0.001)
 
     asyncio.run(run())
+
+
+def test_an_end_that_comes_after_the_port_has_closed_is_nobodys(
+    focuser: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    end = Ending(BOUND_S)
+
+    async def run() -> None:
+        Calls(focuser, 2).begin(lambda: end)
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    end.resolve(None)
+    assert caplog.records == []
