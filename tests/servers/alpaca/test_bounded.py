@@ -124,3 +124,30 @@ def test_the_end_of_a_command_is_logged_where_nobody_waits_for_it(
             await asyncio.sleep(0.001)
 
     asyncio.run(run())
+
+
+def test_an_end_that_comes_after_the_port_has_closed_is_nobodys(
+    focuser: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    end = Ending(BOUND_S)
+
+    async def run() -> None:
+        Calls(focuser, 2).begin(lambda: end)
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    end.resolve(None)
+    assert caplog.records == []
+
+
+def test_a_mistake_in_what_the_log_says_is_a_result_too(
+    focuser: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def blunder(_: Snapshot) -> str:
+        raise ZeroDivisionError
+
+    async def run() -> FocuserError | None:
+        return await Calls(focuser, 2).begin(ended, Told("a move", blunder))
+
+    assert isinstance(asyncio.run(run()), InternalError)
+    assert "a mistake in this program" in caplog.text

@@ -37,6 +37,7 @@ class StandIn:
         self.motions: Record = ()
         self.begun: list[Ending] = []
         self.patience_s = BOUND_S
+        self.hangs = False
 
     def reading_age_s(self, snapshot: Snapshot) -> float | None:
         return self.reading_s if snapshot is self.snapshot else None
@@ -80,7 +81,8 @@ class StandIn:
 
     def _ending(self, failure: FocuserError | None = None) -> Ending:
         ending = Ending(self.patience_s)
-        ending.resolve(failure)
+        if not self.hangs:
+            ending.resolve(failure)
         return ending
 
 

@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 REST_PERIOD_S = 1.0
 # A reading older than this while a link is open means that the worker hangs: nothing is known then.
 STALE_S = 12.0
-# How long to wait for the confirmation of a stop. `close` waits so long for the worker.
+# How long to wait for the confirmation of a stop, and in `close` for the worker.
 STOP_PATIENCE_S = 20.0
 CLOSE_PATIENCE_S = 1.7
 HALT_PATIENCE_S = 5.0

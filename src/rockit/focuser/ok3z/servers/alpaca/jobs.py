@@ -15,7 +15,7 @@ from ...errors import AlreadyConnectedError, BusyError, FocuserError, NotConnect
 from ...service import outcomes
 from ...service.focuser import BegunMove, Ending, Focuser
 from ...service.status import Snapshot, State
-from ..http.awaiting import Calls, Outcome, Told, outcome_of
+from ..http.awaiting import Calls, Outcome, Told, mistaken, outcome_of
 from ..http.stops import Stop
 from .sessions import Session
 
@@ -107,7 +107,11 @@ class Operations:
         return self._initialising
 
     async def _initialise(self) -> Outcome:
-        outcome = await self._brought_up()
+        try:
+            outcome = await self._brought_up()
+        except Exception as error:
+            # Else all would wait for it for ever.
+            outcome = mistaken(error)
         self._initialising = None
         waiting, self._connecting = self._connecting, []
         for session in waiting:

@@ -80,39 +80,40 @@ class Calls:
         if len(self._awaited) >= self._most:
             return _known(BusyError("too many calls wait already. Try again."))
         began_s = time.monotonic()
-        refusal: Outcome = None
         try:
             ending = begin()
-        except FocuserError as error:
-            refusal = error
+        except FocuserError as refusal:
+            return _known(self._logged(told, refusal, began_s))
         # Of SystemExit too: who waits must hear of its end.
         except BaseException as error:
-            _log.exception("a mistake in this program")
-            return _known(
-                InternalError(f"the daemon made a mistake ({type(error).__name__}); its log has the details.")
-            )
-        if refusal is not None:
-            self._log(told, refusal, began_s)
-            return _known(refusal)
+            return _known(mistaken(error))
         awaited = asyncio.ensure_future(self._awaited_and_logged(ending, told, began_s))
         self._awaited.add(awaited)
         awaited.add_done_callback(self._awaited.discard)
         return asyncio.shield(awaited)
 
     async def _awaited_and_logged(self, ending: Ending, told: Told | None, began_s: float) -> Outcome:
-        outcome = await outcome_of(ending)
-        self._log(told, outcome, began_s)
+        return self._logged(told, await outcome_of(ending), began_s)
+
+    def _logged(self, told: Told | None, outcome: Outcome, began_s: float) -> Outcome:
+        if told is None:
+            return outcome
+        snapshot, took_s = self._focuser.snapshot, time.monotonic() - began_s
+        try:
+            if outcome is None:
+                end = outcomes.succeeded(told.how(snapshot), took_s)
+            else:
+                end = outcomes.failed(outcome, snapshot, took_s)
+        except Exception as error:
+            return mistaken(error)
+        _log.info("%s: %s", told.what, end)
         return outcome
 
-    def _log(self, told: Told | None, outcome: Outcome, began_s: float) -> None:
-        if told is None:
-            return
-        snapshot, took_s = self._focuser.snapshot, time.monotonic() - began_s
-        if outcome is None:
-            end = outcomes.succeeded(told.how(snapshot), took_s)
-        else:
-            end = outcomes.failed(outcome, snapshot, took_s)
-        _log.info("%s: %s", told.what, end)
+
+def mistaken(error: BaseException) -> InternalError:
+    """What to tell of a mistake in this program, which is logged."""
+    _log.error("a mistake in this program", exc_info=error)
+    return InternalError(f"the daemon made a mistake ({type(error).__name__}); its log has the details.")
 
 
 def _known(outcome: Outcome) -> asyncio.Future[Outcome]:
