@@ -72,7 +72,7 @@ class Doors:
 
     @property
     def problem(self) -> str:
-        """Why Alpaca programs are not served though they should be; empty where they are."""
+        """Why Alpaca programs are not served though they should be; empty if they are."""
         return "" if self._alpaca is None else self._alpaca.problem
 
     def open(self) -> None:
@@ -128,7 +128,7 @@ class AlpacaDoor:
 
     @property
     def problem(self) -> str:
-        """Why it is not served, in a sentence for everybody (an `errors.Sentence`); empty where it is."""
+        """Why it is not served, in a sentence for everybody (an `errors.Sentence`); empty if it is."""
         if self._server is None or self._server.lives():
             return self._problem
         return "Alpaca programs and browsers are not served any more. Restart the daemon; its log has the details."

@@ -133,7 +133,7 @@ class Motor:
 
     @property
     def learnable_mm(self) -> float:
-        """How long a leg must be so that its ratio can be learnt; 0 where that is known."""
+        """How long a leg must be so that its ratio can be learnt; 0 if that is known."""
         if self._ratios.legs is not None:
             return 0.0
         return mm_from_steps(
@@ -227,7 +227,7 @@ class Motor:
     def proof_steps(self, inward: bool) -> int:
         """How long a leg from here must be to prove by its rate that the settings are there.
 
-        0 where the register proves it, and where that cannot be asked.
+        0 if the register proves it, and if that cannot be asked.
         """
         return self._rate_shows_from_steps if self._hides_power_cut(inward) else 0
 
@@ -250,7 +250,7 @@ class Motor:
             switch_register: where the limit switch is, if that is known.
 
         Returns:
-            False where the motor never left its place; its target may have been elsewhere.
+            False if the motor never left its place; its target may have been elsewhere.
 
         Raises:
             NoProgressError, MoveTimeoutError: it did not arrive.

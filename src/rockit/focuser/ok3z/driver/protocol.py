@@ -50,7 +50,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Reply:
-    """One whole frame that came from the controller. `argument` is None where it had none."""
+    """One whole frame that came from the controller. `argument` is None if it had none."""
 
     code: str
     argument: str | None

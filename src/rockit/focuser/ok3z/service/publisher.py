@@ -126,7 +126,7 @@ class Board:
         """The motor is told to stop, and is not seen standing yet.
 
         Args:
-            reason: why; None where what was said before stands.
+            reason: why; None if what was said before stands.
             shows_position: whether its position is published meanwhile.
         """
         details = self._details if reason is None else replace(self._details, reason=reason)
@@ -149,7 +149,7 @@ class Board:
         Args:
             reason: what there is to say of it.
             shortfall_steps: what the last approach lacked of the full backlash.
-            reached: the target that was reached; None where it stands elsewhere.
+            reached: the target that was reached; None if it stands elsewhere.
             stopped: somebody wanted it to stand.
         """
         standing = motion.standing

@@ -48,7 +48,7 @@ class Published:
         control_ips: the addresses from which all but the open methods may be called.
         not_permitted: the answer to such a call from elsewhere.
         busy: the answer to a call where too many run.
-        refused: told of each call that does not reach the object: the caller's address, the method (empty where that
+        refused: told of each call that does not reach the object: the caller's address, the method (empty if that
             cannot be read), the answer, and why in a sentence. Must not wait.
     """
 

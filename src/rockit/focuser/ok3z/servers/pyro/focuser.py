@@ -81,7 +81,7 @@ class PyroFocuser:
         focuser: the service.
         control_ips: the addresses that may control; everybody may ask for the status.
         machine_names: names of machines by their address, for the log.
-        alpaca_problem: why Alpaca programs are not served though they should be, in a sentence; empty where they are.
+        alpaca_problem: why Alpaca programs are not served though they should be, in a sentence; empty if they are.
     """
 
     def __init__(

@@ -125,7 +125,7 @@ def greeted_object(data: bytes) -> str | None:
 
 
 def read_call(data: bytes) -> Call:
-    """Where a call goes. Raises RefusedError where that is not written as Pyro4 writes it."""
+    """Where a call goes. Raises RefusedError if that is not written as Pyro4 writes it."""
     found = _CALL.match(data)
     if not found:
         raise RefusedError("this is no call as Pyro4 writes it with serpent.")

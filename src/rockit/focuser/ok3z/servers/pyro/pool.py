@@ -36,7 +36,7 @@ class Files:
     lowest: int
 
     def place(self, sock: socket.socket) -> socket.socket:
-        """The same connection under a number that is free for connections. Raises OSError where there is none."""
+        """The same connection under a number that is free for connections. Raises OSError if there is none."""
         if not self.lowest:
             return sock
         with sock:
@@ -55,7 +55,7 @@ def allowed_files() -> Files:
 
 
 def why_too_few_files() -> str:
-    """Why this process cannot serve: it may not open the files for that. Empty where it may."""
+    """Why this process cannot serve: it may not open the files for that. Empty if it may."""
     files = _raised_limit(LEAST_FILES)
     if files >= LEAST_FILES:
         return ""
