@@ -56,16 +56,12 @@ VIOLATIONS = {
         (f"{PACKAGE}/simulator/ramp.py", "from ..driver.registers import STEPS_PER_MM"),
         (f"{PACKAGE}/simulator/program.py", "from rockit.common import log"),
     ],
-    "serial": [
+    "libraries": [
         (f"{PACKAGE}/driver/controller.py", "import serial"),
         (f"{PACKAGE}/driver/protocol.py", "from serial import SerialException"),
         (f"{PACKAGE}/simulator/device.py", "import serial"),
-    ],
-    "pyro": [
         (f"{PACKAGE}/service/focuser.py", "import Pyro4"),
         (f"{PACKAGE}/cli/motion.py", "from Pyro4.errors import CommunicationError"),
-    ],
-    "aiohttp": [
         (f"{PACKAGE}/daemon/servers.py", "import aiohttp"),
         (f"{PACKAGE}/daemon/main.py", "from aiohttp import web"),
         (f"{PACKAGE}/cli/output.py", "from aiohttp import ClientSession"),
