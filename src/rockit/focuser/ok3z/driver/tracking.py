@@ -196,7 +196,7 @@ class Tracker:
     def _believe(self, reading: Reading) -> None:
         step = self._direction * (reading.register - self.last.register)
         if is_at(self.last.register, self._start_register):
-            watched = reading.at_s - self.last.at_s <= self.unseen_s
+            watched = reading.at_s - self.last.earliest_s <= self.unseen_s
             self.began_past_power_up = watched and self._passes_power_up(reading)
         if step:
             self._jumped = False
