@@ -19,10 +19,11 @@ from rockit.focuser.ok3z.errors import BusyError, FocuserError
 from rockit.focuser.ok3z.servers.http.stops import stopped
 from rockit.focuser.ok3z.servers.panel.panel import Panel
 from rockit.focuser.ok3z.service.focuser import BegunMove, Ending, Focuser
-from rockit.focuser.ok3z.service.motion_log import Record, recorded
+from rockit.focuser.ok3z.service.motion_log import MotionLog, Record, Result
 from rockit.focuser.ok3z.service.status import Confidence, Snapshot, State, Trust
 
 BOUND_S = 20.0
+BEGAN_AT = "2026-11-22T20:00:00Z"
 HOMED = Confidence(Trust.HOMED, "", "2026-11-22T20:00:00Z")
 IDLE = Snapshot(State.IDLE, current_steps=5088, target_steps=5088, read_at_s=1.0, confidence=HOMED)
 
@@ -31,7 +32,7 @@ class StandIn:
     """A service whose snapshot is set by hand, and which notes what it is asked."""
 
     def __init__(self) -> None:
-        self.motions: Record = ()
+        self._motion_log = MotionLog()
         self._snapshot = IDLE
         self.age_s: float | None = 0.25
         self.asked: list[tuple[Any, ...]] = []
@@ -49,6 +50,10 @@ class StandIn:
         self._stop.resolve(None)
 
     @property
+    def motions(self) -> Record:
+        return self._motion_log.record
+
+    @property
     def snapshot(self) -> Snapshot:
         return self._snapshot
 
@@ -56,8 +61,24 @@ class StandIn:
     def snapshot(self, snapshot: Snapshot | None) -> None:
         # None is a mistake in this program.
         if snapshot is not None:
-            self.motions = recorded(self.motions, self._snapshot, snapshot, "2026-11-22T20:00:00Z")
+            self._tell(self._snapshot or Snapshot(), snapshot)
         self._snapshot = snapshot  # type: ignore[assignment]
+
+    def _tell(self, before: Snapshot, now: Snapshot) -> None:
+        """Tell the record of motions what the snapshots of a test mean."""
+        log, reason = self._motion_log, now.reason or before.reason
+        running = log.record[-1] if log.record and log.record[-1].result is Result.RUNNING else None
+        if now.state in (State.HOMING, State.MOVING):
+            if running is None or running.to_steps != now.target_steps:
+                start = before if before.state is State.IDLE else now
+                log.begins(now.state is State.HOMING, BEGAN_AT, start.current_steps, now.target_steps)
+        elif now.state is State.IDLE:
+            result = Result.SHORT if before.state is State.STOPPING else Result.ARRIVED
+            log.stands(result, now.current_steps, reason, now.read_at_s)
+        elif now.state is State.UNHOMED:
+            log.stands(Result.STOPPED if now.stopped else Result.FAILED, None, reason, now.read_at_s)
+        elif now.state is not State.STOPPING:
+            log.unseen(reason)
 
     def reading_age_s(self, snapshot: Snapshot) -> float | None:
         return self.age_s
