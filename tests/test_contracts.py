@@ -68,7 +68,7 @@ VIOLATIONS = {
         ("common/src/rockit/common/log.py", "import aiohttp"),
     ],
     "servers-know-the-service-only": [
-        (f"{PACKAGE}/servers/alpaca/device.py", "from ...driver.axis import Motion"),
+        (f"{PACKAGE}/servers/alpaca/device.py", "from ...driver.axis import Axis"),
         (f"{PACKAGE}/servers/http/access.py", "from rockit.common import IP"),
         (f"{PACKAGE}/servers/panel/view.py", "from ...driver.link import Link"),
         (f"{PACKAGE}/servers/alpaca/a_new_room.py", "from ...config.model import Config"),

@@ -30,7 +30,7 @@ from rockit.focuser.ok3z.service.focuser import Ending, Focuser
 from rockit.focuser.ok3z.service.settings import Settings
 from rockit.focuser.ok3z.service.status import Snapshot, State, Trust
 from rockit.focuser.ok3z.simulator import VirtualOK3Z, registered
-from rockit.focuser.ok3z.storage.state_store import Journal
+from rockit.focuser.ok3z.storage.state_store import StateStore
 
 # How many times faster than a real one the controller lives. The driver is told so.
 TIME_SCALE = 10
@@ -38,7 +38,7 @@ SETTINGS = Settings(
     "the bench", 5.0, 180.0, Limits.from_mm(6.0, 6.0, 0.5), Drive.from_mm(0.5, 5.0, TIME_SCALE)
 )
 PATIENCE_S = 30.0
-NO_JOURNAL = Journal(None, lambda *_: None)
+NO_JOURNAL = StateStore(None, lambda *_: None)
 
 
 def until(condition):
@@ -379,7 +379,7 @@ def test_what_one_process_knew_the_next_one_resumes(request, tmp_path):
     model = VirtualOK3Z(time_scale=TIME_SCALE, start_mm=1.0)
     with registered(f"bench{id(model)}", model) as url:
         for number in range(3):
-            journal = Journal(tmp_path / "bench.json", lambda level, message: None)
+            journal = StateStore(tmp_path / "bench.json", lambda level, message: None)
             journal.start()
             focuser = Waiting(
                 SETTINGS,
@@ -440,7 +440,7 @@ def test_a_mistake_in_settling_leaves_no_motor_running_and_no_status_standing(ho
 
 def test_who_asks_again_and_again_does_not_keep_a_lost_link_from_coming_back(homed):
     opened = []
-    port = homed.focuser._commands._connection._port
+    port = homed.focuser._commands._session._port
     open_port = port.open
     port.open = lambda: opened.append(None) or open_port()
     homed.model.hang_up()
@@ -548,7 +548,7 @@ def test_what_moves_is_told_and_not_inferred_from_the_status():
     """A hand at the controller does not pass for the move that somebody waits for."""
     focuser = Focuser(SETTINGS, PortOf(lambda: pytest.fail("nothing is opened")), lambda *_: None, NO_JOURNAL)
     move = focuser.begin_move(1.0)
-    focuser._commands._board.publish(Snapshot(state=State.MOVING, current_steps=0, target_steps=5088))
+    focuser._commands._publisher.publish(Snapshot(state=State.MOVING, current_steps=0, target_steps=5088))
     assert not move.under_way.done()
     focuser.moves()
     assert move.under_way.done()

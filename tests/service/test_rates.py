@@ -95,7 +95,7 @@ def test_what_could_not_be_measured_contradicts_nothing():
 
 
 def ratios(rig):
-    return rig.commands._motion.ratios
+    return rig.commands._axis.ratios
 
 
 @pytest.mark.matrix
@@ -138,7 +138,7 @@ def test_a_leg_at_another_rate_than_before_is_halted_within_half_a_millimetre(
     assert says in outcome.reason
     assert "focus init" in outcome.reason
     assert abs(rig.model.motor_mm - 2.0) < 0.5
-    assert not rig.commands._motion.homed
+    assert not rig.commands._axis.homed
 
 
 @pytest.mark.parametrize("homing_rate", [0.5, 2.0])
@@ -198,8 +198,8 @@ def test_where_answers_are_too_slow_for_a_ratio_of_legs_the_time_tells_of_lost_s
     """At a power-up register, and the settings are lost just as the run begins."""
     rig = make_rig(register=10000, reply_delay_s=reply_delay_s, slow_until_set=False, **options)
     rig.home()
-    rig.commands._motion.ratios = replace(rig.commands._motion.ratios, legs=None)
-    here_mm = rig.commands._motion.origin_register / 5088
+    rig.commands._axis.ratios = replace(rig.commands._axis.ratios, legs=None)
+    here_mm = rig.commands._axis.origin_register / 5088
     assert rig.move(here_mm, exact=True) is None
     rig.model.fault("reset", to="P092", when="before")
     assert rig.move(here_mm - 1.2) is not None

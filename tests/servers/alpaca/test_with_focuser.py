@@ -14,7 +14,7 @@ from rockit.focuser.ok3z.daemon.main import new_focuser
 from rockit.focuser.ok3z.servers.http.admission import MANNER
 from rockit.focuser.ok3z.servers.net.listener import listen
 from rockit.focuser.ok3z.servers.web import AlpacaServer
-from rockit.focuser.ok3z.storage.state_store import Journal
+from rockit.focuser.ok3z.storage.state_store import StateStore
 
 PROJECT = Path(__file__).parents[3]
 
@@ -30,7 +30,7 @@ def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AlpacaServ
     def announce(level: int, sentence: str) -> None:
         logging.getLogger(__name__).log(level, sentence)
 
-    journal = Journal(tmp_path / "state.json", announce)
+    journal = StateStore(tmp_path / "state.json", announce)
     focuser = new_focuser(config, announce, journal)
     server = AlpacaServer(
         listen("127.0.0.1", 0, MANNER),

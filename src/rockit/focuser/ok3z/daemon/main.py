@@ -200,7 +200,7 @@ def serve(config: Config, time_scale: float | None = None) -> int:
 
     Raises ConfigError if the site's library cannot be used, or too few files may be opened.
     """
-    from ..storage.state_store import Journal, note_for, path_for
+    from ..storage.state_store import StateStore, note_for, path_for
     from .systemd import ServiceManager, status_line
 
     # Only now: the configuration has shown that there is such a library, and what is wrong with it.
@@ -216,7 +216,7 @@ def serve(config: Config, time_scale: float | None = None) -> int:
         return _fail(str(error))
     observatory_log = ObservatoryLog(config.log_name)
     state_file = path_for(config.daemon_name, os.environ)
-    journal = Journal(state_file, observatory_log.announce, note_for(state_file, os.environ))
+    journal = StateStore(state_file, observatory_log.announce, note_for(state_file, os.environ))
     service_manager = ServiceManager(os.environ, time.monotonic)
     focuser = new_focuser(
         config,
