@@ -17,11 +17,17 @@ from typing import Any, Callable
 import pytest
 
 from rockit.focuser.ok3z.daemon import log_writer
-from rockit.focuser.ok3z.daemon.log_writer import MAX_EVENT_CHARS, MAX_WAITING_LINES, STDERR, STDOUT, EventLog
+from rockit.focuser.ok3z.daemon.log_writer import (
+    MAX_EVENT_CHARS,
+    MAX_WAITING_LINES,
+    STDERR,
+    STDOUT,
+    LogWriter,
+)
 
 BOUND_S = 20.0
 
-Start = Callable[[], EventLog]
+Start = Callable[[], LogWriter]
 
 
 class Written:
@@ -54,19 +60,19 @@ def fixture_written(monkeypatch: pytest.MonkeyPatch) -> Written:
 @pytest.fixture(name="start")
 def fixture_start(
     written: Written, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> Iterator[Callable[[], EventLog]]:
+) -> Iterator[Callable[[], LogWriter]]:
     """Starts the log of a daemon: stdout, stderr and all that is logged are its own. To be called in the test
     itself, for pytest takes them for itself just before."""
-    logs: list[EventLog] = []
+    logs: list[LogWriter] = []
 
-    def start() -> EventLog:
+    def start() -> LogWriter:
         monkeypatch.setattr(log_writer, "CLOSE_PATIENCE_S", BOUND_S)
         monkeypatch.setattr(logging.getLogger(), "handlers", [logging.NullHandler()])
         monkeypatch.setattr(logging.getLogger("Pyro4"), "level", logging.NOTSET)
         monkeypatch.setattr(sys, "stdout", sys.stdout)
         monkeypatch.setattr(sys, "stderr", sys.stderr)
         caplog.set_level(logging.INFO)
-        logs.append(EventLog())
+        logs.append(LogWriter())
         logs[-1].start(logging.INFO)
         return logs[-1]
 
@@ -84,8 +90,8 @@ def test_the_journal_is_told_levels_and_no_time(tmp_path: Path, named: bool) -> 
         log = "for level in (10, 20, 30, 40): logging.log(level, 'level %d\\nand more', level)"
         program = (
             "import logging, os\n"
-            "from rockit.focuser.ok3z.daemon.log_writer import EventLog\n"
-            f"log = EventLog(os.environ); log.start(logging.DEBUG)\n{log}\nlog.finish()"
+            "from rockit.focuser.ok3z.daemon.log_writer import LogWriter\n"
+            f"log = LogWriter(os.environ); log.start(logging.DEBUG)\n{log}\nlog.finish()"
         )
         subprocess.run(
             [sys.executable, "-c", program],
@@ -236,8 +242,8 @@ def test_what_comes_after_the_end_is_written_all_the_same(start: Start, written:
 
 PROGRAM = """
 import logging, sys, threading
-from rockit.focuser.ok3z.daemon.log_writer import EventLog
-log = EventLog()
+from rockit.focuser.ok3z.daemon.log_writer import LogWriter
+log = LogWriter()
 log.start(logging.INFO)
 """
 

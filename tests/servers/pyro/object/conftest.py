@@ -14,7 +14,7 @@ import pytest
 from rockit.focuser.ok3z.driver.planning import Limits, requested_target
 from rockit.focuser.ok3z.errors import BusyError, FocuserError, NotConnectedError
 from rockit.focuser.ok3z.servers.net.listener import listen
-from rockit.focuser.ok3z.servers.pyro import MANNER, Published, PyroFocuser, PyroServer
+from rockit.focuser.ok3z.servers.pyro import MANNER, Exposed, PyroFocuser, PyroServer
 from rockit.focuser.ok3z.servers.pyro.later import AtEnd
 from rockit.focuser.ok3z.service.focuser import BegunMove, Ending
 from rockit.focuser.ok3z.service.motion_log import Record
@@ -167,7 +167,7 @@ def call() -> Callable[[PyroFocuser, str], int]:
 @pytest.fixture
 def uri(pyro_focuser: PyroFocuser) -> Iterator[str]:
     """The service behind a port of its own."""
-    published = Published(
+    published = Exposed(
         "focuser",
         pyro_focuser,
         open_methods=["report_status", "last_measurement", "last_failure"],

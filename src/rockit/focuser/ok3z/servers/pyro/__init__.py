@@ -6,7 +6,7 @@ focuser is.
 """
 
 from .calls import MOST_CALLS
-from .exposed import Published
+from .exposed import Exposed
 from .focuser import COMMAND_STATUS_OF, LONGEST_WAIT_S, PyroFocuser, command_status
 from .message import MAX_MESSAGE_BYTES
 from .permission import LOOK_UP_THREADS
@@ -25,7 +25,7 @@ __all__ = [
     "MOST_CALLS",
     "PATIENCE_S",
     "STRANGERS_TURN_S",
-    "Published",
+    "Exposed",
     "PyroFocuser",
     "PyroServer",
     "command_status",

@@ -36,7 +36,7 @@ def _nobody_is_told(address: str, method: str, answer: object, why: str) -> None
     pass
 
 
-class Published:
+class Exposed:
     """One object, under one name. Its exposed methods can be called, and nothing else of it. None may wait: what is not
     known yet is answered with an `AtEnd` or a `Later`. Belongs to the port's thread.
 
