@@ -28,7 +28,7 @@ PATIENT_AFTER = 6
 # A controller that is waited for longer is asked so often, however long that takes.
 TRIES_AT_LEAST = 4
 # So long without a valid answer to a question, and the link counts as dead. With the pause between two
-# looks at rest (focuser.REST_PERIOD_S) a dead link shows within 3 s.
+# looks at rest (service.focuser.REST_PERIOD_S) a dead link shows within 3 s.
 SILENCE_S = 1.7
 # (Where something was heard meanwhile, one more reply is waited for: it may be the first of many.)
 # So many commands in a row are obeyed without a pause between them (docs/protocol.md).

@@ -1,7 +1,7 @@
 """Where the thread that owns the port puts up what it knows, for everybody to read.
 
 Told what happens, it follows the state machine, keeps the record of motions, and makes the status of state, position
-and progress. What it has put up is for readers: nothing here or beside it reads that back to decide.
+and progress. What it has put up is for readers, and is read back only to count the news.
 """
 
 from __future__ import annotations
