@@ -59,8 +59,8 @@ def on_a_pseudo_terminal(options, tmp_path):
 
 
 def bring_up(focuser):
-    """As scripts do: three tries. A lost reply hides ten times as much of a controller that lives ten times as fast, and
-    an end of a homing run that nobody saw proves nothing."""
+    """As scripts do: three tries. A lost reply hides ten times as much of a controller that lives ten times as fast,
+    and an end of a homing run that nobody saw proves nothing."""
     for tries_left in (2, 1, 0):
         try:
             focuser.begin_initialize().result(PATIENCE_S)
