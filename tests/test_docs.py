@@ -442,4 +442,38 @@ def test_decisions_are_numbered_and_have_one_form() -> None:
 
 
 def test_the_version_is_the_newest_of_the_changelog() -> None:
-    assert re.findall(r"^## \[([\d.]+)\]", page("CHANGELOG.md"), flags=re.MULTILINE)[0] == VERSION
+    version, date = re.findall(r"^## \[([\d.]+)\] - (.*)$", page("CHANGELOG.md"), flags=re.MULTILINE)[0]
+    assert version == VERSION
+    assert datetime.strptime(date, "%Y-%m-%d") < datetime.now()
+
+
+def test_the_figures_of_the_readme_are_those_that_were_measured() -> None:
+    told = {row["Measured"]: row for row in rows("README.md", "Measured")}
+    stop, positions, inward = told.values()
+
+    halts = [
+        row
+        for row in rows("docs/performance.md", "Figure", "Unit", "n")
+        if "call to halt at" in row["Figure"]
+    ]
+    slowest, n = max(float(row["Max"]) for row in halts), sum(int(row["n"]) for row in halts)
+    assert stop[""] == f"{slowest:.1f} ms, the slowest of {n}"
+    assert stop["Its limit"].startswith(f"{float(halts[0]['Limit']):.1f} ms: ")
+
+    (judged,) = [
+        row for row in rows("docs/reliability.md", "What must hold") if "true one" in row["What must hold"]
+    ]
+    assert positions[""] == f"{judged['Violated']} of {judged['Judged']} that were judged"
+    (actions,) = re.findall(
+        r"^Version .*?, (\d+) actions in ", page("docs/reliability.md"), flags=re.MULTILINE
+    )
+    assert f" {actions} actions" in next(name for name, row in told.items() if row is positions)
+
+    moves = {row["Figure"]: row for row in rows("docs/performance.md", "Figure", "Unit", "n")}
+    over = [float(row["Median"]) for name, row in moves.items() if name.endswith(" mm inward")]
+    line = sum(
+        float(moves[f"{gap}: bytes on the line"]["Median"])
+        for gap in ("before the first leg", "after the last leg")
+    )
+    assert inward[""] == f"{sum(over) / len(over):.0f} ms"
+    assert inward["Its limit"].startswith(f"{line:.0f} ms: ")
