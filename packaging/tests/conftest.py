@@ -113,9 +113,7 @@ def older(stock: Stock, release: Release) -> dict[str, Path]:
 @pytest.fixture
 def repository(stock: Stock, workshop: Workshop, release: Release, place: Path) -> Repository:
     """A repository of this test's own, in which the packages of the tree as it stands are published."""
-    return Repository(
-        workshop, Path(shutil.copytree(stock.published(release), place / "tree", symlinks=True))
-    )
+    return Repository(workshop, shutil.copytree(stock.published(release).host, place / "host", symlinks=True))
 
 
 @pytest.fixture

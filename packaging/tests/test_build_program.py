@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.bench import BUILD, STAMP, TREE, VERSION_FILE, Bench
+from support.shell import run
 
 
 @pytest.fixture
@@ -34,6 +35,20 @@ def test_the_release_is_the_time_of_the_commit_and_its_hash(bench: Bench) -> Non
 def test_a_release_may_be_given(bench: Bench) -> None:
     bench.build("--release", "7.test").ok()
     assert "%global source_release 7.test\n" in bench.focuser.spec()
+
+
+def test_a_tag_is_of_the_version_that_is_built_and_comes_after_its_commit(bench: Bench) -> None:
+    bench.build("--tag", "v1.2.3").ok()
+    tagged, untagged = f"{STAMP}.g0000000.tag.el9", f"{STAMP}.g0000000.el9"
+    assert re.search(rf"(?m)^%global source_release {STAMP}\.g[0-9a-f]{{7}}\.tag$", bench.focuser.spec())
+    assert (
+        run("rpm", "--eval", f'%{{lua: print(rpm.vercmp("{tagged}", "{untagged}"))}}', env={}).ok() == "1\n"
+    )
+
+    bench.build("--tag", "v1.2.4").refused("tag v1.2.4 should be v1.2.3", VERSION_FILE)
+    bench.write("CHANGELOG.md", "## [1.2.3] - unreleased\n")
+    bench.build("--tag", "v1.2.3").refused("CHANGELOG.md should have a line '## [1.2.3] - YYYY-MM-DD'")
+    assert bench.built_nothing()
 
 
 def test_a_release_that_rpm_does_not_take_is_refused(bench: Bench) -> None:

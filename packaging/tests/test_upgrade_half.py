@@ -48,21 +48,21 @@ def test_a_half_written_repository_changes_nothing(
 ) -> None:
     before, files = machine.installed(), machine.files()
     repository.publish(newer.rpms(machine.release.name).values())
-    whole = repository.tree.rename(repository.tree.with_name("whole"))
+    whole = repository.host.rename(repository.host.with_name("whole"))
     # Without a signature of the metadata, too, it is seen.
     know_ours(machine, repository_url, repo_gpgcheck=0)
 
     for break_it in (cut_primary, cut_repomd, lose_primary, cut_a_package):
-        shutil.copytree(whole, repository.tree, symlinks=True)
+        shutil.copytree(whole, repository.host, symlinks=True)
         break_it(repository.tree / machine.release.name)
         machine.dnf("clean", "expire-cache").ok()
         machine.dnf("update").refused("focusd")
         assert machine.installed() == before, break_it
-        shutil.rmtree(repository.tree)
+        shutil.rmtree(repository.host)
     assert machine.files() == files
 
     # Once it is whole, nothing is left of that.
-    whole.rename(repository.tree)
+    whole.rename(repository.host)
     machine.dnf("clean", "expire-cache").ok()
     machine.dnf("update").ok()
     assert machine.run("/usr/bin/focusd", "--version").ok() == f"focusd {newer.version.number}\n"

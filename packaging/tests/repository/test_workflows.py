@@ -23,7 +23,7 @@ TO_JSON = "import json, sys, yaml; json.dump(yaml.load(sys.stdin, yaml.BaseLoade
 # What no specification names: what the macros find that a build with setuptools requires, and what builds.
 BUILD_TOOLS = {
     *("python3-packaging", "python3-pip", "python3-setuptools", "python3-wheel"),
-    *("git", "make", "rpm-build"),
+    *("git", "rpm-build"),
 }
 SECRET = re.compile(r"secrets\.([A-Z_]+)")
 BOUND_S = 60
@@ -104,7 +104,7 @@ def test_every_push_and_every_pull_request_is_tested_once() -> None:
     assert tested["push"] == {"branches-ignore": ["master"]}
     assert "pull_request" in tested
     assert "workflow_call" in tested
-    assert published == {"push": {"branches": ["master"]}}
+    assert published == {"push": {"branches": ["master"], "tags": ["v*"]}}
     assert load("publish.yml")["jobs"]["test"]["uses"] == "./.github/workflows/test.yml"
 
 
@@ -176,12 +176,32 @@ def test_what_the_specifications_require_is_installed_before_the_build() -> None
     assert required | BUILD_TOOLS <= set(line)
     # And a person is told the same packages.
     told = runpy.run_path(str(PROJECT / "packaging/rpm/tools.py"))["EL_PACKAGES"]
-    assert set(told.split()) | {"make", "$MORE"} == set(line[line.index("install") + 1 :])
+    assert set(told.split()) | {"$MORE"} == set(line[line.index("install") + 1 :])
     order = [
         step.get("run", step.get("uses", "")).split()[0]
         for step in load("publish.yml")["jobs"]["build"]["steps"]
     ]
-    assert order[:3] == ["dnf", "actions/checkout@v5", "make"]
+    assert order[:3] == ["dnf", "actions/checkout@v5", "python3"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "more"), [("", ""), ("v1.2.3", "--tag v1.2.3"), ("v1 $(id)", "--tag v1 $(id)")]
+)
+def test_a_tag_is_built_as_such(tag: str, more: str) -> None:
+    (step,) = [
+        step for step in load("publish.yml")["jobs"]["build"]["steps"] if "build.py" in step.get("run", "")
+    ]
+    words = subprocess.run(
+        ["bash", "-c", f"python3() {{ echo $*; }}; {step['run']}"],
+        env={"TAG": tag},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=BOUND_S,
+    ).stdout
+
+    assert step["env"] == {"TAG": "${{ github.ref_type == 'tag' && github.ref_name || '' }}"}
+    assert words.strip() == f"packaging/rpm/build.py --out dist/rpm {more}".strip()
 
 
 def test_the_secrets_are_as_documented_and_only_one_step_has_them() -> None:
@@ -191,7 +211,7 @@ def test_the_secrets_are_as_documented_and_only_one_step_has_them() -> None:
 
     assert len(documented) == 4
     assert [step["env"] for step in having] == [{name: f"${{{{ secrets.{name} }}}}" for name in documented}]
-    assert having[0]["run"].startswith("python3 packaging/repository/release.py")
+    assert having[0]["run"].startswith("python3 packaging/repository/publish.py")
     assert not SECRET.search((WORKFLOWS / "test.yml").read_text())
 
 
@@ -212,7 +232,7 @@ class TestTheLineThatPublishes:
         return tmp_path / "job"
 
     def run(self, job: Path, env: dict[str, str]) -> str:
-        (step,) = [step for step in steps("publish.yml") if "release.py" in step.get("run", "")]
+        (step,) = [step for step in steps("publish.yml") if "publish.py" in step.get("run", "")]
         assert set(env) <= set(step["env"])
         ended = subprocess.run(
             # As the runner does.
@@ -233,8 +253,10 @@ class TestTheLineThatPublishes:
 
         assert "Published to" in self.run(job, env)
 
-        assert reader(job.parent / "host/el9") == {"a-1-1.el9.noarch.rpm"}
-        assert reader(job.parent / "host/el10/source") == {"a-1-1.el10.src.rpm"}
+        assert reader(job.parent / "host") == {
+            **{dist: {"a-1"} for dist in ("el9", "el10")},
+            **{f"{dist}/source": {"a-1.src"} for dist in ("el9", "el10")},
+        }
 
     def test_without_its_secrets(self, job: Path) -> None:
         assert "4 packages are built and not published" in self.run(job, {})

@@ -25,15 +25,16 @@ OURS, SOMEBODY_ELSES = "ours@example.org", "somebody.else@example.org"
 
 
 class Repository:
-    """A tree with one repository for each release, and the public key beside them."""
+    """A host with one repository for each release, and the public key beside them. Readers see its `tree`."""
 
-    def __init__(self, workshop: Workshop, tree: Path) -> None:
-        self.tree = tree
+    def __init__(self, workshop: Workshop, host: Path) -> None:
+        self.host = host
+        self.tree = host / "current"
         self._workshop = workshop
 
     def publish(self, rpms: Iterable[Path]) -> None:
         """Sign packages, and add them."""
-        self._workshop.run(sys.executable, PUBLISH, self.tree, *rpms, "--key", OURS).ok()
+        self._workshop.run(sys.executable, PUBLISH, *rpms, "--target", self.host, "--key", OURS).ok()
 
     def rpms(self, dist: str) -> dict[str, Path]:
         """The newest packages that are published for a release, by their names."""
@@ -44,9 +45,7 @@ class Repository:
     def describe_anew(self, dist: str) -> None:
         """Have unsigned metadata say what lies here now, as somebody does who has changed a package."""
         folder = self.tree / dist
-        (folder / "repodata").unlink()
-        for generation in folder.glob("repodata.*"):
-            shutil.rmtree(generation)
+        shutil.rmtree(folder / "repodata")
         self._workshop.run("createrepo_c", "--quiet", "--compatibility", folder).ok()
 
 
