@@ -1,4 +1,5 @@
-"""Small packages, throw-away keys, and a reader of repositories that believes nothing."""
+"""publish.py as a person or the workflow runs it, with small packages, throw-away keys, and a reader who believes
+nothing."""
 
 from __future__ import annotations
 
@@ -7,12 +8,16 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from .sources import PROJECT
+
+PUBLISH = PROJECT / "packaging/repository/publish.py"
 BOUND_S = 60.0
 SPEC = """\
 Name: {name}
@@ -106,6 +111,13 @@ class Reader:
             for place in places
         }
 
+    @staticmethod
+    def primary(place: Path) -> Path:
+        """The list of packages that a reader is told to read."""
+        repomd = ElementTree.parse(place / "repodata/repomd.xml").getroot()
+        [part] = [part for part in _all(repomd, "data") if part.attrib["type"] == "primary"]
+        return place / _all(part, "location")[0].attrib["href"]
+
     def under_way(self, place: Path) -> Callable[[], None]:
         """A reader who has read repomd.xml and the list, and fetches all the rest when it is called."""
         parts = _all(ElementTree.parse(place / "repodata/repomd.xml").getroot(), "data")
@@ -130,6 +142,89 @@ class Reader:
                 packages = _all(ElementTree.fromstring(gzip.decompress(file.read_bytes())), "package")
                 offered = {_checked(place, package).name for package in packages}
         return offered
+
+
+class Publishing:
+    """A host that is a folder, to which publish.py publishes."""
+
+    def __init__(self, folder: Path, signer: Signer, key: str, reader: Reader) -> None:
+        self.folder, self.host, self.scratch = folder, folder / "host", folder / "scratch"
+        # What readers see of one repository.
+        self.el9 = self.host / "current/el9"
+        self._signer, self._key, self._reader = signer, key, reader
+        self.host.mkdir()
+        self.scratch.mkdir()
+
+    def command(self, *arguments: object) -> list[str]:
+        """The program with its options, if they are not given otherwise."""
+        words = list(map(str, arguments))
+        defaults = {"--key": self._key, "--target": self.host}
+        return [
+            *(sys.executable, str(PUBLISH), *words),
+            *(
+                f"{name}={value}"
+                for name, value in defaults.items()
+                if not any(name in word for word in words)
+            ),
+        ]
+
+    def env(self, **more: str) -> dict[str, str]:
+        return {**self._signer.env, "TMPDIR": str(self.scratch), **more}
+
+    def run(
+        self, *arguments: object, before: Sequence[object] = (), **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """How the program ends. The workflow gives all that it needs by the environment."""
+        by_environment = any(name.startswith("FOCUSD_") for name in env)
+        words = [sys.executable, PUBLISH, *arguments] if by_environment else self.command(*arguments)
+        return subprocess.run(
+            [str(word) for word in (*before, *words)],
+            env=self.env(**env),
+            capture_output=True,
+            text=True,
+            timeout=BOUND_S,
+            check=False,
+        )
+
+    def ok(self, *arguments: object, **how: Any) -> str:
+        """What it prints, for it must work."""
+        ended = self.run(*arguments, **how)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        return ended.stdout
+
+    def refused(self, *arguments: object, **how: Any) -> str:
+        """What it complains of, for it must end with 1, and change nothing."""
+        before = self._contents()
+        ended = self.run(*arguments, **how)
+        assert (ended.returncode, ended.stdout) == (1, ""), ended
+        assert "Traceback" not in ended.stderr
+        assert ended.stderr.startswith("publish: ")
+        assert self._contents() == before
+        return ended.stderr
+
+    def seen(self) -> dict[str, set[str]]:
+        """What readers see."""
+        return self._reader(self.host)
+
+    def under_way(self) -> Callable[[], None]:
+        return self._reader.under_way(self.el9)
+
+    def imposters(self, **scripts: str) -> dict[str, str]:
+        """Put programs of the test's own in front of the real ones. Returns the environment for it."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        for name, script in scripts.items():
+            (folder / name).write_text(f"#!/bin/bash\n{script}\n".replace("REAL", str(shutil.which(name))))
+            (folder / name).chmod(0o755)
+        return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+    def _contents(self) -> dict[str, Any]:
+        """What readers see, byte for byte, and all else on the host that is no tree of ours."""
+        paths = [path for path in self.host.rglob("*") if "trees" not in path.relative_to(self.host).parts]
+        paths += (self.host / "current").resolve().rglob("*")
+        return {
+            str(path): os.readlink(path) if path.is_symlink() else path.is_file() and path.read_bytes()
+            for path in paths
+        }
 
 
 def _checked(place: Path, node: ElementTree.Element) -> Path:

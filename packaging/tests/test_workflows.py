@@ -10,12 +10,12 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support.publishing import Forge, Publishing, Signer
+from support.sources import PROJECT
 
-PROJECT = Path(__file__).resolve().parents[3]
 WORKFLOWS = PROJECT / ".github/workflows"
 NAMES = sorted(path.name for path in WORKFLOWS.iterdir())
 # Debian's Python has the reader (python3-yaml). BaseLoader leaves "on" and numbers as they are written.
@@ -215,48 +215,42 @@ def test_the_secrets_are_as_documented_and_only_one_step_has_them() -> None:
     assert not SECRET.search((WORKFLOWS / "test.yml").read_text())
 
 
-class TestTheLineThatPublishes:
-    """It is run as it stands, in a folder as the job has it."""
+@pytest.mark.parametrize("with_secrets", [True, False])
+def test_the_line_that_publishes_does_so_with_its_secrets(
+    at: Publishing, rpm: Forge, signer: Signer, key: str, with_secrets: bool
+) -> None:
+    """It is run as it stands, in a checkout with the artifacts, each in a folder of its name."""
+    (step,) = [step for step in steps("publish.yml") if "publish.py" in step.get("run", "")]
+    (at.folder / "packaging").symlink_to(PROJECT / "packaging")
+    for dist in ("el9", "el10"):
+        folder = at.folder / f"packages/packages-{dist}"
+        folder.mkdir(parents=True)
+        shutil.copy(rpm("a", "1", dist), folder)
+        shutil.copy(rpm("a", "1", dist, source=True), folder)
+    env = dict.fromkeys(step["env"], "")
+    if with_secrets:
+        env["FOCUSD_REPOSITORY_GPG_KEY"] = signer.gpg("--armor", "--export-secret-keys", key)
+        env["FOCUSD_REPOSITORY_TARGET"] = str(at.host)
 
-    @pytest.fixture
-    def job(self, rpm: Any, tmp_path: Path) -> Path:
-        """The checkout with the artifacts, each in a folder of its name."""
-        (tmp_path / "job/packaging").mkdir(parents=True)
-        (tmp_path / "job/packaging/repository").symlink_to(PROJECT / "packaging/repository")
-        (tmp_path / "host").mkdir()
-        for dist in ("el9", "el10"):
-            folder = tmp_path / f"job/packages/packages-{dist}"
-            folder.mkdir(parents=True)
-            shutil.copy(rpm("a", "1", dist), folder)
-            shutil.copy(rpm("a", "1", dist, source=True), folder)
-        return tmp_path / "job"
+    ended = subprocess.run(
+        # As the runner does.
+        ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]],
+        cwd=at.folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(at.folder), **env},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=BOUND_S,
+    )
 
-    def run(self, job: Path, env: dict[str, str]) -> str:
-        (step,) = [step for step in steps("publish.yml") if "publish.py" in step.get("run", "")]
-        assert set(env) <= set(step["env"])
-        ended = subprocess.run(
-            # As the runner does.
-            ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]],
-            cwd=job,
-            env={"PATH": os.environ["PATH"], "HOME": str(job), **dict.fromkeys(step["env"], ""), **env},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=BOUND_S,
-        )
-        assert ended.stderr == ""
-        return ended.stdout
-
-    def test_with_its_secrets(self, job: Path, signer: Any, key: str, reader: Any) -> None:
-        exported = signer.gpg("--armor", "--export-secret-keys", key)
-        env = {"FOCUSD_REPOSITORY_GPG_KEY": exported, "FOCUSD_REPOSITORY_TARGET": str(job.parent / "host")}
-
-        assert "Published to" in self.run(job, env)
-
-        assert reader(job.parent / "host") == {
-            **{dist: {"a-1"} for dist in ("el9", "el10")},
-            **{f"{dist}/source": {"a-1.src"} for dist in ("el9", "el10")},
+    assert ended.stderr == ""
+    if with_secrets:
+        assert f"Published to {at.host}." in ended.stdout
+        assert at.seen() == {
+            "el9": {"a-1"},
+            "el9/source": {"a-1.src"},
+            "el10": {"a-1"},
+            "el10/source": {"a-1.src"},
         }
-
-    def test_without_its_secrets(self, job: Path) -> None:
-        assert "4 packages are built and not published" in self.run(job, {})
+    else:
+        assert "4 packages are built and not published" in ended.stdout
