@@ -270,8 +270,11 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     try:
         publish(arguments.paths, arguments.target, arguments.key, arguments.keep)
-    except (RefusedError, OSError) as trouble:
-        print(f"publish: {trouble}", file=sys.stderr)
+    except RefusedError as refused:
+        print(f"publish: {refused}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"publish: {error}. What readers see is whole. Mend that, and run this again.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("publish: Stopped. What readers see is whole. Run this again to complete it.", file=sys.stderr)

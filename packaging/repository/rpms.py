@@ -70,7 +70,7 @@ def run(doing: str, *command: str | Path, **env: str | Path) -> str:
     if ended.returncode:
         raise RefusedError(
             f"{doing} failed: {command[0]} ended with {ended.returncode} and said: {words(ended)}. What readers see "
-            "is as it was. Mend that, and run this again."
+            "is whole. Mend that, and run this again."
         )
     return ended.stdout
 

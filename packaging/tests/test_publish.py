@@ -356,7 +356,7 @@ def test_a_disk_that_is_full_or_read_only_is_said(
 
     assert ended.returncode == 1, ended
     assert words in ended.stderr
-    assert "What readers see is as it was. Mend that, and run this again." in ended.stderr
+    assert "What readers see is whole. Mend that, and run this again." in ended.stderr
 
 
 def test_what_is_not_ours_on_the_host_is_never_deleted(begun: Publishing, rpm: Forge) -> None:

@@ -8,32 +8,29 @@ import re
 import runpy
 import shlex
 import shutil
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from support.publishing import Forge, Publishing, Signer
+from support.shell import run
 from support.sources import PROJECT
 
 WORKFLOWS = PROJECT / ".github/workflows"
 NAMES = sorted(path.name for path in WORKFLOWS.iterdir())
 # Debian's Python has the reader (python3-yaml). BaseLoader leaves "on" and numbers as they are written.
-TO_JSON = "import json, sys, yaml; json.dump(yaml.load(sys.stdin, yaml.BaseLoader), sys.stdout)"
+TO_JSON = "import json, sys, yaml; json.dump(yaml.load(open(sys.argv[1]), yaml.BaseLoader), sys.stdout)"
 # What no specification names: what the macros find that a build with setuptools requires, and what builds.
 BUILD_TOOLS = {
     *("python3-packaging", "python3-pip", "python3-setuptools", "python3-wheel"),
     *("git", "rpm-build"),
 }
 SECRET = re.compile(r"secrets\.([A-Z_]+)")
-BOUND_S = 60
 
 
 def load(name: str) -> dict[str, Any]:
-    command = ["/usr/bin/python3", "-c", TO_JSON]
-    text = (WORKFLOWS / name).read_text()
-    ended = subprocess.run(command, input=text, capture_output=True, text=True, check=True, timeout=BOUND_S)
-    found: dict[str, Any] = json.loads(ended.stdout)
+    said = run("/usr/bin/python3", "-c", TO_JSON, WORKFLOWS / name, env={}).ok()
+    found: dict[str, Any] = json.loads(said)
     return found
 
 
@@ -51,51 +48,32 @@ def run_of(name: str, word: str) -> str:
     return str(found)
 
 
-def test_there_are_the_two_of_them() -> None:
-    assert NAMES == ["publish.yml", "test.yml"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_lines_are_shell(name: str) -> None:
-    for line in runs(name):
-        subprocess.run(["bash", "-n", "-c", line], check=True, timeout=BOUND_S)
-        assert "${{" not in line, "what comes from outside belongs in the environment"
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_file_and_every_make_target_that_is_named_exists(name: str) -> None:
+def test_lines_are_shell_and_what_they_name_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
-    text = (WORKFLOWS / name).read_text()
-    for path in re.findall(r"(?:\./)?((?:\.github|packaging|\.ci)/[\w./-]*\w)", text):
-        assert (PROJECT / path).exists(), path
-    for line in runs(name):
-        words = shlex.split(line)
-        if words[0] == "make":
-            assert words[1] in targets
+    assert NAMES == ["publish.yml", "test.yml"]
+    for name in NAMES:
+        text = (WORKFLOWS / name).read_text()
+        for path in re.findall(r"(?:\./)?((?:\.github|packaging|\.ci)/[\w./-]*\w)", text):
+            assert (PROJECT / path).exists(), path
+        for line in runs(name):
+            run("bash", "-n", "-c", line, env={}).ok()
+            assert "${{" not in line, "what comes from outside belongs in the environment"
+            words = shlex.split(line)
+            assert words[0] != "make" or words[1] in targets, line
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_workflow_may_do_no_more_than_read(name: str) -> None:
-    found = load(name)
-
-    assert found["permissions"] == {"contents": "read"}
-    assert all("permissions" not in job for job in found["jobs"].values())
-    for step in steps(name):
-        if step.get("uses", "").startswith("actions/checkout@"):
-            assert step["with"]["persist-credentials"] == "false"
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_actions_are_githubs_own_and_pinned(name: str) -> None:
-    for step in steps(name):
-        if "uses" in step:
+def test_a_workflow_may_only_read_uses_githubs_own_actions_and_has_an_end() -> None:
+    for name in NAMES:
+        found = load(name)
+        assert found["permissions"] == {"contents": "read"}
+        for job in found["jobs"].values():
+            assert "permissions" not in job
+            assert "uses" in job or 0 < int(job["timeout-minutes"]) <= 60
+        for step in (step for step in steps(name) if "uses" in step):
+            # Pinned by their major version.
             assert re.fullmatch(r"actions/[a-z-]+@v[0-9]+", step["uses"]), step["uses"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_job_has_an_end(name: str) -> None:
-    for job in load(name)["jobs"].values():
-        assert "uses" in job or 0 < int(job["timeout-minutes"]) <= 60
+            if step["uses"].startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] == "false"
 
 
 def test_every_push_and_every_pull_request_is_tested_once() -> None:
@@ -122,14 +100,13 @@ def test_the_pythons_are_those_of_the_continuous_integration() -> None:
     }
 
 
-@pytest.mark.parametrize(("array", "one_of_them"), [("DEBIAN", "createrepo-c"), ("BROWSER", "chromium")])
-def test_the_debian_packages_are_those_of_the_continuous_integration(array: str, one_of_them: str) -> None:
-    listed = re.search(
-        rf"^{array}_PACKAGES=\((.*?)\)", (PROJECT / ".ci/run").read_text(), re.MULTILINE | re.DOTALL
-    )
+def test_the_debian_packages_are_those_of_the_continuous_integration() -> None:
+    script = (PROJECT / ".ci/run").read_text()
+    for array, one_of_them in (("DEBIAN", "createrepo-c"), ("BROWSER", "chromium")):
+        listed = re.search(rf"^{array}_PACKAGES=\((.*?)\)", script, re.MULTILINE | re.DOTALL)
 
-    assert listed
-    assert set(listed[1].split()) <= set(run_of("test.yml", one_of_them).split())
+        assert listed
+        assert set(listed[1].split()) <= set(run_of("test.yml", one_of_them).split())
 
 
 def test_the_temporary_folder_of_the_packages_is_no_overlay() -> None:
@@ -137,18 +114,14 @@ def test_the_temporary_folder_of_the_packages_is_no_overlay() -> None:
     assert "--volume /tmp" in load("test.yml")["jobs"]["packages"]["container"]["options"]
 
 
-def test_publishing_waits_for_tests_and_builds_and_for_the_one_before() -> None:
-    found = load("publish.yml")
+def test_publishing_waits_for_all_before_it_and_nothing_else_waits_for_another() -> None:
+    """Of those that wait in a group GitHub keeps the last one, and cancels the others: they would go untested."""
+    jobs = load("publish.yml")["jobs"]
 
-    assert found["jobs"]["build"]["needs"] == "test"
-    assert found["jobs"]["publish"]["needs"] == "build"
-    assert found["jobs"]["publish"]["concurrency"] == {"group": "publish", "cancel-in-progress": "false"}
-
-
-def test_no_push_goes_untested_because_of_the_next_one() -> None:
-    """GitHub keeps one that waits in a group, and cancels the others."""
-    for name in NAMES:
-        found = load(name)
+    assert jobs["build"]["needs"] == "test"
+    assert jobs["publish"]["needs"] == "build"
+    assert jobs["publish"]["concurrency"] == {"group": "publish", "cancel-in-progress": "false"}
+    for found in map(load, NAMES):
         assert "concurrency" not in found
         assert [job for job, what in found["jobs"].items() if "concurrency" in what] in ([], ["publish"])
 
@@ -184,24 +157,13 @@ def test_what_the_specifications_require_is_installed_before_the_build() -> None
     assert order[:3] == ["dnf", "actions/checkout@v5", "python3"]
 
 
-@pytest.mark.parametrize(
-    ("tag", "more"), [("", ""), ("v1.2.3", "--tag v1.2.3"), ("v1 $(id)", "--tag v1 $(id)")]
-)
-def test_a_tag_is_built_as_such(tag: str, more: str) -> None:
-    (step,) = [
-        step for step in load("publish.yml")["jobs"]["build"]["steps"] if "build.py" in step.get("run", "")
-    ]
-    words = subprocess.run(
-        ["bash", "-c", f"python3() {{ echo $*; }}; {step['run']}"],
-        env={"TAG": tag},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=BOUND_S,
-    ).stdout
-
+def test_a_tag_is_built_as_such() -> None:
+    (step,) = [step for step in steps("publish.yml") if "build.py" in step.get("run", "")]
     assert step["env"] == {"TAG": "${{ github.ref_type == 'tag' && github.ref_name || '' }}"}
-    assert words.strip() == f"packaging/rpm/build.py --out dist/rpm {more}".strip()
+    for tag, more in {"": [], "v1.2.3": ["--tag", "v1.2.3"], "v1 $(id)": ["--tag", "v1 $(id)"]}.items():
+        script = f'python3() {{ printf "%s\\n" "$@"; }}; {step["run"]}'
+        words = run("bash", "-c", script, env={"TAG": tag}).ok().splitlines()
+        assert words == ["packaging/rpm/build.py", "--out", "dist/rpm", *more]
 
 
 def test_the_secrets_are_as_documented_and_only_one_step_has_them() -> None:
@@ -232,25 +194,16 @@ def test_the_line_that_publishes_does_so_with_its_secrets(
         env["FOCUSD_REPOSITORY_GPG_KEY"] = signer.gpg("--armor", "--export-secret-keys", key)
         env["FOCUSD_REPOSITORY_TARGET"] = str(at.host)
 
-    ended = subprocess.run(
-        # As the runner does.
-        ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"]],
-        cwd=at.folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(at.folder), **env},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=BOUND_S,
-    )
+    # As the runner does.
+    shell = ("bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", step["run"])
+    own = {"PATH": os.environ["PATH"], "HOME": str(at.folder)}
+    said = run(*shell, env={**own, **env}, cwd=at.folder).ok()
 
-    assert ended.stderr == ""
     if with_secrets:
-        assert f"Published to {at.host}." in ended.stdout
+        assert said.endswith(f"Published to {at.host}.\n")
         assert at.seen() == {
-            "el9": {"a-1"},
-            "el9/source": {"a-1.src"},
-            "el10": {"a-1"},
-            "el10/source": {"a-1.src"},
+            **{dist: {"a-1"} for dist in ("el9", "el10")},
+            **{f"{dist}/source": {"a-1.src"} for dist in ("el9", "el10")},
         }
     else:
-        assert "4 packages are built and not published" in ended.stdout
+        assert said.startswith("4 packages are built and not published")
