@@ -52,17 +52,10 @@ class Repository:
 def make_keys(workshop: Workshop) -> None:
     """The key that our repository is signed with, and another one."""
     for name in (OURS, SOMEBODY_ELSES):
-        words = (
-            "--batch",
-            "--passphrase",
-            "",
-            "--quick-generate-key",
-            f"Test <{name}>",
-            "rsa3072",
-            "sign",
-            "never",
-        )
-        workshop.run("gpg", *words).ok()
+        kind = ("rsa3072", "sign", "never")
+        workshop.run(
+            "gpg", "--batch", "--passphrase", "", "--quick-generate-key", f"Test <{name}>", *kind
+        ).ok()
 
 
 def public_key(workshop: Workshop, name: str) -> str:
