@@ -73,6 +73,9 @@ SHIPPED_AS_IT_IS = {
     (SERVER, "/usr/libexec/focusd/after-upgrade"): "packaging/rpm/after-upgrade",
     (DATA, "/usr/lib/udev/rules.d/70-focuser-ngts_m06.rules"): "packaging/70-focuser-ngts_m06.rules",
     (DATA, "/etc/focusd/ngts_m06.json"): "ngts_m06.json",
+    (SERVER, "/usr/share/bash-completion/completions/focusd"): "packaging/completions/focusd.bash",
+    (CLIENT, "/usr/share/fish/vendor_completions.d/focus.fish"): "packaging/completions/focus.fish",
+    (CLIENT, "/usr/share/zsh/site-functions/_focus"): "packaging/completions/_focus",
 }
 
 
@@ -322,8 +325,9 @@ def test_manual_pages_are_of_their_programs(packages: Packages, tmp_path: Path) 
         unpacked = packages[name].unpack(tmp_path)
         for page in pages:
             program, section, _ = Path(page).name.split(".")
-            text = gzip.decompress((unpacked / page[1:]).read_bytes()).decode().replace("\\-", "-")
-            assert f"\n.TH {program.upper()} {section} " in text
+            text = gzip.decompress((unpacked / page[1:]).read_bytes()).decode()
+            assert f"\n.Dt {program.upper()} {section}\n" in text
+            assert text == (PROJECT / f"packaging/man/{program}.{section}").read_text()
 
 
 def test_only_the_server_has_scriptlets(packages: Packages) -> None:
