@@ -42,7 +42,7 @@ lint: venv ## ruff
 	$(BIN)/ruff format --check . packaging/rpm/check-imports
 
 types: venv ## mypy
-	$(BIN)/mypy src common/src docs/examples
+	$(BIN)/mypy src common/src docs/examples bench
 	$(BIN)/mypy packaging/rpm packaging/repository packaging/completions
 
 contracts: venv ## who may import whom

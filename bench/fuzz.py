@@ -2,8 +2,8 @@
 
     .venv/bin/python -m bench.fuzz [COUNT] [--seed N] [--json FILE]
 
-Prints a JSON result. Ends with 1 where the daemon ended, made a mistake, grew or no
-longer answers, or where the reader raised anything or kept more than its bound.
+Prints a JSON result. Ends with 1 where the daemon ended, made a mistake, grew or no longer answers, or where the reader
+raised anything or kept more than its bound.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import json
 import random
 import socket
 import struct
-import subprocess
 import sys
 import time
 from collections import Counter
@@ -23,13 +22,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import Pyro4
 from Pyro4 import message
 
 from bench.conditions import conditions
-from bench.idle import memory_mb
+from bench.interruption import watch_for_signals
 from bench.mutations import PyroMessages, WireFrames
-from bench.rig import BIN, CONFIG, OBJECT_NAME, Workspace, end, wait_until, workspace
+from bench.rig import OBJECT_NAME, Rig, Usage, idle_rig
 from rockit.focuser.ok3z.driver import protocol
 from rockit.focuser.ok3z.errors import MalformedReplyError
 from rockit.focuser.ok3z.servers.pyro import LOOK_UP_THREADS
@@ -47,9 +45,13 @@ PORT = "sim://?start_mm=0.3&time_scale=1000&baud_pacing=0"
 OTHER_THREADS = 8
 OTHER_FILES = 30
 MEMORY_GROWTH_MB = 20.0
-MISTAKES = ("Traceback", "a mistake in this program")
 GOOD_FRAME = b"\n#P081 F 12345$\n"
-LINES_OF_LOG = 30
+ANSWERS = {
+    message.MSG_CONNECTOK: "welcomed",
+    message.MSG_CONNECTFAIL: "rejected",
+    message.MSG_RESULT: "answered",
+    message.MSG_PING: "pong",
+}
 
 
 class Knocker:
@@ -65,9 +67,10 @@ class Knocker:
     def converse(self) -> None:
         """Say one to MOST_MESSAGES things, wait until the other side has taken them, and be gone."""
         count = self._dice.randint(1, MOST_MESSAGES)
-        begun = self._messages.greeting() if self._dice.random() < 0.8 else b""
-        said = begun + b"".join(self._messages.next() for _ in range(count))
+        greeting = self._messages.greeting() if self._dice.random() < 0.8 else b""
+        said = greeting + b"".join(self._messages.next() for _ in range(count))
         source = self._dice.choice((CONTROL_IP, STRANGER_IP))
+        answered = b""
         with socket.create_connection(self._address, PATIENCE_S, source_address=(source, 0)) as client:
             # A close without the minutes that the system would keep the port for.
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -75,128 +78,67 @@ class Knocker:
             with contextlib.suppress(OSError):
                 client.sendall(said)
                 client.shutdown(socket.SHUT_WR)
-            self._count(_all_of(client))
+            with contextlib.suppress(ConnectionError):
+                while data := client.recv(65536):
+                    answered += data
+        self._count(answered)
         self.sent += count
         self.conversations += 1
 
     def _count(self, answered: bytes) -> None:
-        kinds = {
-            message.MSG_CONNECTOK: "welcomed",
-            message.MSG_CONNECTFAIL: "rejected",
-            message.MSG_RESULT: "answered",
-            message.MSG_PING: "pong",
-        }
         while len(answered) >= message.Message.header_size:
             header = message.Message.from_header(answered[: message.Message.header_size])
             refused = header.flags & message.FLAGS_EXCEPTION
-            self.answers["refused" if refused else kinds[header.type]] += 1
+            self.answers["refused" if refused else ANSWERS[header.type]] += 1
             answered = answered[message.Message.header_size + header.annotations_size + header.data_size :]
-
-
-def _all_of(client: socket.socket) -> bytes:
-    answered = b""
-    with contextlib.suppress(ConnectionError):
-        while data := client.recv(65536):
-            answered += data
-    return answered
-
-
-class Target:
-    """A daemon on a virtual controller in its own process."""
-
-    def __init__(self, space: Workspace) -> None:
-        self._space = space
-        self._log_path = space.folder / "focusd.log"
-        config = {**CONFIG, "serial_port": PORT}
-        space.config_path.write_text(json.dumps(config), encoding="utf-8")
-        with self._log_path.open("wb") as log:
-            self.popen = subprocess.Popen(
-                [str(BIN / "focusd"), str(space.config_path)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=space.environment,
-                start_new_session=True,
-            )
-        wait_until(lambda: "serving" in self.log, "focusd serves")
-
-    @property
-    def log(self) -> str:
-        return self._log_path.read_text(errors="replace")
-
-    def usage(self) -> dict[str, float]:
-        """Memory in MB, threads and open files."""
-        process = Path(f"/proc/{self.popen.pid}")
-        return {
-            "memory_mb": round(memory_mb(self.popen.pid)["VmRSS"], 1),
-            "threads": len(list((process / "task").iterdir())),
-            "files": len(list((process / "fd").iterdir())),
-        }
-
-    def call(self, method: str) -> Any:
-        with Pyro4.Proxy(self._space.uri) as proxy:
-            proxy._pyroTimeout = PATIENCE_S
-            return getattr(proxy, method)()
 
 
 def fuzz_pyro(count: int, dice: random.Random) -> dict[str, Any]:
     """`count` messages at a daemon: what came of it, with a list of what should not have."""
-    with workspace() as space:
-        target = Target(space)
-        try:
-            knockers = [Knocker(space.port, random.Random(dice.random())) for _ in range(KNOCKERS)]
-            return _fuzz(target, knockers, count)
-        finally:
-            end(target.popen)
+    with idle_rig(serial_port=PORT) as target:
+        target.start()
+        knockers = [Knocker(target.port, random.Random(dice.random())) for _ in range(KNOCKERS)]
+        began_s = time.monotonic()
+        _knock(target, knockers, min(count // 5, WARM_UP))
+        before = target.usage() if target.exit_code is None else None
+        _knock(target, knockers, count)
+        seconds = time.monotonic() - began_s
+        return {
+            "messages": sum(each.sent for each in knockers),
+            "conversations": sum(each.conversations for each in knockers),
+            "seconds": round(seconds, 1),
+            "answers": dict(sorted(sum((each.answers for each in knockers), Counter[str]()).items())),
+            "usage when warm": str(before),
+            "usage at the end": str(target.usage() if target.exit_code is None else None),
+            "wrong": _wrong_with(target, before),
+        }
 
 
-def _fuzz(target: Target, knockers: Sequence[Knocker], count: int) -> dict[str, Any]:
-    began_s = time.monotonic()
-    _knock(target, knockers, min(count // 5, WARM_UP))
-    before = target.usage() if target.popen.poll() is None else {}
-    _knock(target, knockers, count)
-    seconds = time.monotonic() - began_s
-    wrong = _wrong_with(target, before)
-    answers = sum((knocker.answers for knocker in knockers), Counter[str]())
-    return {
-        "messages": sum(knocker.sent for knocker in knockers),
-        "conversations": sum(knocker.conversations for knocker in knockers),
-        "seconds": round(seconds, 1),
-        "answers": dict(sorted(answers.items())),
-        "usage_warmed_up": before,
-        "usage_at_the_end": target.usage() if target.popen.poll() is None else None,
-        "wrong": wrong,
-    }
-
-
-def _knock(target: Target, knockers: Sequence[Knocker], count: int) -> None:
+def _knock(target: Rig, knockers: Sequence[Knocker], count: int) -> None:
     """Have them say `count` messages in all, counted from their beginning."""
 
     def until_done(knocker: Knocker) -> None:
-        while knocker.sent < count / len(knockers) and target.popen.poll() is None:
+        while knocker.sent < count / len(knockers) and target.exit_code is None:
             knocker.converse()
 
     with ThreadPoolExecutor(max_workers=len(knockers)) as pool:
         list(pool.map(until_done, knockers))
 
 
-def _wrong_with(target: Target, before: dict[str, float]) -> list[str]:
-    if target.popen.poll() is not None:
-        return [f"the daemon ended with {target.popen.returncode}", *target.log.splitlines()[-LINES_OF_LOG:]]
-    wrong = [f"the log has {text!r}" for text in MISTAKES if text in target.log]
-    if target.call("stop") not in (0, 1) or "status" not in target.call("report_status"):
+def _wrong_with(target: Rig, before: Usage | None) -> list[str]:
+    if before is None or target.exit_code is not None:
+        return [f"the daemon ended with {target.exit_code}", *target.log.last]
+    wrong = [f"the log tells of {target.log.mistakes} mistakes"] if target.log.mistakes else []
+    if target.call("stop") not in (0, 1) or "status" not in target.status():
         wrong.append("the daemon does not answer as it should")
-    usage = target.usage()
-    bounds = {
-        "memory_mb": before["memory_mb"] + MEMORY_GROWTH_MB,
-        "threads": LOOK_UP_THREADS + OTHER_THREADS,
-        "files": OTHER_FILES,
-    }
-    wrong += [
-        f"{key}: {usage[key]}, at most {bounds[key]} was expected"
-        for key in bounds
-        if usage[key] > bounds[key]
-    ]
+    now = target.usage()
+    for name, value, most in (
+        ("memory, MB", now.rss_mb, before.rss_mb + MEMORY_GROWTH_MB),
+        ("threads", now.threads, LOOK_UP_THREADS + OTHER_THREADS),
+        ("files", now.files, OTHER_FILES),
+    ):
+        if value > most:
+            wrong.append(f"{name}: {value}, at most {most} was expected")
     return wrong
 
 
@@ -218,12 +160,8 @@ def fuzz_wire(count: int, dice: random.Random) -> dict[str, Any]:
             wrong.append(f"frame {number} raised {error!r}: {data!r}")
     if len(parser.reset()) > protocol.MAX_LINE_BYTES:
         wrong.append("the reader kept more than its bound")
-    return {
-        "frames": count,
-        "seconds": round(time.monotonic() - began_s, 1),
-        "seen": dict(sorted(seen.items())),
-        "wrong": wrong,
-    }
+    seconds = round(time.monotonic() - began_s, 1)
+    return {"frames": count, "seconds": seconds, "seen": dict(sorted(seen.items())), "wrong": wrong}
 
 
 def _read(reply: protocol.Reply) -> str:
@@ -239,26 +177,20 @@ def _read(reply: protocol.Reply) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit code."""
-    options = _parser().parse_args(arguments)
-    result = {
-        "seed": options.seed,
-        "conditions": {**conditions(), "controller": PORT},
-        "wire": fuzz_wire(options.count, random.Random(options.seed)),
-        "pyro": fuzz_pyro(options.count, random.Random(options.seed)),
-    }
-    text = json.dumps(result, indent=1)
-    print(text)
-    if options.json:
-        options.json.write_text(text + "\n", encoding="utf-8")
-    return 1 if result["wire"]["wrong"] or result["pyro"]["wrong"] else 0
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench.fuzz", description="Says to focusd what nobody should say.")
     parser.add_argument("count", type=int, nargs="?", default=COUNT, help="messages, and frames [1000000]")
     parser.add_argument("--seed", type=int, default=1, help="repeats a run but for its timing [1]")
     parser.add_argument("--json", type=Path, metavar="FILE")
-    return parser
+    options = parser.parse_args(arguments)
+    watch_for_signals()
+    found = {**conditions(), "controller": PORT}
+    wire = fuzz_wire(options.count, random.Random(options.seed))
+    pyro = fuzz_pyro(options.count, random.Random(options.seed))
+    text = json.dumps({"seed": options.seed, "conditions": found, "wire": wire, "pyro": pyro}, indent=1)
+    print(text)
+    if options.json:
+        options.json.write_text(text + "\n", encoding="utf-8")
+    return 1 if wire["wrong"] or pyro["wrong"] else 0
 
 
 if __name__ == "__main__":

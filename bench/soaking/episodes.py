@@ -10,8 +10,9 @@ import time
 from concurrent.futures import Future
 from typing import Callable
 
+from bench.rig import wait_for
+
 from . import judge, strangers
-from .focusd import wait_for
 from .plan import Action
 from .truth import STEPS_PER_MM
 from .world import BLOCKED, FAILED, NOT_DISCONNECTED, OUTSIDE, SUCCEEDED, World
@@ -30,22 +31,36 @@ MIDDLE_MM = 3.0
 POWER_UP_REGISTER = 0
 
 Episode = Callable[[World, Action], None]
+EPISODES: dict[str, Episode] = {}
+
+
+def episode(*kinds: str) -> Callable[[Episode], Episode]:
+    """Have a function carry out actions of these kinds."""
+
+    def register(function: Episode) -> Episode:
+        EPISODES.update(dict.fromkeys(kinds, function))
+        return function
+
+    return register
 
 
 # Without faults
 
 
+@episode("move")
 def move(world: World, action: Action) -> None:
     world.must(world.move(action.target_mm), SUCCEEDED, "a move")
     world.must(world.move(action.target_mm), SUCCEEDED, "a move of no length")
 
 
+@episode("series")
 def series(world: World, action: Action) -> None:
     for number in range(SERIES):
         target_mm = max(0.0, round(action.target_mm - number * SERIES_MM, 4))
         world.must(world.move(target_mm), SUCCEEDED, "a move of a series")
 
 
+@episode("offset")
 def offset(world: World, action: Action) -> None:
     report = world.status()
     steps, target_mm = report["current_steps"], report["target_mm"]
@@ -56,6 +71,7 @@ def offset(world: World, action: Action) -> None:
     world.must(world.move(way_mm, True, expected_mm), SUCCEEDED, "a move by an offset")
 
 
+@episode("refused")
 def refused(world: World, _: Action) -> None:
     before = world.truth()
     for position, expected in ((6.5, OUTSIDE), (-0.1, OUTSIDE), (math.nan, OUTSIDE), ("2", FAILED)):
@@ -64,6 +80,7 @@ def refused(world: World, _: Action) -> None:
     world.ledger.check("health", problem)
 
 
+@episode("stop")
 def stop(world: World, action: Action) -> None:
     motion = world.begin(action)
     world.must(world.stop(), SUCCEEDED, "a stop")
@@ -77,6 +94,7 @@ def stop(world: World, action: Action) -> None:
         world.ledger.count("motions stopped")
 
 
+@episode("home")
 def home(world: World, action: Action) -> None:
     world.must(world.move(action.target_mm), SUCCEEDED, "a move")
     world.must(world.shutdown(), SUCCEEDED, "shutdown")
@@ -87,6 +105,7 @@ def home(world: World, action: Action) -> None:
     world.must(world.initialize(), NOT_DISCONNECTED, "a second initialize")
 
 
+@episode("audit")
 def audit(world: World, action: Action) -> None:
     # Not so far in that the steps which are lost would bring the motor to the inner end.
     world.must(world.move(max(INNERMOST_AUDITED_MM, action.target_mm)), SUCCEEDED, "a move")
@@ -99,6 +118,7 @@ def audit(world: World, action: Action) -> None:
     world.judge_arrival(stood_steps / STEPS_PER_MM, world.status(), world.truth(), time.monotonic())
 
 
+@episode("two movers")
 def two_movers(world: World, action: Action) -> None:
     with world.allowing("arrival"):
         first = world.begin_motion(action)
@@ -111,6 +131,7 @@ def two_movers(world: World, action: Action) -> None:
 # The line
 
 
+@episode("lost", "late", "cut", "garbled", "merged", "doubled", "noise", "command lost", "command garbled")
 def line_fault(world: World, action: Action) -> None:
     words = " ".join(f"{name}={value}" for name, value in action.details.items() if value != "")
     # What is misread or comes late is published for a moment, and a go-to that is misread goes astray.
@@ -124,6 +145,7 @@ def line_fault(world: World, action: Action) -> None:
             motion.result()
 
 
+@episode("bad line")
 def bad_line(world: World, action: Action) -> None:
     for name, rate in action.details.items():
         world.tell(f"rate {name} {rate}")
@@ -135,6 +157,7 @@ def bad_line(world: World, action: Action) -> None:
 # The link
 
 
+@episode("silence")
 def silence(world: World, action: Action) -> None:
     motion = world.begin(action)
     world.tell("fault lost count=0")
@@ -147,6 +170,7 @@ def silence(world: World, action: Action) -> None:
         world.come_back()
 
 
+@episode("unplugged", "unplugged for long")
 def unplugged(world: World, action: Action) -> None:
     motion = world.begin(action)
     world.tell("hang-up")
@@ -161,15 +185,16 @@ def unplugged(world: World, action: Action) -> None:
 def _stay_away(world: World, action: Action, what: str) -> None:
     """A link is away: that is noticed, said with a reason, and does not fill the log."""
     until_s = time.monotonic() + action.seconds
-    lines, began_s = world.focusd.lines, time.monotonic()
+    lines, began_s = world.rig.log.lines, time.monotonic()
     # What is shorter may be got over without a word.
     if action.seconds > 5.0 and action.when != "homing":
         world.notice(what)
     time.sleep(max(0.0, until_s - time.monotonic()))
     away_s = time.monotonic() - began_s
-    world.ledger.check("log", judge.log_lines(world.focusd.lines - lines, away_s))
+    world.ledger.check("log", judge.log_lines(world.rig.log.lines - lines, away_s))
 
 
+@episode("power cut")
 def power_cut(world: World, action: Action) -> None:
     motion = world.begin(action)
     # There the register says the same after the cut as before it, and it is still true.
@@ -188,6 +213,7 @@ def power_cut(world: World, action: Action) -> None:
 # The mechanics
 
 
+@episode("motor frozen", "motor stalled", "motor reversed", "motor miswired")
 def motor_fault(world: World, action: Action) -> None:
     fault = action.kind.split()[1]
     allowed = () if fault == "frozen" else ("limits",)
@@ -203,11 +229,13 @@ def motor_fault(world: World, action: Action) -> None:
         wait_for(lambda: not world.truth().moving, MOTION_ENDS_S)
 
 
+@episode("stands short")
 def stands_short(world: World, action: Action) -> None:
     world.tell(f"stand-short {action.details['steps']}")
     world.move(action.target_mm)
 
 
+@episode("switch dead", "switch stuck")
 def switch_fault(world: World, action: Action) -> None:
     world.shutdown()
     world.tell(f"switch {action.kind.split()[1]}")
@@ -223,6 +251,7 @@ def _by_hand(world: World, action: Action, words: str) -> None:
     world.tell(f"hand {way_mm} {words}")
 
 
+@episode("hand seen")
 def hand_seen(world: World, action: Action) -> None:
     with world.allowing("position", "arrival"):
         motion = world.begin(action)
@@ -232,12 +261,14 @@ def hand_seen(world: World, action: Action) -> None:
         world.notice("the register was changed by hand")
 
 
+@episode("hand driven")
 def hand_driven(world: World, action: Action) -> None:
     with world.allowing("position", "idle"):
         _by_hand(world, action, "drive=1")
         world.notice("the motor was run by hand")
 
 
+@episode("hand unseen")
 def hand_unseen(world: World, action: Action) -> None:
     world.taint()
     motion = world.begin(action)
@@ -246,6 +277,7 @@ def hand_unseen(world: World, action: Action) -> None:
         motion.result()
 
 
+@episode("steps lost")
 def steps_lost(world: World, action: Action) -> None:
     world.taint()
     motion = world.begin(action)
@@ -257,46 +289,50 @@ def steps_lost(world: World, action: Action) -> None:
 # The daemon's process
 
 
+@episode("daemon frozen")
 def daemon_frozen(world: World, action: Action) -> None:
     motion = world.begin(action)
     # A reading that lay in the port meanwhile is older than it seems.
     with world.allowing("position"):
-        world.focusd.send_signal(signal.SIGSTOP)
+        world.rig.send_signal(signal.SIGSTOP)
         try:
             time.sleep(action.seconds)
         finally:
-            world.focusd.send_signal(signal.SIGCONT)
+            world.rig.send_signal(signal.SIGCONT)
         if motion:
             motion.result()
         time.sleep(REST_LOOK_S)
 
 
+@episode("daemon killed")
 def daemon_killed(world: World, action: Action) -> None:
     motion = world.begin(action)
     world.ledger.event("SIGKILL")
-    world.focusd.end(signal.SIGKILL)
+    world.rig.end(signal.SIGKILL)
     _start_again(world, action)
     if motion:
         motion.result()
 
 
+@episode("daemon ended")
 def daemon_ended(world: World, action: Action) -> None:
     _end_daemon(world, action, world.begin(action))
 
 
+@episode("ended unplugged")
 def ended_unplugged(world: World, action: Action) -> None:
     motion = world.begin(action)
     world.tell("hang-up")
     time.sleep(action.seconds)
     # Whether the daemon has found it by itself or not: a motor that it left running must be halted.
     world.tell("return")
-    wait_for(lambda: os.path.exists(world.simulator.link), LINK_S)
+    wait_for(lambda: os.path.exists(world.rig.config["serial_port"]), LINK_S)
     _end_daemon(world, action, motion)
 
 
 def _end_daemon(world: World, action: Action, motion: Future[int | None] | None) -> None:
     world.ledger.event("SIGTERM")
-    code = world.focusd.end(signal.SIGTERM)
+    code = world.rig.end(signal.SIGTERM)
     world.ledger.check("health", None if code == 0 else f"focusd ended with {code} on SIGTERM.")
     first = world.truth()
     time.sleep(REST_LOOK_S / 10)
@@ -323,76 +359,33 @@ def _start_again(world: World, action: Action) -> None:
 # Clients
 
 
+@episode("client gone")
 def client_gone(world: World, action: Action) -> None:
     before = world.truth()
-    strangers.ask_and_leave(world.focusd, action.target_mm, 0.05 + 0.3 * action.fraction)
+    strangers.ask_and_leave(world.rig, action.target_mm, 0.05 + 0.3 * action.fraction)
     wait_for(lambda: world.truth().runs > before.runs or world.status()["status"] == 1, REST_LOOK_S)
     wait_for(lambda: world.status()["status"] != 2, MOTION_ENDS_S)
 
 
+@episode("silent clients")
 def silent_clients(world: World, action: Action) -> None:
-    silent = world.pool.submit(
-        strangers.keep_silent, world.focusd.address, action.details["count"], action.seconds
-    )
+    silent = world.pool.submit(strangers.keep_silent, world.rig.port, action.details["count"], action.seconds)
     world.must(world.move(action.target_mm), SUCCEEDED, "a move beside silent clients")
     silent.result()
 
 
+@episode("garbage")
 def garbage(world: World, action: Action) -> None:
     dice = random.Random(action.details["dice"])
     for _ in range(10):
-        strangers.send_garbage(world.focusd.address, dice)
+        strangers.send_garbage(world.rig.port, dice)
     world.must(world.move(action.target_mm), SUCCEEDED, "a move after garbage")
 
 
+@episode("crowd")
 def crowd(world: World, action: Action) -> None:
-    asking = world.pool.submit(strangers.crowd, world.focusd, action.details["count"], action.seconds)
+    asking = world.pool.submit(strangers.crowd, world.rig, action.details["count"], action.seconds)
     world.must(world.move(action.target_mm), SUCCEEDED, "a move beside a crowd")
     answers = asking.result()
     world.ledger.count("status calls of a crowd", answers)
     world.ledger.check("health", None if answers else "no client of a crowd got an answer.")
-
-
-EPISODES: dict[str, Episode] = {
-    "move": move,
-    "series": series,
-    "offset": offset,
-    "refused": refused,
-    "stop": stop,
-    "home": home,
-    "audit": audit,
-    "two movers": two_movers,
-    "lost": line_fault,
-    "late": line_fault,
-    "cut": line_fault,
-    "garbled": line_fault,
-    "merged": line_fault,
-    "doubled": line_fault,
-    "noise": line_fault,
-    "command lost": line_fault,
-    "command garbled": line_fault,
-    "bad line": bad_line,
-    "silence": silence,
-    "unplugged": unplugged,
-    "unplugged for long": unplugged,
-    "power cut": power_cut,
-    "motor frozen": motor_fault,
-    "motor stalled": motor_fault,
-    "motor reversed": motor_fault,
-    "motor miswired": motor_fault,
-    "stands short": stands_short,
-    "switch dead": switch_fault,
-    "switch stuck": switch_fault,
-    "hand seen": hand_seen,
-    "hand driven": hand_driven,
-    "hand unseen": hand_unseen,
-    "steps lost": steps_lost,
-    "daemon frozen": daemon_frozen,
-    "daemon killed": daemon_killed,
-    "daemon ended": daemon_ended,
-    "ended unplugged": ended_unplugged,
-    "client gone": client_gone,
-    "silent clients": silent_clients,
-    "garbage": garbage,
-    "crowd": crowd,
-}

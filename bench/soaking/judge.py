@@ -6,7 +6,8 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
-from .processes import Usage
+from bench.rig import Usage
+
 from .truth import STEPS_PER_MM, Truth
 
 Report = Mapping[str, Any]
@@ -22,7 +23,7 @@ MOTION_MARGIN_MM = 0.05
 # A reading is as old as its last answer; its first question was asked at most so long before.
 READING_S = 0.5
 # Above what a daemon held once it was warm.
-MEMORY_MARGIN_KB = 8 * 1024
+MEMORY_MARGIN_MB = 8.0
 THREADS_MARGIN = 2
 FILES_MARGIN = 2
 # What it may log while its link is away: at once, and from then on.
@@ -169,14 +170,14 @@ def honest(report: Report) -> str | None:
 def resources(warm: Usage, now: Usage) -> str | None:
     """A daemon holds no more than when it was warm."""
     grown = (
-        now.memory_kb > warm.memory_kb + MEMORY_MARGIN_KB
+        now.rss_mb > warm.rss_mb + MEMORY_MARGIN_MB
         or now.threads > warm.threads + THREADS_MARGIN
         or now.files > warm.files + FILES_MARGIN
     )
     if not grown:
         return None
     return (
-        f"the daemon held {warm} when it was warm, and holds {now}; at most {MEMORY_MARGIN_KB} kB, "
+        f"the daemon held {warm} when it was warm, and holds {now}; at most {MEMORY_MARGIN_MB:g} MB, "
         f"{THREADS_MARGIN} threads and {FILES_MARGIN} files more were expected."
     )
 
