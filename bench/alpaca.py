@@ -85,7 +85,7 @@ def measure(stops: int, reads: int, chance: random.Random, programs: int = PROGR
         figures = _situation(ready, "alone", stops, reads, chance)
         with crowd("alpaca", ready.alpaca_port, programs, READS_PER_S) as present:
             figures += _situation(ready, f"beside {programs} programs", stops, reads, chance)
-        answered = [present.answered_percent()]
+        answered = [present.answered_percent]
         figures.append(Figure(PART, "reads of these programs that were answered", "%", answered))
         ready.tell("power-off")
         wait_until(lambda: ready.status()["status"] == 0, "the loss of the link")

@@ -12,25 +12,23 @@ import asyncio
 import contextlib
 import random
 import resource
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
 from Pyro4 import message, util
 
-from bench.rig import OBJECT_NAME, BenchError
+from bench.rig import OBJECT_NAME, PATIENCE_S, BenchError
 
 PROJECT = Path(__file__).parents[1]
 ANSWER_TIMEOUT_S = 5.0
+PAUSE_S = 0.05
 # Files beside the connections.
 SPARE_FILES = 64
-# Shorter than the daemon's patience, so that there are always as many.
-RUDE_ROUND_S = 4.0
 MEMBERS = ("position", "ismoving", "devicestate", "connected")
 # What one program sends as its ClientID: all are one client, which the benchmark has connected.
 CLIENT_ID = 1
@@ -117,80 +115,46 @@ class AlpacaProgram(Asker):
             raise ValueError(f"no success: {head!r}{body!r}")
 
 
-async def keep_silent(port: int, connected: Callable[[], None]) -> None:
-    """Be there and say nothing; a connection that the server closes is made anew."""
+async def loiter(port: int, said: bytes, endless: bool, is_there: Callable[[], None]) -> None:
+    """Say something, or nothing, and be there; endlessly, and without ever reading. Made anew when it is hung up on."""
     while True:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        connected()
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(PAUSE_S)
+            continue
+        writer.write(said)
+        is_there()
         with contextlib.suppress(OSError):
+            while endless:
+                writer.write(QUESTION * 50)
+                await writer.drain()
             await reader.read()
         writer.close()
 
 
-class Rude(threading.Thread):
-    """Clients that greet by halves, ask by halves, and ask without ever reading; made anew again and again."""
-
-    def __init__(self, port: int, halves: int) -> None:
-        super().__init__()
-        self._address = ("127.0.0.1", port)
-        self._halves = halves
-        self._over = threading.Event()
-
-    def run(self) -> None:
-        """Be rude until it is over."""
-        while not self._over.is_set():
-            sockets = [self._said(GREETING[: part % len(GREETING)]) for part in range(1, self._halves + 1)]
-            for _ in range(self._halves):
-                sockets.append(self._greeted())
-                sockets[-1].sendall(QUESTION[:-1])
-            sockets.append(self._deaf())
-            self._over.wait(RUDE_ROUND_S)
-            for each in sockets:
-                each.close()
-
-    def end(self) -> None:
-        """Hang up."""
-        self._over.set()
-        self.join()
-
-    def _said(self, data: bytes) -> socket.socket:
-        client = socket.create_connection(self._address)
-        client.sendall(data)
-        return client
-
-    def _greeted(self) -> socket.socket:
-        client = self._said(GREETING)
-        client.recv(4096)
-        return client
-
-    def _deaf(self) -> socket.socket:
-        client = self._greeted()
-        client.setblocking(False)
-        with contextlib.suppress(OSError):
-            while not self._over.is_set():
-                client.send(QUESTION * 50)
-        return client
-
-
 async def be(askers: list[Asker], port: int, silent: int, halves: int) -> None:
     """Be a crowd until stdin ends."""
+    said = [b""] * silent + [GREETING[: part % len(GREETING)] for part in range(1, halves + 1)]
+    said += [GREETING + QUESTION[:-1]] * halves
     present: list[bool] = []
-    quiet = [asyncio.ensure_future(keep_silent(port, lambda: present.append(True))) for _ in range(silent)]
+    others = [asyncio.ensure_future(loiter(port, each, False, lambda: present.append(True))) for each in said]
+    if halves:
+        others.append(asyncio.ensure_future(loiter(port, GREETING, True, lambda: present.append(True))))
     tasks = [asyncio.ensure_future(asker.run()) for asker in askers]
-    while len(present) < silent or not all(asker.answered for asker in askers):
-        await asyncio.sleep(0.05)
-    rude = Rude(port, halves) if halves else None
-    if rude:
-        rude.start()
+    patience_s = PATIENCE_S
+    while len(present) < len(others) or not all(asker.answered for asker in askers):
+        await asyncio.sleep(PAUSE_S)
+        patience_s -= PAUSE_S
+        if patience_s < 0:
+            raise SystemExit("The crowd is not let in.")
     print("all are there", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    if rude:
-        rude.end()
     # Told, and not cancelled: before Python 3.12 wait_for() may lose a cancellation.
     for asker in askers:
         asker.is_over = True
     await asyncio.gather(*tasks)
-    for each in quiet:
+    for each in others:
         each.cancel()
     print(sum(asker.answered for asker in askers), sum(asker.asked for asker in askers))
 
@@ -204,16 +168,11 @@ def main(kind: str, port: int, clients: int, asks_per_s: float, silent: int, hal
     asyncio.run(be([made(port, 1 / asks_per_s) for _ in range(clients)], port, silent, halves))
 
 
+@dataclass
 class Crowd:
-    """A crowd, as who has called it sees it."""
+    """A crowd, as who has called it sees it; what part of its questions was answered is known once it is over."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self.counts: list[str] = []
-
-    def answered_percent(self) -> float:
-        """What part of its questions was answered, once it is over."""
-        return 100 * int(self.counts[0]) / int(self.counts[1])
+    answered_percent: float = 0.0
 
 
 @contextmanager
@@ -234,11 +193,12 @@ def crowd(
         try:
             if not process.stdout.readline():
                 raise BenchError("the crowd did not come: its message is above")
-            present = Crowd(process)
+            present = Crowd()
             yield present
         finally:
             process.stdin.close()
-        present.counts = process.stdout.readline().split()
+        answered, asked = process.stdout.readline().split()
+        present.answered_percent = 100 * int(answered) / int(asked)
 
 
 if __name__ == "__main__":

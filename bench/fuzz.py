@@ -1,9 +1,8 @@
-"""A million messages at the Pyro port of a real daemon, and a million frames at the reader of the wire.
+"""A million messages at the Pyro port of a real daemon.
 
-    .venv/bin/python -m bench.fuzz [COUNT] [--seed N] [--json FILE]
+    .venv/bin/python -m bench.fuzz [COUNT] [--seed N]
 
-Prints a JSON result. Ends with 1 where the daemon ended, made a mistake, grew or no longer answers, or where the reader
-raised anything or kept more than its bound.
+Prints a JSON result. Exits with 1 if the daemon ended, made a mistake, grew or no longer answers.
 """
 
 from __future__ import annotations
@@ -19,17 +18,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from Pyro4 import message
 
 from bench.conditions import conditions
 from bench.interruption import watch_for_signals
-from bench.mutations import PyroMessages, WireFrames
+from bench.mutations import PyroMessages
 from bench.rig import OBJECT_NAME, Rig, Usage, idle_rig
-from rockit.focuser.ok3z.driver import protocol
-from rockit.focuser.ok3z.errors import MalformedReplyError
 from rockit.focuser.ok3z.servers.pyro import LOOK_UP_THREADS
 
 COUNT = 1_000_000
@@ -45,7 +41,6 @@ PORT = "sim://?start_mm=0.3&time_scale=1000&baud_pacing=0"
 OTHER_THREADS = 8
 OTHER_FILES = 30
 MEMORY_GROWTH_MB = 20.0
-GOOD_FRAME = b"\n#P081 F 12345$\n"
 ANSWERS = {
     message.MSG_CONNECTOK: "welcomed",
     message.MSG_CONNECTFAIL: "rejected",
@@ -93,7 +88,7 @@ class Knocker:
             answered = answered[message.Message.header_size + header.annotations_size + header.data_size :]
 
 
-def fuzz_pyro(count: int, dice: random.Random) -> dict[str, Any]:
+def fuzz(count: int, dice: random.Random) -> dict[str, Any]:
     """`count` messages at a daemon: what came of it, with a list of what should not have."""
     with idle_rig(serial_port=PORT) as target:
         target.start()
@@ -142,55 +137,17 @@ def _wrong_with(target: Rig, before: Usage | None) -> list[str]:
     return wrong
 
 
-def fuzz_wire(count: int, dice: random.Random) -> dict[str, Any]:
-    """`count` frames at the reader of the wire, and a good one after each hundred, which must be found."""
-    frames, parser, seen, wrong = WireFrames(dice), protocol.ReplyParser(), Counter[str](), list[str]()
-    began_s = time.monotonic()
-    for number in range(1, count + 1):
-        data = frames.next()
-        try:
-            received = parser.feed(data)
-            seen.update(_read(reply) for reply in received.replies)
-            seen["noise"] += len(received.noise)
-            if number % 100 == 0:
-                replies = parser.feed(GOOD_FRAME).replies
-                if not replies or protocol.read_register(replies[-1]) != 12345:
-                    wrong.append(f"a good frame was not found after frame {number}: {data!r}")
-        except Exception as error:
-            wrong.append(f"frame {number} raised {error!r}: {data!r}")
-    if len(parser.reset()) > protocol.MAX_LINE_BYTES:
-        wrong.append("the reader kept more than its bound")
-    seconds = round(time.monotonic() - began_s, 1)
-    return {"frames": count, "seconds": seconds, "seen": dict(sorted(seen.items())), "wrong": wrong}
-
-
-def _read(reply: protocol.Reply) -> str:
-    readers = {"P081": protocol.read_register, "S004": protocol.read_stands_still, "S052": protocol.read_text}
-    if reply.code not in readers:
-        return "an answer to no question"
-    try:
-        readers[reply.code](reply)
-    except MalformedReplyError:
-        return "malformed"
-    return "read"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit code."""
     parser = argparse.ArgumentParser(prog="bench.fuzz", description="Says to focusd what nobody should say.")
-    parser.add_argument("count", type=int, nargs="?", default=COUNT, help="messages, and frames [1000000]")
+    parser.add_argument("count", type=int, nargs="?", default=COUNT, help="messages [1000000]")
     parser.add_argument("--seed", type=int, default=1, help="repeats a run but for its timing [1]")
-    parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     watch_for_signals()
-    found = {**conditions(), "controller": PORT}
-    wire = fuzz_wire(options.count, random.Random(options.seed))
-    pyro = fuzz_pyro(options.count, random.Random(options.seed))
-    text = json.dumps({"seed": options.seed, "conditions": found, "wire": wire, "pyro": pyro}, indent=1)
-    print(text)
-    if options.json:
-        options.json.write_text(text + "\n", encoding="utf-8")
-    return 1 if wire["wrong"] or pyro["wrong"] else 0
+    found = {**conditions(), "controller": PORT, "seed": options.seed}
+    result = fuzz(options.count, random.Random(options.seed))
+    print(json.dumps({**found, **result}, indent=1))
+    return 1 if result["wrong"] else 0
 
 
 if __name__ == "__main__":

@@ -36,7 +36,8 @@ def main() -> int:
     watch_for_signals()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
     print(f"seed {seed}", flush=True)
-    kinds = tuple(kind for kind in options.kinds or KINDS if kind not in (options.without or ()))
+    chosen = tuple(kind for kind in options.kinds or KINDS if kind not in (options.without or ()))
+    kinds = chosen if options.kinds or options.without else ()
     result = soak(Wanted(seed, options.minutes, options.time_scale, options.first, options.actions, kinds))
     print(as_markdown(result))
     for violation in result.ledger.violations:

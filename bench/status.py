@@ -43,7 +43,7 @@ def measure(calls: int, chance: random.Random, silent: int = SILENT, pollers: in
         Figure(PART, "at rest", "ms", rest_ms, limit, TARGET_P99),
         Figure(PART, "while moving", "ms", moving_ms, limit, TARGET_P99),
         Figure(PART, f"at rest, beside {who}", "ms", crowd_ms, limit, TARGET_P99),
-        Figure(PART, "polls of these clients that were answered", "%", [present.answered_percent()]),
+        Figure(PART, "polls of these clients that were answered", "%", [present.answered_percent]),
     ]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from rockit.focuser.ok3z.version import VERSION
 
 from .ledger import INVARIANTS, Ledger, Violation
-from .plan import FAULTS, KINDS
+from .plan import KINDS
 
 BEGIN, END = "<!-- result of a run: written by bench/soak.py -->", "<!-- end of the result -->"
 TO_ITS_END = "It ran to its end"
@@ -24,14 +24,14 @@ ACTIONS_BEFORE = 5
 
 @dataclass(frozen=True)
 class Wanted:
-    """What to run: for so many minutes, or so many actions, whichever ends first."""
+    """What to run: for so many minutes, or so many actions, whichever ends first; of some kinds, or of all."""
 
     seed: int
     minutes: float
     time_scale: float = 10.0
     first: int = 0
     actions: int | None = None
-    kinds: tuple[str, ...] = tuple(KINDS)
+    kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,13 @@ class Result:
 
     @property
     def faults(self) -> dict[str, int]:
-        return {name: self.ledger.counts[name] for name in FAULTS if self.ledger.counts[name]}
+        counts = self.ledger.counts
+        return {name: counts[name] for name, kind in KINDS.items() if kind.fault and counts[name]}
 
     @property
     def counts(self) -> dict[str, int]:
         """What was counted beside the faults."""
-        return {name: times for name, times in sorted(self.ledger.counts.items()) if name not in FAULTS}
+        return {name: times for name, times in sorted(self.ledger.counts.items()) if name not in KINDS}
 
     @property
     def checks(self) -> dict[str, tuple[int, int, int]]:
@@ -130,7 +131,7 @@ def again(violation: Violation, wanted: Wanted) -> str:
     first = max(wanted.first, last - ACTIONS_BEFORE)
     words = ["--seed", wanted.seed, "--time-scale", wanted.time_scale, "--first", first]
     words += ["--actions", last - first + 1]
-    if set(wanted.kinds) != set(KINDS):
+    if wanted.kinds:
         words += ["--kinds", *wanted.kinds]
     return shlex.join([".venv/bin/python", "bench/soak.py", *map(str, words)])
 

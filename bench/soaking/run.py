@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.interruption import held_back
 
-from .episodes import EPISODES
+from .episodes import carry_out
 from .plan import KINDS, Action, actions
 from .results import TO_ITS_END, Result, Wanted
 from .world import SUCCEEDED, World
@@ -60,7 +60,7 @@ def _act(world: World, action: Action) -> None:
     world.ledger.event(f"action {action}")
     mistakes = world.rig.log.mistakes
     try:
-        EPISODES[action.kind](world, action)
+        carry_out(world, action)
         world.recover()
         if KINDS[action.kind].fault:
             world.ledger.count(action.kind)
