@@ -14,7 +14,8 @@ import time
 from concurrent.futures import Future
 from typing import Any, Callable, Optional
 
-from bench.rig import wait_for
+from bench.mutations import PyroMessages
+from bench.rig import OBJECT_NAME, wait_for
 
 from . import judge, strangers
 from .plan import ANY, KINDS, REST_OR_MOTION, Action, Kind
@@ -28,6 +29,7 @@ LINK_S = 5.0
 SERIES, SERIES_MM = 5, 0.05
 INNERMOST_AUDITED_MM = 0.5
 BAD_LINE_MOVES = 3
+CONVERSATIONS = 1000
 MOTION_ENDS_S = 130.0
 # From the middle, a hand moves the focuser to where there is room.
 MIDDLE_MM = 3.0
@@ -283,7 +285,7 @@ def motor_fault(world: World, action: Action, motion: Motion) -> None:
 )
 def stands_short(world: World, action: Action, _: Motion) -> None:
     world.tell(f"stand-short {action.details['steps']}")
-    world.move(action.target_mm)
+    world.move(action.target_mm, short_steps=action.details["steps"])
 
 
 @episode("switch dead", 1, ("homing",), begins=False, allows=("limits",))
@@ -404,12 +406,19 @@ def silent_clients(world: World, action: Action, _: Motion) -> None:
     silent.result()
 
 
-@episode("garbage", 3, details=lambda dice: {"dice": dice.randrange(2**32)})
+# Some of them are calls, by chance.
+@episode(
+    "garbage",
+    3,
+    details=lambda dice: {"dice": dice.randrange(2**32)},
+    allows=("arrival", "position", "limits"),
+)
 def garbage(world: World, action: Action, _: Motion) -> None:
     dice = random.Random(action.details["dice"])
-    for _turn in range(10):
-        strangers.send_garbage(world.rig.port, dice)
-    world.must(world.move(action.target_mm), SUCCEEDED, "a move after garbage")
+    messages = PyroMessages(dice, OBJECT_NAME)
+    for _turn in range(CONVERSATIONS):
+        strangers.converse(world.rig.port, dice, messages)
+    world.ledger.count("conversations of garbage", CONVERSATIONS)
 
 
 @episode("crowd", 2, details=_count(2, 12), longest_s=2.0)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
 from bench.rig import Usage
+from rockit.focuser.ok3z.driver.registers import POSITION_TOLERANCE_STEPS
 
 from .truth import STEPS_PER_MM, Truth
 
@@ -43,16 +44,20 @@ class Open(enum.Enum):
 Judgement = Union[str, None, Open]
 
 
-def arrival(target_mm: float, report: Report, truth: Truth, forced_mm: float) -> str | None:
+def arrival(
+    target_mm: float, report: Report, truth: Truth, forced_mm: float, short_steps: int = 0
+) -> str | None:
     """After a 0 of set_focus: the carriage is within a step and the stated backlash remainder of the target, and
-    that is no more than what the outer limit forces."""
+    that is no more than what the outer limit forces. A controller that was told to stand short of its targets by
+    `short_steps` may do so, as far as the daemon takes that for rounding."""
     shortfall_mm = report.get("backlash_shortfall_mm", 0.0)
     if shortfall_mm > forced_mm + STEP_MM + PUBLISHED_MM:
         return (
             f"set_focus({target_mm}) returned 0 and lacked {shortfall_mm} mm of the backlash; the outer limit "
             f"forced {forced_mm:.4f} mm. The status was {dict(report)}."
         )
-    allowed_mm = STEP_MM + (shortfall_mm + PUBLISHED_MM if shortfall_mm else 0.0)
+    rounded_mm = short_steps / STEPS_PER_MM if short_steps <= POSITION_TOLERANCE_STEPS else 0.0
+    allowed_mm = STEP_MM + rounded_mm + (shortfall_mm + PUBLISHED_MM if shortfall_mm else 0.0)
     off_mm = truth.carriage_mm - target_mm
     if abs(off_mm) <= allowed_mm:
         return None

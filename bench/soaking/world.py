@@ -147,12 +147,15 @@ class World:
 
     # Moves
 
-    def move(self, target_mm: Any, offset: bool = False, expected_mm: float | None = None) -> int | None:
+    def move(
+        self, target_mm: Any, offset: bool = False, expected_mm: float | None = None, short_steps: int = 0
+    ) -> int | None:
         """Ask for a move and wait for its end; its number, None where no answer came.
 
         Args:
             target_mm: as for set_focus, and with `offset` relative.
             expected_mm: where the carriage shall then be, if not at `target_mm`.
+            short_steps: by how much the controller was told to stand short of it.
         """
         began_s = time.monotonic()
         self.ledger.count("moves asked for")
@@ -169,16 +172,19 @@ class World:
         self.ledger.count(OUTCOMES.get(number, f"moves with {number}"))
         self.ledger.event(f"set_focus({target_mm!r}) -> {number} at {truth.carriage_mm:.6f} mm, {report}")
         if number == SUCCEEDED:
-            self.judge_arrival(target_mm if expected_mm is None else expected_mm, report, truth, began_s)
+            goal_mm = target_mm if expected_mm is None else expected_mm
+            self.judge_arrival(goal_mm, report, truth, began_s, short_steps)
         return number
 
-    def judge_arrival(self, target_mm: float, report: judge.Report, truth: Truth, began_s: float) -> None:
+    def judge_arrival(
+        self, target_mm: float, report: judge.Report, truth: Truth, began_s: float, short_steps: int = 0
+    ) -> None:
         """Judge where the carriage is after a move that was asked for at `began_s` has succeeded."""
         if self.allowances.apply_since("arrival", began_s):
             self.ledger.leave_open("arrival")
         else:
             forced_mm = max(0.0, target_mm + CHANGES["anti_backlash_mm"] - CHANGES["travel_mm"])
-            self.ledger.check("arrival", judge.arrival(target_mm, report, truth, forced_mm))
+            self.ledger.check("arrival", judge.arrival(target_mm, report, truth, forced_mm, short_steps))
 
     def begin_motion(self, action: Action) -> Future[int | None]:
         """Begin the move of an action, and wait until it has come as far as it says."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench import __main__ as program
-from bench import alpaca, crowded, figures, fuzz, idle, moves, rig, startup, status, stop, wire_log
+from bench import alpaca, crowded, figures, idle, moves, rig, startup, status, stop, wire_log
 from bench.conditions import conditions
 from bench.crowd import crowd
 
@@ -221,10 +221,6 @@ def test_the_alpaca_port() -> None:
     counts = [4, 4, 1, 1, 4, 4, 1, 1, 1, 4]
     assert [len(each) for each in values.values()] == counts
     assert values["reads of these programs that were answered"] == [100.0]
-
-
-def test_nothing_is_wrong_after_some_fuzz() -> None:
-    assert fuzz.main(["400"]) == 0
 
 
 def test_a_part_that_fails_leaves_the_others(

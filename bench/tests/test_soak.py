@@ -65,6 +65,13 @@ def test_arrival(off_steps: int, shortfall_mm: float, is_well: bool) -> None:
     assert (judge.arrival(2.0, report, truth, forced_mm=0.02) is None) == is_well
 
 
+@pytest.mark.parametrize(("told_steps", "is_well"), [(3, True), (1, False), (30, False)])
+def test_arrival_at_a_controller_that_rounds(told_steps: int, is_well: bool) -> None:
+    truth = replace(AT_2_MM, carriage_mm=2.0 + 3 / 5088)
+
+    assert (judge.arrival(2.0, {}, truth, forced_mm=0.02, short_steps=told_steps) is None) == is_well
+
+
 RUNNING = replace(AT_2_MM, moving=True)
 
 
