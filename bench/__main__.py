@@ -18,13 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 from bench import alpaca, crowded, idle, moves, startup, status, stop
 from bench.conditions import conditions
-from bench.figures import COLUMNS, Figure, by_part, markdown, notes
+from bench.figures import Figure, markdown
 from bench.interruption import watch_for_signals
 from bench.rig import CALL_ERRORS, BenchError, rig
 
@@ -82,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except (BenchError, *CALL_ERRORS) as error:
             failures.append(f"{part}: {error!r}")
     figures = [figure for of_part in measured.values() for figure in of_part]
-    _print(found, figures)
+    print(*(f"{key}: {value}" for key, value in found.items()), markdown(figures), sep="\n")
     result = {"conditions": found, "figures": [figure.as_json() for figure in figures]}
     options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     for failure in failures:
@@ -106,21 +102,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, default=DEFAULT_JSON, metavar="FILE", help="[bench/result.json]")
     parser.add_argument("--page", type=Path, metavar="FILE", help="renew the tables of this page")
     return parser
-
-
-def _print(found: dict[str, str], figures: Sequence[Figure]) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 150)
-    for key, value in found.items():
-        console.print(f"{key}: {value}", highlight=False)
-    for part, of_part in by_part(figures).items():
-        table = Table(title=part, title_justify="left", box=box.SIMPLE_HEAD)
-        for column in COLUMNS:
-            table.add_column(column, justify="left" if column in ("Figure", "Unit") else "right")
-        for figure in of_part:
-            table.add_row(*figure.cells())
-        console.print(table)
-        for note in notes(of_part):
-            console.print(f"  {note}", highlight=False)
 
 
 def renew(page: Path, found: dict[str, str], measured: dict[str, list[Figure]]) -> None:
