@@ -73,6 +73,9 @@ SHIPPED_AS_IT_IS = {
     "/usr/libexec/focusd/after-upgrade": "packaging/rpm/after-upgrade",
     "/usr/lib/udev/rules.d/70-focuser-ngts_m06.rules": "packaging/70-focuser-ngts_m06.rules",
     "/etc/focusd/ngts_m06.json": "ngts_m06.json",
+    "/usr/share/bash-completion/completions/focusd": "packaging/completions/focusd.bash",
+    "/usr/share/fish/vendor_completions.d/focus.fish": "packaging/completions/focus.fish",
+    "/usr/share/zsh/site-functions/_focus": "packaging/completions/_focus",
 }
 
 
@@ -321,8 +324,9 @@ def test_files_are_those_of_the_tree(unpacked: Path) -> None:
 def test_manual_pages_are_of_their_programs(unpacked: Path) -> None:
     for page in (page for pages in PAGES.values() for page in pages):
         program, section, _ = Path(page).name.split(".")
-        text = gzip.decompress((unpacked / page[1:]).read_bytes()).decode().replace("\\-", "-")
-        assert f"\n.TH {program.upper()} {section} " in text
+        text = gzip.decompress((unpacked / page[1:]).read_bytes()).decode()
+        assert f"\n.Dt {program.upper()} {section}\n" in text
+        assert text == (PROJECT / f"packaging/man/{program}.{section}").read_text()
 
 
 def test_only_the_server_has_scriptlets(packages: Packages) -> None:

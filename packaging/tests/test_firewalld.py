@@ -113,11 +113,14 @@ def test_the_documented_line_opens_the_port_that_focusd_prints(firewall: Firewal
 
 
 def test_what_is_documented_to_be_opened_for_ever_is_documented_to_take_effect_now() -> None:
-    opening, reload, *others = LINES
+    openings, reloads = LINES[::2], LINES[1::2]
 
-    assert "--add-port" in opening
-    assert reload == "sudo firewall-cmd --reload"
-    assert all("--permanent" in line for line in (opening, *others))
+    assert [("--add-port" in line, "--add-service" in line) for line in openings] == [
+        (True, False),
+        (False, True),
+    ]
+    assert all("--permanent" in line for line in openings)
+    assert reloads == ["sudo firewall-cmd --reload"] * len(openings)
 
 
 def test_the_documented_ports_of_alpaca_are_opened(firewall: Firewall) -> None:

@@ -72,7 +72,7 @@ def know_ours(machine: Machine, url: str, **changes: object) -> None:
 
 def readme_packages() -> list[str]:
     """The packages that the README has installed on the machine of a focuser."""
-    (found,) = [line for line in documented(README, "sudo yum install") if "-server" in line]
+    (found,) = [line for line in documented(README, "sudo yum install") if "ngts-m06" in line]
     return found.split()[3:]
 
 

@@ -6,6 +6,7 @@ import shlex
 from typing import Any, Callable, NamedTuple
 
 from .controller import VirtualOK3Z
+from .device import TRACE_LENGTH
 from .faults import KINDS
 from .mechanism import MOTOR_FAULTS
 from .options import OptionError
@@ -77,7 +78,7 @@ def _state(model: VirtualOK3Z, plain: list[str], named: dict[str, str]) -> Answe
 
 def _trace(model: VirtualOK3Z, plain: list[str], named: dict[str, str]) -> Answer:
     _expect("trace", plain, len(plain[:1]), named, ())
-    count = _whole(plain[0], 1, 200, "N") if plain else 20
+    count = _whole(plain[0], 1, TRACE_LENGTH, "N") if plain else 20
     entries = [
         [round(entry.time_s, 4), entry.direction, entry.data.decode("latin-1"), entry.note]
         for entry in model.trace[-count:]

@@ -12,12 +12,8 @@ ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class _Interruption:
     """What the handler leaves behind. Python runs it on the main thread, as everything here."""
 
-    def __init__(self) -> None:
-        self.holders = 0
-        self.has_come = False
-
-
-_interruption = _Interruption()
+    holders = 0
+    has_come = False
 
 
 def watch_for_signals() -> None:
@@ -33,8 +29,8 @@ def watch_for_signals() -> None:
 def _take(_number: int, _frame: object) -> None:
     for number in ENDING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    if _interruption.holders:
-        _interruption.has_come = True
+    if _Interruption.holders:
+        _Interruption.has_come = True
     else:
         raise KeyboardInterrupt
 
@@ -42,11 +38,11 @@ def _take(_number: int, _frame: object) -> None:
 @contextmanager
 def held_back() -> Iterator[None]:
     """A step that is done whole: a signal that comes meanwhile counts at its end."""
-    _interruption.holders += 1
+    _Interruption.holders += 1
     try:
         yield
     finally:
-        _interruption.holders -= 1
-    if _interruption.has_come and not _interruption.holders:
-        _interruption.has_come = False
+        _Interruption.holders -= 1
+    if _Interruption.has_come and not _Interruption.holders:
+        _Interruption.has_come = False
         raise KeyboardInterrupt
