@@ -17,6 +17,8 @@ from typing import Any, Callable
 import pytest
 import serial
 
+from tests.support.waiting import wait_until
+
 Background = Callable[..., "Future[Any]"]
 
 # Slow enough to step in, with the virtual controller's time_scale.
@@ -112,10 +114,7 @@ def test_a_daemon_that_was_suspended_goes_on(make_daemon: Any) -> None:
 def test_a_signal_that_was_ignored_at_the_start_stays_ignored(make_daemon: Any) -> None:
     """`nohup`, and a script's `&`: the end of the ssh connection that started it is not the end of the night."""
     daemon = make_daemon()
-    launcher = daemon.folder / "launcher"
-    launcher.write_text(f'#!/bin/sh\ntrap "" INT HUP\nexec "{daemon.command}" "$@"\n')
-    launcher.chmod(0o755)
-    daemon.start(command=launcher)
+    daemon.start(command=daemon.launcher('trap "" INT HUP'))
     for number in (signal.SIGHUP, signal.SIGINT):
         daemon.send_signal(number)
     assert daemon.call("initialize") == 0
@@ -258,14 +257,8 @@ def test_closed_outputs_are_not_mistaken_for_the_port(
     """The system gives their numbers to what is opened next: the log must not go to the controller."""
     simulator = make_simulator()
     daemon = make_daemon(**simulator.port)
-    focusd = daemon.folder / "focusd"
-    focusd.write_text(f'#!/bin/sh\nexec "{daemon.command}" "$@" {closed}\n')
-    focusd.chmod(0o755)
-    daemon.launch("--verbose", command=focusd)
-    give_up_s = time.monotonic() + 20
-    while not daemon.address.is_listening():
-        assert time.monotonic() < give_up_s
-        time.sleep(0.01)
+    daemon.launch("--verbose", command=daemon.launcher(redirection=closed))
+    wait_until(daemon.address.is_listening, "focusd listens")
     assert daemon.call("initialize") == 0
     assert daemon.call("set_focus", 0.5) == 0
     heard = [text for _, direction, text, _ in simulator.tell("trace 200")["trace"] if direction == ">"]
