@@ -74,7 +74,7 @@ def test_who_may_not_control_sees_everything_and_can_press_nothing(page: Any, ma
     assert page.driver.execute_async_script(script) in (404, 405)
     page.driver.get_log("browser")
     assert daemon.post("initialize", {"resume": False}, "127.0.0.1")["code"] == "refused"
-    assert daemon.report()["state"] == "disconnected"
+    assert daemon.status()["state"] == "disconnected"
     page.press(Keys.ESCAPE)
     assert daemon.post("initialize", {"resume": False}, "127.0.0.2")["done"] is True
     page.wait_for("#state", "At rest").wait_for("#moves", "homed")

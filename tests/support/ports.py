@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 
 def free_port(host: str = "127.0.0.1") -> int:
@@ -37,3 +39,17 @@ class ReservedPort:
 
     def __exit__(self, *failure: object) -> None:
         self.close()
+
+
+@contextmanager
+def port_of_a_machine_that_is_away() -> Iterator[int]:
+    """One to which no connection is ever completed, as with a machine that is off."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]

@@ -166,16 +166,3 @@ def test_wrong_calls_are_refused_and_move_nothing(focuser: Any) -> None:
             with pytest.raises(TypeError):
                 proxy._pyroInvoke("set_focus", arguments, named)
     assert focuser.sent() == before
-
-
-def test_hundreds_of_connections_that_say_nothing_leave_room_for_a_stop(make_daemon: Any) -> None:
-    """A program that forgets to close its connections, night after night."""
-    daemon = make_daemon().start()
-    idle: list[socket.socket] = []
-    try:
-        for _ in range(300):
-            idle.append(socket.create_connection((daemon.address.host, daemon.address.port), 20))
-        assert daemon.call("stop") in (0, 1)
-    finally:
-        for connection in idle:
-            connection.close()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from concurrent.futures import Future
 from datetime import datetime, timedelta, timezone
 from typing import Any, Callable
@@ -12,6 +10,7 @@ from typing import Any, Callable
 import pytest
 
 from rockit.focuser.ok3z.version import VERSION
+from tests.support.processes import run
 
 Background = Callable[..., "Future[Any]"]
 
@@ -242,25 +241,15 @@ def test_a_move_that_does_not_arrive_answers_1(focuser: Any) -> None:
     assert focuser.status()["reason"]
 
 
-@pytest.fixture
-def run_script() -> Callable[..., str]:
-    """Runs a client's program in the environment of a daemon; gives what it prints."""
-
-    def run(daemon: Any, text: str) -> str:
-        return subprocess.run(
-            [sys.executable, "-c", text],
-            env=daemon.environment,
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=True,
-        ).stdout
-
-    return run
+def printed_by(daemon: Any, text: str) -> str:
+    """What a client's program prints in the environment of a daemon."""
+    ran = run("python", "-c", text, env=daemon.environment)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    return ran.stdout
 
 
-def test_the_sites_library_calls_it(run_script: Any, focuser: Any) -> None:
-    printed = run_script(
+def test_the_sites_library_calls_it(focuser: Any) -> None:
+    printed = printed_by(
         focuser,
         "from rockit.common import daemons\n"
         "for timeout in (None, 0, 5, 300):\n"
@@ -271,8 +260,8 @@ def test_the_sites_library_calls_it(run_script: Any, focuser: Any) -> None:
     assert printed.splitlines() == ["0 0 8 1"] * 4
 
 
-def test_the_old_names_can_be_imported(run_script: Any, focuser: Any) -> None:
-    printed = run_script(
+def test_the_old_names_can_be_imported(focuser: Any) -> None:
+    printed = printed_by(
         focuser,
         "import os\n"
         "from rockit.focuser.ok3z import Config, CommandStatus, FocuserStatus\n"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import signal
 import time
 from typing import Any, Callable
 
 import numpy
 import pytest
+
+from tests.support.processes import Program
 
 CONTROL = "LocalHost (127.0.0.1)"
 
@@ -133,3 +136,27 @@ def test_a_start_up_script_after_a_restart(make_daemon: Any) -> None:
         r"initialize, asked by LocalHost .*: (resumed|homed), stands at \d\.\d{3} mm after", daemon.log
     )
     assert "homing, because it cannot be resumed" in daemon.log
+
+
+def program(daemon: Any, lines: str) -> Program:
+    """A program in Python that finds the focuser as `focus` does."""
+    return Program(
+        "python", "-c", f"from rockit.focuser.ok3z import connect\n{lines}", env=daemon.environment
+    )
+
+
+def test_ctrl_c_in_a_program_stops_the_motor_first(patient_focuser: Any) -> None:
+    with program(patient_focuser, "connect().move_to(5.0)") as mover:
+        patient_focuser.wait_for_leg("overshoot")
+        code, out, error = mover.end(signal.SIGINT)
+    assert (code, out) == (-signal.SIGINT, "")
+    assert error.splitlines()[-1] == "KeyboardInterrupt"
+    assert "STOP FAILED" not in error
+    assert patient_focuser.truth()["moving"] is False
+
+
+def test_a_move_that_nobody_waits_for_runs_to_its_end(focuser: Any) -> None:
+    with program(focuser, "connect().move_to(2.0, wait=False)") as mover:
+        assert mover.end() == (0, "", "")
+    with program(focuser, "print(connect().wait_until_idle().current_mm)") as waiter:
+        assert waiter.end() == (0, "2.0\n", "")

@@ -19,6 +19,7 @@ import serial
 import serial.rfc2217
 
 from rockit.focuser.ok3z.simulator import VirtualOK3Z, register, unregister
+from tests.support.ports import free_port
 
 Background = Callable[..., "Future[Any]"]
 HANDLERS = "rockit.focuser.ok3z.simulator"
@@ -59,8 +60,7 @@ def test_ports_that_are_no_focuser(make_daemon: Any, tmp_path: Path) -> None:
     plain.write_text("#S052 F 1$\n")
     folder.mkdir()
     os.mkfifo(pipe)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        closed_port = server.getsockname()[1]
+    closed_port = free_port()
     expected = {
         str(tmp_path / "absent"): ("There is no such device",),
         str(plain): ("It is no serial port", "serial_port"),

@@ -7,16 +7,14 @@ import os
 import pty
 import select
 import signal
-import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
 from typing import Any, Callable
 
 import pytest
 import serial
 
+from tests.support.ports import port_of_a_machine_that_is_away
 from tests.support.waiting import wait_until
 
 Background = Callable[..., "Future[Any]"]
@@ -188,25 +186,8 @@ def test_a_motor_that_cannot_be_halted_is_told_of_on_leaving(moving: Any) -> Non
     assert move.exception() is not None or move.result() == 1
 
 
-@contextmanager
-def black_hole() -> Iterator[int]:
-    """A TCP port to which no connection is ever completed."""
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(listener.getsockname())
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            for filler in fillers:
-                filler.close()
-
-
 def test_while_connecting_to_a_machine_that_is_away(make_daemon: Any, background: Background) -> None:
-    with black_hole() as port:
+    with port_of_a_machine_that_is_away() as port:
         daemon = make_daemon(serial_port=f"socket://127.0.0.1:{port}").start()
         connecting = background(daemon.call, "initialize")
         daemon.wait_for(lambda report: report["state"] == "connecting", "connecting")
