@@ -42,20 +42,18 @@ def test_a_command_makes_its_one_call_and_prints_the_result_in_one_line(
     assert capsys.readouterr() == ("Focuser is IDLE (2.000 mm)\n", "")
 
 
-@pytest.mark.parametrize(
-    "words", [["set", "9"], ["offset", "9"], ["init"], ["init", "--resume"], ["audit"], ["kill"], ["stop"]]
-)
-@pytest.mark.parametrize("status", [1, 2, 3, 6, 7, 8])
+@pytest.mark.parametrize("words", ["set 9", "offset 9", "init", "init --resume", "audit", "kill", "stop"])
 def test_a_refused_command_ends_with_its_number_and_one_line_on_stderr(
-    words: list[str], status: int, script: Any, capsys: Any
+    words: str, script: Any, capsys: Any
 ) -> None:
-    script.answers = dict.fromkeys(script.answers, status)
+    for status in (1, 2, 3, 6, 7, 8):
+        script.answers = dict.fromkeys(script.answers, status)
 
-    assert main(words) == status
-    written = capsys.readouterr()
-    assert written.out == ""
-    assert written.err.startswith(CommandStatus.message(status))
-    assert written.err.count("\n") == 1
+        assert main(words.split()) == status
+        written = capsys.readouterr()
+        assert written.out == ""
+        assert written.err.startswith(CommandStatus.message(status))
+        assert written.err.count("\n") == 1
 
 
 RESUMED = {
@@ -214,20 +212,11 @@ def test_a_position_outside_the_range_is_told_with_the_range_of_the_configuratio
     )
 
 
-@pytest.mark.parametrize("words", [["set", "nan"], ["offset", "-inf"], ["set", "1e400"]])
-def test_what_is_no_finite_number_is_refused_without_asking_the_daemon(
-    words: list[str], script: Any, capsys: Any
-) -> None:
-    assert main(words) == 6
-    assert capsys.readouterr().err.startswith("error: requested position outside range. ")
+def test_what_is_no_finite_number_is_refused_without_asking_the_daemon(script: Any, capsys: Any) -> None:
+    for words in ("set nan", "offset -inf", "set 1e400"):
+        assert main(words.split()) == 6
+        assert capsys.readouterr().err.startswith("error: requested position outside range. ")
     assert script.calls == []
-
-
-@pytest.mark.parametrize("words", [["set", "abc"], ["set"], ["set", "1", "2"]])
-def test_wrong_usage_does_not_bother_the_daemon(words: list[str], script: Any) -> None:
-    assert main(words) == 255
-    assert script.calls == []
-    assert script.reads == 0
 
 
 @pytest.mark.parametrize(
@@ -256,14 +245,11 @@ def test_piped_details_of_the_status_go_to_stderr(script: Any, capsys: Any) -> N
 
 
 @pytest.mark.parametrize("report", [{}, {"status": "on"}, {"status": 1, "reason": [1], "state": {}}])
-@pytest.mark.parametrize(
-    "words", [["status"], ["set", "1"], ["init"], ["init", "--resume", "--restore"], ["audit"], ["stop"]]
-)
-def test_a_strange_report_breaks_no_command(report: Any, words: list[str], script: Any, capsys: Any) -> None:
+def test_a_strange_report_breaks_no_command(report: Any, script: Any, capsys: Any) -> None:
     script.report = report
-
-    assert main(words) == 0
-    assert capsys.readouterr().out.startswith("Focuser is ")
+    for words in ("status", "set 1", "init", "init --resume --restore", "audit", "stop"):
+        assert main(words.split()) == 0
+        assert capsys.readouterr().out.startswith("Focuser is "), words
 
 
 def test_json_is_everything_the_daemon_says_on_one_line(script: Any, capsys: Any) -> None:

@@ -104,9 +104,11 @@ class Program:
         return self
 
     def __exit__(self, *failure: object) -> None:
-        if self.popen.returncode is None:
-            self.popen.kill()
-            self.popen.communicate(timeout=BOUND_S)
+        self.popen.kill()
+        self.popen.wait(BOUND_S)
+        for stream in (self.popen.stdout, self.popen.stderr):
+            if stream is not None:
+                stream.close()
 
 
 class Simulator(Program):
