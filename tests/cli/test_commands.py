@@ -118,7 +118,9 @@ def test_an_audit_says_how_many_steps_were_lost(script: Any, capsys: Any) -> Non
     assert written.out.count("\n") == 2
 
 
-@pytest.mark.parametrize("words", [["audit"], ["init", "--resume"], ["init", "--restore"]])
+@pytest.mark.parametrize(
+    "words", [["audit"], ["init", "--resume"], ["init", "--restore"], ["init", "--new-controller"]]
+)
 def test_an_earlier_daemon_refuses_what_it_does_not_know_in_one_line(
     words: list[str],
     registered_old: Any,
