@@ -42,6 +42,10 @@ PATIENCE_S = 5.0
 # Most is gone at once, or after some milliseconds. Only then is it looked for rubbish, which takes as long.
 RUBBISH_AFTER_S = 0.02
 
+# Pyro4 asks by this name in each round of a server. Its warning cannot be ignored: between two tests, while pytest sets
+# its filters up, it would end the thread of a server that goes on.
+threading.Event.isSet = threading.Event.is_set  # type: ignore[method-assign]
+
 # What a test finds in its environment. A test of one of these sets it itself.
 SHELL = {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 NOT_IN_THE_SHELL = (

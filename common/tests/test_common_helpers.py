@@ -12,8 +12,6 @@ import pytest
 from rockit.common.helpers import pyro_client_matches
 from rockit.common.registered_daemon import RegisteredDaemon
 
-pytestmark = pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")
-
 
 @Pyro4.expose
 class Gate:

@@ -19,9 +19,6 @@ import pytest
 from rockit.common.errors import LaunchError
 from rockit.common.registered_daemon import RegisteredDaemon
 
-# Pyro4 4.82 asks an Event by a name that Python is giving up.
-pytestmark = pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")
-
 
 @Pyro4.expose
 class Counter:

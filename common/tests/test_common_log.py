@@ -14,8 +14,6 @@ import pytest
 from rockit.common import daemons, log
 from rockit.common.registered_daemon import RegisteredDaemon
 
-pytestmark = pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")
-
 Capture = pytest.CaptureFixture[str]
 LEVELS: dict[str, Callable[[str, str], None]] = {"info": log.info, "warning": log.warning, "error": log.error}
 

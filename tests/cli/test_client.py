@@ -16,9 +16,6 @@ from rockit.focuser.ok3z.client.calls import (
 )
 from rockit.focuser.ok3z.constants import CommandStatus
 
-# Pyro4 uses an old name of threading's.
-pytestmark = pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")
-
 
 @pytest.fixture
 def client(registered: Any) -> FocuserClient:

@@ -11,11 +11,7 @@ import pytest
 
 from rockit.focuser.ok3z.cli.main import main
 
-pytestmark = [
-    # Pyro4 uses an old name of threading's.
-    pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning"),
-    pytest.mark.usefixtures("phone_book"),
-]
+pytestmark = pytest.mark.usefixtures("phone_book")
 
 
 @pytest.fixture

@@ -10,9 +10,6 @@ import pytest
 
 from tests.support.processes import BIN, run
 
-# Pyro4 uses an old name of threading's.
-pytestmark = pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")
-
 OFFLINE = {"date": "2026-11-22T20:00:00Z", "status": 0}
 
 

@@ -21,9 +21,6 @@ from rockit.focuser.ok3z.errors import (
     OutsideLimitsError,
 )
 
-# Pyro4 uses an old name of threading's.
-pytestmark = pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")
-
 # Which daemon
 
 

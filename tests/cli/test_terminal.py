@@ -8,9 +8,6 @@ from typing import Any
 
 import pytest
 
-# Pyro4 uses an old name of threading's.
-pytestmark = pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")
-
 MOVING: dict[str, Any] = {
     "status": 2,
     "state": "moving",

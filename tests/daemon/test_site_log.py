@@ -13,7 +13,7 @@ from rockit.common import log as site_log
 from rockit.focuser.ok3z.daemon import site_log as observatory_log
 from rockit.focuser.ok3z.daemon.log_writer import LogWriter
 from rockit.focuser.ok3z.daemon.site_log import MAX_WAITING_MESSAGES, SiteLog
-from tests.support.waiting import BOUND_S
+from tests.support.waiting import BOUND_S, wait_until
 
 THREAD_NAME = "observatory-log"
 
@@ -224,6 +224,8 @@ def test_a_log_that_raises_loses_that_message_only(
     log.start()
     for number in range(3):
         log.announce(logging.INFO, f"message {number}")
+    # Before it is closed: what has not been passed on by then is logged at once.
+    wait_until(lambda: len(own_lines(caplog)) == 6, "three complaints")
     closed(log, site)
     assert site.messages == ["message 0", "message 1", "message 2"]
     complaint = f"the observatory's log did not take a message: {failure!r}"
