@@ -76,27 +76,18 @@ def lose_focuser(page: Any, daemon: Any) -> None:
 # Where it is said
 
 
-def test_on_a_telephone_the_result_is_seen_wherever_one_looks(phone: Any) -> None:
-    phone.find("#stop").click()
-    phone.wait_for("#stop-says", STANDS)
-    assert_seen(phone, STANDS)
+def test_on_a_telephone_what_is_said_is_seen_wherever_one_looks(phone: Any, daemon: Any) -> None:
+    def stop_says(text: str) -> None:
+        to_the_moves(phone)
+        phone.find("#stop").click()
+        phone.wait_for("#stop-says", text)
+        assert_seen(phone, text)
 
-
-def test_on_a_telephone_an_alarm_is_seen_wherever_one_looks(phone: Any, daemon: Any) -> None:
+    stop_says(STANDS)
     lose_focuser(phone, daemon)
-    to_the_moves(phone)
-    phone.find("#stop").click()
-    phone.wait_for("#stop-says", "STOP NOT CONFIRMED.")
-    assert_seen(phone, "STOP NOT CONFIRMED.")
-
-
-def test_on_a_telephone_a_long_sentence_is_seen_as_a_whole(phone: Any, daemon: Any) -> None:
-    lose_focuser(phone, daemon)
+    stop_says("STOP NOT CONFIRMED.")
     phone.run(FAIL, LONG)
-    to_the_moves(phone)
-    phone.find("#stop").click()
-    phone.wait_for("#stop-says", LONG)
-    assert_seen(phone, LONG)
+    stop_says(LONG)
 
 
 def test_the_button_stays_under_the_finger_when_something_is_said(phone: Any) -> None:
