@@ -99,26 +99,27 @@ def test_what_is_only_asked(make_daemon: Any, run_all: RunAll) -> None:
     assert not daemon.address.is_listening()
 
 
-ASKED = ["--check", "--print-port", "--help", "--version"]
-
-
 @pytest.mark.parametrize(
-    ("output", "reason"),
-    [(">/dev/full", "No space left on device"), (">&-", "stdout is closed"), ("| sleep 0", "Broken pipe")],
+    ("option", "output", "reason"),
+    [
+        ("--check", ">/dev/full", "No space left on device"),
+        ("--print-port", ">&-", "stdout is closed"),
+        ("--help", "| sleep 0", "Broken pipe"),
+        ("--version", ">/dev/full", "No space left on device"),
+    ],
 )
 @pytest.mark.parametrize("unbuffered", ["1", ""])
 def test_a_result_that_cannot_be_written_is_told(
-    make_daemon: Any, output: str, reason: str, unbuffered: str
+    make_daemon: Any, option: str, output: str, reason: str, unbuffered: str
 ) -> None:
     """With the interpreter's own buffer in between and without it, which fails at another moment."""
     daemon = make_daemon()
     # The reader of the pipe has gone when the writer begins.
     script = f'{{ sleep 0.2; "$0" "$1" "$2"; echo "ended with $?" >&2; }} {output}'
-    for option in ASKED:
-        environment = {**daemon.environment, "PYTHONUNBUFFERED": unbuffered}
-        ran = run("/bin/sh", "-c", script, BIN / "focusd", option, daemon.config_path, env=environment)
-        assert ran.stderr == f"focusd: the result cannot be written: {reason}.\nended with 1\n"
-        assert ran.stdout == ""
+    environment = {**daemon.environment, "PYTHONUNBUFFERED": unbuffered}
+    ran = run("/bin/sh", "-c", script, BIN / "focusd", option, daemon.config_path, env=environment)
+    assert ran.stderr == f"focusd: the result cannot be written: {reason}.\nended with 1\n"
+    assert ran.stdout == ""
 
 
 @pytest.mark.parametrize("output", ["2>/dev/full", "2>&-", ">&- 2>&-"])

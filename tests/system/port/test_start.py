@@ -50,11 +50,11 @@ def loading(make_daemon: Any, tmp_path: Path, request: pytest.FixtureRequest) ->
     return daemon, held
 
 
-HEAVY = ["jsonschema", "serial", "Pyro4"]
-
-
-@pytest.mark.parametrize("loading", HEAVY, indirect=True)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("loading", "number"),
+    [("jsonschema", signal.SIGINT), ("serial", signal.SIGTERM), ("Pyro4", signal.SIGHUP)],
+    indirect=["loading"],
+)
 def test_a_signal_while_focusd_starts_ends_it_in_order(loading: Any, number: int) -> None:
     daemon, held = loading
     daemon.launch()
@@ -65,10 +65,12 @@ def test_a_signal_while_focusd_starts_ends_it_in_order(loading: Any, number: int
 
 
 @pytest.mark.parametrize("loading", ["jsonschema"], indirect=True)
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
-@pytest.mark.parametrize("option", ["--check", "--print-port"])
+@pytest.mark.parametrize(
+    ("option", "number", "code"),
+    [("--check", signal.SIGINT, 130), ("--print-port", signal.SIGTERM, -signal.SIGTERM)],
+)
 def test_what_is_only_asked_for_is_ended_by_a_signal_at_once(
-    loading: Any, number: int, code: int, option: str
+    loading: Any, option: str, number: int, code: int
 ) -> None:
     daemon, held = loading
     daemon.launch(option)
