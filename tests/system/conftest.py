@@ -103,10 +103,10 @@ def make_daemon(tmp_path: Path, environment: dict[str, str]) -> Iterator[Callabl
     """
     made: list[Daemon] = []
 
-    def make(**settings: Any) -> Daemon:
+    def make(site: Report | None = None, **settings: Any) -> Daemon:
         folder = tmp_path / f"d{len(made)}"
         folder.mkdir()
-        made.append(Daemon(folder, **settings))
+        made.append(Daemon(folder, site=site, **settings))
         return made[-1]
 
     yield make
