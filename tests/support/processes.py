@@ -33,14 +33,11 @@ CONFIG: dict[str, Any] = {
     "acceleration_mm_sec_sec": 5,
 }
 FAST_SIMULATOR = {"start_mm": 0.3, "time_scale": 40}
-# Whatever a developer exports of the project's own.
-NOT_INHERITED = ("ROCKIT_SITE_PATH", "FOCUSD_CONFIG_PATH", "PYTHONPATH")
 
 
 def clean_environment(**more: str) -> dict[str, str]:
-    """That of the tests, without what would lead a program of the project elsewhere."""
-    kept = {key: value for key, value in os.environ.items() if key not in NOT_INHERITED}
-    return {**kept, "PYTHONUNBUFFERED": "1", **more}
+    """That of the tests (`conftest.py` has cleaned it), for a program whose output is read while it runs."""
+    return {**os.environ, "PYTHONUNBUFFERED": "1", **more}
 
 
 def run(
