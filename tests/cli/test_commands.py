@@ -217,24 +217,6 @@ def test_what_is_no_finite_number_is_refused_without_asking_the_daemon(script: A
     assert script.calls == []
 
 
-@pytest.mark.parametrize(
-    ("report", "line"),
-    [
-        ({**OFFLINE, "status": 1, "current_mm": 2.0, "target_mm": 2.0}, "Focuser is IDLE (2.000 mm)\n"),
-        (
-            {**OFFLINE, "status": 2, "current_mm": 1.234, "target_mm": 2.0},
-            "Focuser is MOVING (1.234 / 2.000 mm)\n",
-        ),
-        (OFFLINE, "Focuser is OFFLINE\n"),
-    ],
-)
-def test_the_status_of_an_old_daemon_is_one_line(report: Any, line: str, script: Any, capsys: Any) -> None:
-    script.report = report
-
-    assert main(["status"]) == 0
-    assert capsys.readouterr() == (line, "")
-
-
 def test_piped_details_of_the_status_go_to_stderr(script: Any, capsys: Any) -> None:
     script.report = {**OFFLINE, "state": "fault", "reason": "The port hung up."}
 

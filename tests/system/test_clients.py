@@ -79,34 +79,6 @@ def _ignore_the_end_of(daemon: Any, target_mm: float) -> None:
         proxy.set_focus(target_mm)
 
 
-def test_thirty_clients_poll_while_it_moves(slow_focuser: Any, background: Background) -> None:
-    over = threading.Event()
-
-    def poll(number: int) -> int:
-        reads = 0
-        with slow_focuser.proxy(timeout=5) as held:
-            while not over.is_set():
-                report = held.report_status() if number % 2 else slow_focuser.status()
-                assert report["status"] in (1, 2)
-                assert 0 <= report["current_mm"] <= 6
-                reads += 1
-                # The old clients ask once a frame, and not in a tight loop.
-                over.wait(0.1)
-        return reads
-
-    polls = [background(poll, number) for number in range(30)]
-    try:
-        assert slow_focuser.call("set_focus", 1.2) == 0
-        assert slow_focuser.call("set_focus", 1.1) == 0
-        move = background(slow_focuser.call, "set_focus", 4.0)
-        slow_focuser.wait_for_leg("overshoot")
-        assert slow_focuser.call("stop") == 0
-        assert move.result() == 1
-    finally:
-        over.set()
-    assert all(poll.result() > 0 for poll in polls)
-
-
 def test_many_movers_at_once_are_one_mover_and_many_refusals(focuser: Any, background: Background) -> None:
     moves = [background(focuser.call, "set_focus", 1.5) for _ in range(20)]
     answers = sorted(move.result() for move in moves)

@@ -125,6 +125,10 @@ def test_offset_counts_from_the_target(focuser: Any) -> None:
     assert focuser.call("set_focus", 5.36, offset=True) == 6
     assert focuser.call("set_focus", -0.66, offset=1) == 6
     assert focuser.status()["target_mm"] == 0.65
+    # As on paper, where floating point would miss 0.
+    assert focuser.call("set_focus", 0.3) == 0
+    assert [focuser.call("set_focus", -0.1, True) for _ in range(4)] == [0, 0, 0, 6]
+    assert focuser.status()["target_mm"] == 0.0
 
 
 OUTSIDE: list[Any] = [
@@ -177,21 +181,6 @@ def test_the_target_is_the_one_asked_for_in_every_leg(slow_focuser: Any, backgro
         assert report["time_left_s"] >= 0
     assert move.result() == 0
     assert slow_focuser.truth()["moving"] is False
-
-
-def test_a_second_command_is_blocked_at_once_while_one_moves(
-    slow_focuser: Any, background: Background
-) -> None:
-    move = background(slow_focuser.call, "set_focus", 5.0)
-    slow_focuser.wait_for_leg("overshoot")
-    with slow_focuser.proxy() as proxy:
-        assert proxy.set_focus(1.0) == 2
-        assert proxy.set_focus(1.0, True) == 2
-        assert proxy.initialize() == 2
-        assert proxy.shutdown() == 2
-        assert proxy.report_status()["leg"] == "overshoot"
-        assert proxy.stop() == 0
-    assert move.result() == 1
 
 
 def test_8_is_never_said_of_a_link_that_is_dead(focuser: Any) -> None:

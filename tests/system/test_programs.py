@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import time
 from typing import Any, Callable
@@ -43,23 +42,13 @@ def test_the_log_tells_positions_and_raw_registers_only_if_asked_to(make_daemon:
     verbose.wait_for_log("#P092 F -")
 
 
-@pytest.mark.parametrize("step_mm", [0.0125, 0.0025])
-def test_a_sweep_compares_the_text_of_what_it_asked_for(make_daemon: Any, step_mm: float) -> None:
-    daemon = make_daemon().start().ready_at(1.0)
-    with daemon.proxy() as focuser:
+def test_a_sweep_compares_the_text_of_what_it_asked_for(focuser: Any) -> None:
+    with focuser.proxy() as proxy:
         for number in range(8):
-            asked_mm = 2.0 + number * step_mm
-            assert focuser.set_focus(asked_mm) == 0
-            assert f"{focuser.report_status()['target_mm']:.3f}" == f"{asked_mm:.3f}"
-            assert f"{focuser.last_measurement()['target_mm']:.3f}" == f"{asked_mm:.3f}"
-
-
-def test_offsets_as_on_paper(make_daemon: Any) -> None:
-    daemon = make_daemon().start().ready_at(0.3)
-    with daemon.proxy() as focuser:
-        assert [focuser.set_focus(-0.1, True) for _ in range(3)] == [0, 0, 0]
-        assert focuser.report_status()["target_mm"] == 0.0
-        assert focuser.set_focus(-0.1, True) == 6
+            asked_mm = 2.0 + number * 0.0125
+            assert proxy.set_focus(asked_mm) == 0
+            assert f"{proxy.report_status()['target_mm']:.3f}" == f"{asked_mm:.3f}"
+            assert f"{proxy.last_measurement()['target_mm']:.3f}" == f"{asked_mm:.3f}"
 
 
 def test_a_begun_move_and_who_waits_for_its_end(make_daemon: Any) -> None:
@@ -122,20 +111,6 @@ def test_every_1_has_its_reason(make_daemon: Any) -> None:
             assert focuser.set_focus(*arguments) == 1
             assert "expected" in focuser.report_status()["reason"]
             assert focuser.last_failure()["command"] == "set_focus"
-
-
-def test_a_start_up_script_after_a_restart(make_daemon: Any) -> None:
-    daemon = make_daemon(resume_on_init=True).start().ready_at(2.0125)
-    daemon.end()
-    daemon.start()
-    assert daemon.call("initialize") == 0
-    report = daemon.status()
-    assert report["position_trust"] in ("resumed", "homed")
-    # The virtual controller ends with its process: what a new one shows is a power cut.
-    assert re.search(
-        r"initialize, asked by LocalHost .*: (resumed|homed), stands at \d\.\d{3} mm after", daemon.log
-    )
-    assert "homing, because it cannot be resumed" in daemon.log
 
 
 def program(daemon: Any, lines: str) -> Program:

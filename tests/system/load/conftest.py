@@ -121,7 +121,9 @@ class Pollers:
         try:
             with self._daemon.proxy() as proxy:
                 while not self._over.wait(self.PERIOD_S):
-                    assert "status" in proxy.report_status()
+                    report = proxy.report_status()
+                    assert report["status"] in (1, 2)
+                    assert 0 <= report["current_mm"] <= 6
                     self.answers[number] += 1
         except BaseException as error:
             self.failures.append(error)

@@ -149,41 +149,11 @@ def test_in_a_move_whose_controller_has_fallen_silent(moving: Any) -> None:
     assert move.result() == 1
 
 
-def test_while_a_link_that_was_lost_in_a_move_is_tried_again(moving: Any) -> None:
-    daemon, simulator, move = moving
-    simulator.tell("hang-up")
-    daemon.wait_for(lambda report: report["state"] == "reconnecting", "reconnecting")
-    assert move.result() == 1
-    simulator.tell("return")
-    assert simulator.truth()["moving"] is True
-    # It comes back by itself soon; whether that or the end is first, the motor is halted.
-    assert_ends_well(daemon, signal.SIGTERM)
-    assert_let_go(simulator)
-
-
 def test_while_the_adapter_is_away_whose_motor_may_run(moving: Any) -> None:
     daemon, simulator, _ = moving
     simulator.tell("hang-up")
     daemon.wait_for(lambda report: report["state"] == "reconnecting", "reconnecting")
     assert_ends_in_doubt(daemon)
-
-
-def test_while_a_stop_waits_for_a_motor_that_does_not_stand(moving: Any, background: Background) -> None:
-    daemon, simulator, move = moving
-    simulator.tell("fault command_lost to=P021 count=0")
-    stop = background(daemon.call, "stop")
-    daemon.wait_for(lambda report: report["state"] == "stopping", "stopping")
-    simulator.tell("clear")
-    assert_ends_well(daemon, signal.SIGTERM)
-    assert_let_go(simulator)
-    assert {move.result(), stop.result()} <= {0, 1}
-
-
-def test_a_motor_that_cannot_be_halted_is_told_of_on_leaving(moving: Any) -> None:
-    daemon, simulator, move = moving
-    simulator.tell("fault command_lost to=P021 count=0")
-    assert_ends_in_doubt(daemon)
-    assert move.exception() is not None or move.result() == 1
 
 
 def test_while_connecting_to_a_machine_that_is_away(make_daemon: Any, background: Background) -> None:
@@ -231,7 +201,7 @@ def test_nobody_reads_what_pyserial_prints(make_daemon: Any, make_simulator: Any
         os.close(master)
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
 def test_closed_outputs_are_not_mistaken_for_the_port(
     make_daemon: Any, make_simulator: Any, closed: str
 ) -> None:
