@@ -148,7 +148,7 @@ def test_watch_shows_a_move_and_ends_with_ctrl_c(slow_focuser: Any, background: 
     with Program("focus", "watch", env=slow_focuser.environment) as watch:
         assert watch.read_line().startswith("Focuser is IDLE")
         move = background(slow_focuser.call, "set_focus", 1.5)
-        assert "overshoot" in watch.read_line()
+        assert watch.read_line("overshoot").startswith("Focuser is MOVING")
         code, _, err = watch.end(signal.SIGINT)
     assert (code, err) == (0, "")
     assert move.result() == 0
