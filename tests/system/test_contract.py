@@ -249,16 +249,3 @@ def test_the_old_names_can_be_imported(focuser: Any) -> None:
         "    print(CommandStatus.message(status), FocuserStatus.label(daemon.report_status()['status']))\n",
     )
     assert printed == "error: requested position outside range IDLE\n"
-
-
-def test_only_the_published_methods_are_there(focuser: Any) -> None:
-    with focuser.proxy() as proxy:
-        proxy._pyroBind()
-        assert proxy._pyroMethods == {
-            *("initialize", "shutdown", "set_focus", "stop", "report_status", "audit"),
-            *("begin_move", "wait_for_change", "last_measurement", "last_failure"),
-        }
-        assert not proxy._pyroAttrs
-        for name in ("_focuser", "_command", "__init__", "snapshot"):
-            with pytest.raises(AttributeError):
-                proxy._pyroInvoke(name, (), {})

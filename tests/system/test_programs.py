@@ -97,22 +97,6 @@ def test_a_monitor_always_gets_every_key(make_daemon: Any) -> None:
         assert focuser.last_measurement()["settled_s"] > at_rest["settled_s"]
 
 
-def test_every_1_has_its_reason(make_daemon: Any) -> None:
-    daemon = make_daemon().start()
-    with daemon.proxy() as focuser:
-        assert focuser.last_failure() == {}
-        assert focuser.stop() == 1
-        assert "whether its motor stands cannot be told" in focuser.report_status()["reason"]
-        assert focuser.initialize(False, "no") == 1
-        assert "restore is of type str" in focuser.report_status()["reason"]
-        assert focuser.initialize() == 0
-        assert "reason" not in focuser.report_status()
-        for arguments in (("2.5",), (True,), (1, "False")):
-            assert focuser.set_focus(*arguments) == 1
-            assert "expected" in focuser.report_status()["reason"]
-            assert focuser.last_failure()["command"] == "set_focus"
-
-
 def program(daemon: Any, lines: str) -> Program:
     """A program in Python that finds the focuser as `focus` does."""
     return Program(
