@@ -27,10 +27,9 @@ from rockit.focuser.ok3z.driver.rates import Ratios
 from rockit.focuser.ok3z.servers.pyro import PyroFocuser, measurement, report
 from rockit.focuser.ok3z.service.status import Audit, Confidence, Snapshot, State, Trust
 from rockit.focuser.ok3z.version import VERSION
-from tests.support.markdown import blocks, code, rows
+from tests.support.markdown import PROJECT, blocks, code, page, rows
 from tests.support.processes import run
 
-PROJECT = Path(__file__).parents[1]
 PACKAGE = PROJECT / "src/rockit/focuser/ok3z"
 PAGES = sorted(
     path
@@ -41,10 +40,6 @@ SOURCES = sorted([*PROJECT.glob("src/**/*.py"), *PROJECT.glob("common/src/**/*.p
 SCRIPTS = [PROJECT / "Makefile", PROJECT / "packaging/run-from-clone"]
 # What a page may name outside the clone.
 SYSTEM_FOLDERS = {"/dev/", "/etc/", "/tmp/", "/usr/", "/var/"}
-
-
-def page(name: str) -> str:
-    return (PROJECT / name).read_text(encoding="utf-8")
 
 
 def prose(text: str) -> str:

@@ -16,14 +16,8 @@ from rockit.focuser.ok3z import RemoteFocuser
 from rockit.focuser.ok3z.client.calls import FocuserClient
 from rockit.focuser.ok3z.simulator.control_commands import obey
 from rockit.focuser.ok3z.simulator.controller import VirtualOK3Z
-from tests.support.markdown import blocks
+from tests.support.markdown import PROJECT, blocks, page
 from tests.support.processes import Focusd, Program, run, running
-
-PROJECT = Path(__file__).parents[1]
-
-
-def page(name: str) -> str:
-    return (PROJECT / name).read_text(encoding="utf-8")
 
 
 def test_the_site_of_the_readme_is_valid() -> None:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Callable
 
 from rockit.focuser.ok3z.driver import registers
-from tests.support.markdown import blocks, rows
+from tests.support.markdown import blocks, page, rows
 
-PROJECT = Path(__file__).parents[2]
-SITE = json.loads((PROJECT / "ngts_m06.json").read_text())
-SCHEMA = json.loads((PROJECT / "src/rockit/focuser/ok3z/config/schema.json").read_text())
+SITE = json.loads(page("ngts_m06.json"))
+SCHEMA = json.loads(page("src/rockit/focuser/ok3z/config/schema.json"))
 
 Write = Callable[..., Path]
 Faults = Callable[[Path], list[str]]
@@ -29,8 +28,8 @@ def test_the_schema_states_what_the_registers_hold() -> None:
 
 
 def test_the_table_of_the_documentation_is_that_of_the_schema(write: Write, faults: Faults) -> None:
-    page = (PROJECT / "docs/configuration.md").read_text(encoding="utf-8")
-    table = {row["Key"].strip("`"): row for row in rows(page, "Key", "Unit", "Allowed")}
+    text = page("docs/configuration.md")
+    table = {row["Key"].strip("`"): row for row in rows(text, "Key", "Unit", "Allowed")}
     alpaca = SCHEMA["properties"]["alpaca"]["properties"]
     inner = {f"alpaca.{key}": alpaca[key] for key in alpaca}
     rules_of = {**SCHEMA["properties"], **inner}
@@ -46,4 +45,4 @@ def test_the_table_of_the_documentation_is_that_of_the_schema(write: Write, faul
     for place, rules in inner.items():
         default = f"{json.dumps(rules['default'])} where it is left out".replace('"', "`")
         assert default in table[place]["Meaning"]
-    assert json.loads(blocks(page, "json")[0]) == SITE
+    assert json.loads(blocks(text, "json")[0]) == SITE

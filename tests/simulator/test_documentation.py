@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
-from pathlib import Path
 
 from rockit.focuser.ok3z.simulator import VirtualClock, VirtualOK3Z
 from rockit.focuser.ok3z.simulator.control_commands import COMMANDS
 from rockit.focuser.ok3z.simulator.faults import COMMAND_FAULTS, REPLY_FAULTS
 from rockit.focuser.ok3z.simulator.options import Options
-from tests.support.markdown import rows
+from tests.support.markdown import page, rows
 
-PAGE = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+PAGE = page("docs/simulator.md")
 
 
 def test_every_option_is_told_with_its_default_and_meaning() -> None:

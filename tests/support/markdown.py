@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+PROJECT = Path(__file__).parents[2]
 Row = dict[str, str]
+
+
+def page(name: str) -> str:
+    """A page of the project, by its path in the clone."""
+    return (PROJECT / name).read_text(encoding="utf-8")
 
 
 def rows(text: str, *header: str) -> list[Row]:

@@ -108,7 +108,23 @@ class Program:
                 stream.close()
 
 
-class Simulator(Program):
+class HasController:
+    """A process with a virtual controller, which listens at its control socket."""
+
+    control: str
+
+    def tell(self, line: str) -> Report:
+        """Do something to the device."""
+        answer = tell(self.control, line)
+        assert answer["ok"], answer
+        return answer
+
+    def truth(self) -> Report:
+        """What is true of the device, whatever it says."""
+        return self.tell("state")
+
+
+class Simulator(Program, HasController):
     """An `ok3z-simulator` on a pseudo-terminal, which is there once this is made; it outlives a daemon that drives it.
 
     Args:
@@ -135,15 +151,6 @@ class Simulator(Program):
         super().__init__(*command, *words, env=env)
         assert self.read_line() == f"ok3z-simulator: ready at {self.link}\n"
 
-    def tell(self, line: str) -> Report:
-        answer = tell(self.control, line)
-        assert answer["ok"], answer
-        return answer
-
-    def truth(self) -> Report:
-        """What is true of the device, whatever it says."""
-        return self.tell("state")
-
     def end_well(self, number: int = signal.SIGTERM) -> None:
         """End it by a signal; nothing may be left of it."""
         assert self.end(number) == (0, "", "")
@@ -155,8 +162,10 @@ class Simulator(Program):
 alive: list[Focusd] = []
 
 
-class Focusd:
+class Focusd(HasController):
     """A `focusd` process with a port, a site file and a virtual controller of its own, and calls to it by Pyro.
+
+    That of `sim://` exists from the first `initialize` on.
 
     Args:
         folder: for its files.
@@ -330,17 +339,6 @@ class Focusd:
                 return report if holds(report) else {}
 
             return wait_until(look, what)
-
-    # The virtual controller of `sim://`, which exists from the first `initialize` on
-
-    def tell(self, line: str) -> Report:
-        answer = tell(self.control, line)
-        assert answer["ok"], answer
-        return answer
-
-    def truth(self) -> Report:
-        """What is true of the device, whatever it says."""
-        return self.tell("state")
 
 
 def _group_is_gone(group: int) -> bool:
