@@ -271,12 +271,3 @@ def test_two_daemons_on_one_port(make_daemon: Any, make_simulator: Any) -> None:
     assert first.call("shutdown") == 0
     assert second.call("initialize") == 0, "once the first has let go"
     assert not faults_of_refusal(first, "Another process holds it")
-
-
-def test_every_frame_is_shown_when_asked_for(make_daemon: Any, focuser: Any) -> None:
-    """Whole frames, one a line: with the bytes as they happen to come, nobody could search for a reply."""
-    assert "#P081" not in focuser.log
-    daemon = make_daemon().start("--verbose")
-    assert daemon.call("initialize") == 0
-    for frame in ("#S051 F$", "#S052 F OK3Z virtual 1$", "#P103 F V 21341$", "#S001 F$", "#S004 F NS$"):
-        assert frame in daemon.log
