@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import BIN, run
+from tests.support.processes import BIN, UNTIL_NOBODY_READS, run
 
 OFFLINE = {"date": "2026-11-22T20:00:00Z", "status": 0}
 
 
 def ended(command: str, redirection: str, environment: dict[str, str], before: str = "") -> tuple[int, str]:
     """The exit code of a command of `focus` whose stdout is redirected so, and what it said on stderr."""
-    line = f'{{ {before}"$0" {command}; echo "ended with $?" >&2; }} {redirection}'
+    line = f'{{ {before} "$0" {command}; echo "ended with $?" >&2; }} {redirection}'
     ran = run("/bin/sh", "-c", line, BIN / "focus", env=environment)
     said, _, code = ran.stderr.rpartition("ended with ")
     return int(code), said
@@ -103,7 +103,7 @@ def test_ctrl_c_before_anything_was_asked_ends_without_a_traceback(script: Any, 
 
 @pytest.mark.parametrize("words", ["status", "json", "set 2", "--help", "watch"])
 def test_a_reader_that_goes_away_is_no_error(words: str, environment: dict[str, str]) -> None:
-    assert ended(words, "| sleep 0", environment, before="sleep 0.2; ") == (0, "")
+    assert ended(words, "| sleep 0", environment, before=UNTIL_NOBODY_READS) == (0, "")
 
 
 def test_watch_ends_when_its_reader_has_gone_though_nothing_changes(script: Any, start: Any) -> None:

@@ -32,6 +32,8 @@ CONFIG: dict[str, Any] = {
     "speed_mm_sec": 0.2,
     "acceleration_mm_sec_sec": 5,
 }
+# In a shell whose output nobody will read, as in `{ ... } | sleep 0`: goes on once nobody does.
+UNTIL_NOBODY_READS = 'trap "" PIPE; while printf x 2>&-; do :; done;'
 FAST_SIMULATOR = {"start_mm": 0.3, "time_scale": 40}
 
 

@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 import pytest
 
-from tests.support.processes import BIN, run
+from tests.support.processes import BIN, UNTIL_NOBODY_READS, run
 
 RunAll = Callable[..., "list[subprocess.CompletedProcess[str]]"]
 
@@ -114,8 +114,7 @@ def test_a_result_that_cannot_be_written_is_told(
 ) -> None:
     """With the interpreter's own buffer in between and without it, which fails at another moment."""
     daemon = make_daemon()
-    # The reader of the pipe has gone when the writer begins.
-    script = f'{{ sleep 0.2; "$0" "$1" "$2"; echo "ended with $?" >&2; }} {output}'
+    script = f'{{ {UNTIL_NOBODY_READS} "$0" "$1" "$2"; echo "ended with $?" >&2; }} {output}'
     environment = {**daemon.environment, "PYTHONUNBUFFERED": unbuffered}
     ran = run("/bin/sh", "-c", script, BIN / "focusd", option, daemon.config_path, env=environment)
     assert ran.stderr == f"focusd: the result cannot be written: {reason}.\nended with 1\n"
