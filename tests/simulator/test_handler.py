@@ -368,19 +368,11 @@ def test_clocks_do_what_their_names_say() -> None:
     assert system.monotonic() >= before + 0.001
 
 
-@pytest.mark.parametrize(
-    ("port", "scale"),
-    [
-        ("sim://?time_scale=20", 20),
-        ("sim://?version=a+b&time_scale=0.5&control=/tmp/nowhere", 0.5),
-        ("sim://", 1),
-        ("sim://?start_mm=1", 1),
-        ("/dev/focuser", 1),
-        ("socket://host:7777/?time_scale=20", 1),
-    ],
-)
-def test_time_scale_of_a_port_is_told_openly(port: str, scale: float) -> None:
-    assert time_scale_of(port) == scale
+def test_time_scale_of_a_port_is_told_openly() -> None:
+    assert time_scale_of("sim://?time_scale=20") == 20
+    assert time_scale_of("sim://?version=a+b&time_scale=0.5&control=/tmp/nowhere") == 0.5
+    for port in ("sim://", "sim://?start_mm=1", "/dev/focuser", "socket://host:7777/?time_scale=20"):
+        assert time_scale_of(port) == 1, port
 
 
 def test_time_scale_of_a_registered_controller_is_its_own(clock: VirtualClock) -> None:

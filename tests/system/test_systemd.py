@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
-BOUND_S = 20.0
+from tests.support.waiting import BOUND_S, wait_until
+
 # So many rounds of the main thread without a sign of life are silence. While all threads live, each has one.
 SILENT_ROUNDS = 20
 # Python reads this at its start. The thread that comes to a method hangs there while a file of the method's name is
@@ -58,23 +58,24 @@ class Systemd:
 
     def wait_for(self, holds: Callable[[str], bool], what: str) -> str:
         """The next message of that kind; those before it are forgotten."""
-        end_s = time.monotonic() + BOUND_S
-        while time.monotonic() < end_s:
+
+        def next_one() -> str:
             message = self._sock.recv(4096).decode()
-            if holds(message):
-                return message
-        raise AssertionError(f"systemd was not told {what}")
+            return message if holds(message) else ""
+
+        return wait_until(next_one, f"systemd was not told {what}")
 
     def wait_for_silence(self) -> None:
         """Until the main thread has gone round and round, and no sign of life has come in between."""
-        end_s = time.monotonic() + BOUND_S
         rounds = 0
-        while time.monotonic() < end_s:
+
+        def is_silent() -> bool:
+            nonlocal rounds
             message = self._sock.recv(4096).decode()
             rounds = 0 if message == "WATCHDOG=1" else rounds + message.startswith("STATUS=")
-            if rounds == SILENT_ROUNDS:
-                return
-        raise AssertionError("systemd was told that it lives, again and again")
+            return rounds == SILENT_ROUNDS
+
+        wait_until(is_silent, "silence of the main thread")
 
     def close(self) -> None:
         self._sock.close()
@@ -89,12 +90,8 @@ def fixture_systemd(tmp_path: Path) -> Iterator[Systemd]:
 
 @pytest.fixture(name="focuser")
 def fixture_focuser(make_daemon: Any, systemd: Systemd, tmp_path: Path) -> Any:
-    focuser = make_daemon(serial_port={"start_mm": 0.3, "time_scale": 40})
-    focuser.environment = {
-        **focuser.environment,
-        "NOTIFY_SOCKET": str(tmp_path / "notify"),
-        "WATCHDOG_USEC": "100000",
-    }
+    focuser = make_daemon()
+    focuser.environment.update(NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="100000")
     return focuser
 
 
@@ -115,7 +112,7 @@ def test_a_life_as_systemd_is_told_it(focuser: Any, systemd: Systemd) -> None:
 
 
 def test_it_is_ready_though_alpacas_port_cannot_be_had(focuser: Any, systemd: Systemd) -> None:
-    focuser.write_config(serial_port={}, alpaca={})
+    focuser.write_config(alpaca={})
     with socket.create_server(("127.0.0.1", focuser.alpaca.port)):
         focuser.launch()
         systemd.wait_for(lambda message: message == "READY=1", "that it is ready")
@@ -146,7 +143,7 @@ def fixture_hooks(focuser: Any, tmp_path: Path) -> Path:
     hooks = tmp_path / "hooks"
     hooks.mkdir()
     (hooks / "sitecustomize.py").write_text(SITE_CUSTOMIZE)
-    focuser.environment = {**focuser.environment, "PYTHONPATH": str(hooks)}
+    focuser.environment["PYTHONPATH"] = str(hooks)
     return hooks
 
 

@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
 from typing import Any, Callable
 
 import Pyro4
 import pytest
+
+from tests.support.ports import free_port, port_of_a_machine_that_is_away
 
 Background = Callable[..., "Future[Any]"]
 
@@ -80,50 +81,13 @@ def test_events_reach_the_observatory_log(
     ]:
         assert served.has(level, text), (text, served.lines)
     assert {table for _, table, _ in served.lines} == {"focusd@system_test"}
-
-
-def test_each_message_is_on_the_daemon_s_output_once(make_daemon: Any, log_server: Any) -> None:
-    daemon = make_daemon(site=site_with_log_at(log_server[1])).start()
-    assert daemon.call("initialize") == 0
-    assert daemon.call("shutdown") == 0
-    daemon.end()
-    assert daemon.log.count("homed: the focuser stands") == 1
-    assert daemon.log.count(" connected to sim://") == 1
-
-
-@contextmanager
-def dead() -> Iterator[int]:
-    """Nothing listens."""
-    with closing(socket.socket()) as unused:
-        unused.bind(("127.0.0.1", 0))
-        yield unused.getsockname()[1]
-
-
-@contextmanager
-def deaf() -> Iterator[int]:
-    """It takes connections and never says anything."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        yield server.getsockname()[1]
-
-
-@contextmanager
-def away() -> Iterator[int]:
-    """No connection is ever completed, as with a machine that is off."""
-    with closing(socket.socket()) as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen(0)
-        fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(server.getsockname())
-        yield server.getsockname()[1]
-        for filler in fillers:
-            filler.close()
+    assert daemon.log.count(" connected to sim://") == 2, "on its own output too, and each time once"
 
 
 def test_a_log_server_that_does_not_answer_delays_nothing(make_daemon: Any, background: Background) -> None:
-    with dead() as dead_port, deaf() as deaf_port, away() as away_port:
-        ports = {"dead": dead_port, "deaf": deaf_port, "away": away_port}
+    with socket.create_server(("127.0.0.1", 0)) as server, port_of_a_machine_that_is_away() as away_port:
+        # One where nobody listens, one that takes connections and says nothing, and one that does not even take them.
+        ports = {"dead": free_port(), "deaf": server.getsockname()[1], "away": away_port}
         daemons = {
             kind: make_daemon(site=site_with_log_at(port), speed_mm_sec=0.1) for kind, port in ports.items()
         }
