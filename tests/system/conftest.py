@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,11 +23,10 @@ import Pyro4
 import pytest
 
 from rockit.focuser.ok3z.simulator.control import tell
+from tests.support.ports import ReservedPort
+from tests.support.waiting import BOUND_S, wait_until
 
 BIN = Path(sys.executable).parent
-# How long anything may take before a test gives up on it. Nothing is expected to need a tenth of it.
-BOUND_S = 20.0
-POLL_S = 0.005
 SHOWN_LOG_LINES = 60
 # Further out no test stops a move that shall keep its position.
 STOPS_BELOW_MM = 2.0
@@ -64,17 +62,6 @@ PATIENT = {"serial_port": {"time_scale": 10}, "speed_mm_sec": 0.05}
 alive: list[Daemon] = []
 
 
-def wait_until(holds: Callable[[], Any], what: str) -> Any:
-    """Poll until something true comes, and give it."""
-    deadline_s = time.monotonic() + BOUND_S
-    while True:
-        found = holds()
-        if found:
-            return found
-        assert time.monotonic() < deadline_s, f"this never came: {what}"
-        time.sleep(POLL_S)
-
-
 def group_is_gone(group: int) -> bool:
     """Whether no process of a process group is left."""
     try:
@@ -82,24 +69,6 @@ def group_is_gone(group: int) -> bool:
     except ProcessLookupError:
         return True
     return False
-
-
-class Address:
-    """A port on loopback that is kept from everybody else, for a daemon to listen on."""
-
-    def __init__(self, host: str = "127.0.0.1") -> None:
-        # Bound and not listening: who sets SO_REUSEADDR too can listen there, and nobody is given the port by chance.
-        self._reserved = socket.socket()
-        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._reserved.bind((host, 0))
-        self.host, self.port = self._reserved.getsockname()
-
-    def is_listening(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex((self.host, self.port)) == 0
-
-    def close(self) -> None:
-        self._reserved.close()
 
 
 class Daemon:
@@ -116,9 +85,9 @@ class Daemon:
         self.folder = folder
         # What a virtual controller that is not behind `sim://` does not tell.
         self._words = [] if time_scale is None else [f"--time-scale={time_scale}"]
-        self.address = Address()
+        self.address = ReservedPort()
         # Where Alpaca programs find it, if it is configured.
-        self.alpaca = Address()
+        self.alpaca = ReservedPort()
         self.uri = f"PYRO:{OBJECT_NAME}@{self.address.host}:{self.address.port}"
         self.object_name = OBJECT_NAME
         self.command = BIN / "focusd"
