@@ -8,16 +8,15 @@ from typing import Any
 
 import Pyro4
 import pytest
-from Pyro4 import message, util
+from Pyro4 import message
 
 from rockit.focuser.ok3z.servers.pyro.later import AtEnd
+from tests.support.pyro import ONEWAY, SERPENT
+from tests.support.waiting import BOUND_S, wait_until
 
 OBJECT = "the_object"
 CONTROL_IP, STRANGER_IP = "127.0.0.1", "127.0.0.2"
-BOUND_S = 20.0
 NOT_PERMITTED = 3
-ONEWAY = message.FLAGS_ONEWAY
-SERPENT = util.get_serializer("serpent")
 
 
 def test_a_server_lives_as_long_as_its_thread_turns(served: Any) -> None:
@@ -111,7 +110,7 @@ def test_moves_that_are_sent_ahead_do_not_begin_one_after_the_other(served: Any,
     client.send(say.call("wait") + say.call("move", 1) + say.call("move", 2))
     assert served.target.waiting.acquire(timeout=BOUND_S)
     assert served.greeted().call("stop") == 0
-    served.target.go_on.set()
+    served.target.go_on.open()
     assert client.value() == 0
     client.sock.shutdown(socket.SHUT_WR)
     assert client.is_hung_up_on()
@@ -125,7 +124,7 @@ def test_a_stop_and_the_next_call_may_be_sent_at_once(served: Any, say: Any) -> 
 
 
 def test_one_connection_waits_with_one_stop_at_a_time(
-    served: Any, say: Any, until: Any, monkeypatch: pytest.MonkeyPatch
+    served: Any, say: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A flood of them, whose answers nobody wants, must not keep the others waiting."""
     ends: list[Future[None]] = []
@@ -137,16 +136,16 @@ def test_one_connection_waits_with_one_stop_at_a_time(
     monkeypatch.setattr(served.target, "stop", slow_stop)
     flood = served.greeted()
     flood.send(say.call("stop", flags=ONEWAY) * 200)
-    until(lambda: len(ends) == 1, "the first of the flood")
+    wait_until(lambda: len(ends) == 1, "the first of the flood")
     other = served.greeted()
     other.send(say.call("stop"))
-    until(lambda: len(ends) == 2, "that of the other")
+    wait_until(lambda: len(ends) == 2, "that of the other")
     assert served.ask() == {"calls": 0}
     assert len(ends) == 2
     ends[1].set_result(None)
     assert other.value() == 0
     ends[0].set_result(None)
-    until(lambda: len(ends) == 3, "the second of the flood")
+    wait_until(lambda: len(ends) == 3, "the second of the flood")
 
 
 def test_annotations_are_passed_over(served: Any, say: Any) -> None:

@@ -7,20 +7,21 @@ from typing import Any
 import pytest
 
 from rockit.focuser.ok3z.servers.pyro import MOST_CALLS, calls, waiting
+from tests.support.waiting import wait_until
 
 CONTROL_IP, STRANGER_IP = "127.0.0.1", "127.0.0.2"
 LONG_S = 1000.0
 
 
 @pytest.fixture
-def begin(served: Any, say: Any, until: Any) -> Any:
+def begin(served: Any, say: Any) -> Any:
     """Begins to wait, and gives the client."""
 
     def begin(patience_s: float = LONG_S) -> Any:
         count = len(served.server._waiting)
         client = served.greeted()
         client.send(say.call("wait_for_news", served.target.news, patience_s))
-        until(lambda: len(served.server._waiting) == count + 1, "one more that waits")
+        wait_until(lambda: len(served.server._waiting) == count + 1, "one more that waits")
         return client
 
     return begin
@@ -45,7 +46,7 @@ def test_whose_patience_ends_is_answered_without_news(served: Any, patience_s: f
     assert served.greeted().call("wait_for_news", 0, patience_s) == {"news": 0}
 
 
-def test_who_waits_takes_no_thread_and_no_turn(served: Any, begin: Any, until: Any) -> None:
+def test_who_waits_takes_no_thread_and_no_turn(served: Any, begin: Any) -> None:
     for _ in range(MOST_CALLS + 4):
         begin()
     assert served.greeted().call("move", 1) == 0
@@ -76,10 +77,10 @@ def test_who_is_one_too_many_is_answered_at_once(
     assert [client.value() for client in clients] == [{"news": 1}] * 3
 
 
-def test_the_place_of_who_hangs_up_is_free(served: Any, begin: Any, until: Any) -> None:
+def test_the_place_of_who_hangs_up_is_free(served: Any, begin: Any) -> None:
     clients = [begin() for _ in range(3)]
     clients[1].sock.close()
-    until(lambda: len(served.server._waiting) == 2, "the one that hung up is gone")
+    wait_until(lambda: len(served.server._waiting) == 2, "the one that hung up is gone")
     served.server.news()
     assert served.ask() == {"calls": 3}
 
@@ -150,10 +151,3 @@ def test_each_refused_call_is_told_with_its_caller_and_its_reason(
     assert "use float(x)" in whys[0]
     assert "missing" in whys[1]
     assert [answer for _, _, answer, _ in served.refused[4:6]] == [2, 3]
-
-
-def test_a_wrong_greeting_is_told_too(served: Any, say: Any) -> None:
-    client = served.connect()
-    client.send(say.greeting("another"))
-    client.answer()
-    assert [(address, why) for address, _, _, why in served.refused] == [(CONTROL_IP, "unknown object")]
