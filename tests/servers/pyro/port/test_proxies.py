@@ -35,7 +35,10 @@ def test_a_proxy_calls_again_and_again(served: Any) -> None:
     assert [proxy.move(1.5), proxy.move(2, True), proxy.move(pos=3, offset=False), proxy.stop()] == [0] * 4
     assert served.target.calls == [("move", 1.5, False), ("move", 2, True), ("move", 3, False), ("stop",)]
     assert served.target.callers == [CONTROL_IP] * 3
+    proxy._pyroRelease()
     assert proxy.report() == {"calls": 4}
+    proxy._pyroReconnect(1)
+    assert proxy.stop() == 0
 
 
 def test_listening_at_every_address_is_listening_at_those_of_ipv4_too(serve: Any) -> None:
@@ -49,13 +52,7 @@ def test_a_proxy_is_told_of_the_methods_and_of_nothing_else(served: Any) -> None
     proxy = served.proxy()
     proxy._pyroBind()
     assert proxy._pyroMethods == {
-        "fail",
-        "give_unspeakable",
-        "move",
-        "report",
-        "stop",
-        "wait",
-        "wait_for_news",
+        *("fail", "give_unspeakable", "move", "report", "stop", "wait", "wait_for_news"),
     }
     assert proxy._pyroAttrs == proxy._pyroOneway == set()
 
@@ -84,15 +81,6 @@ def test_answers_bear_the_number_of_their_call(served: Any) -> None:
         data = SERPENT.dumpsCall(OBJECT, "stop", (), {})
         client.send(message.Message(message.MSG_INVOKE, data, 1, 0, sequence).to_bytes())
         assert client.answer().seq == sequence
-
-
-def test_a_proxy_reconnects_and_calls(served: Any) -> None:
-    proxy = served.proxy()
-    for _ in range(3):
-        assert proxy.stop() == 0
-        proxy._pyroRelease()
-    proxy._pyroReconnect(1)
-    assert proxy.stop() == 0
 
 
 def test_a_message_may_come_byte_by_byte_and_two_at_once(served: Any, say: Any) -> None:
