@@ -1,9 +1,11 @@
-"""Commands that are awaited, stops among them: bounded, never lost, and nobody waits for ever."""
+"""Commands that are awaited, stops among them: how they end is never lost, and nobody waits for ever.
+
+That they are bounded, and go on without who asked, is in tests/servers/panel/test_actions.py.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Coroutine
 from typing import Any, Callable, cast
 
@@ -71,35 +73,6 @@ def test_what_a_command_raises_or_ends_with_is_its_result() -> None:
     assert (nothing, stopped_error, refused) == (None, told, busy)
     assert [type(mistake) for mistake in mistakes] == [InternalError] * 2
     assert "gave no answer" in str(unanswered)
-
-
-def test_a_command_for_which_there_is_no_room_is_not_begun() -> None:
-    async def test(calls: Any) -> list[FocuserError | None]:
-        ends = [Ending(BOUND_S) for _ in range(2)]
-        waiting = [calls.begin(lambda end=end: end) for end in ends]
-        refused = await calls.begin(lambda: pytest.fail("it was begun"))
-        for end in ends:
-            end.resolve(None)
-        return [refused, *await asyncio.gather(*waiting), await calls.begin(ended)]
-
-    refused, *others = run(test)
-    assert isinstance(refused, BusyError)
-    assert others == [None] * 3
-
-
-def test_the_end_of_a_command_is_logged_if_nobody_waits_for_it(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-
-    async def test(calls: Any) -> None:
-        end = Ending(BOUND_S)
-        waiting = calls.begin(lambda: end, Told("a move", lambda _: "arrived"))
-        await asyncio.sleep(0)
-        waiting.cancel()
-        end.resolve(None)
-        while "a move: arrived after " not in caplog.text:
-            await asyncio.sleep(0.001)
-
-    run(test)
 
 
 def test_an_end_that_comes_after_the_port_has_closed_is_nobodys(caplog: pytest.LogCaptureFixture) -> None:

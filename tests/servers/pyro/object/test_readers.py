@@ -61,26 +61,20 @@ def test_whoever_reads_gets_plain_text(may_control: bool) -> None:
 # The sentences themselves
 
 
-def test_whoever_knows_of_no_fuller_sentence_has_what_everybody_may_read() -> None:
+def test_what_leaves_this_process_by_mistake_is_the_public_sentence() -> None:
     for text in (str(STOPPED), f"{STOPPED}", f"{STOPPED!r}", STOPPED[:], STOPPED + "", "".join([STOPPED])):
         assert "10.2.5.3" not in text
         assert whole(text) == text
-
-
-def test_what_leaves_this_process_by_mistake_is_the_public_sentence() -> None:
-    assert "10.2.5.3" not in repr(serpent.dumps({"reason": STOPPED}))
     assert serpent.loads(serpent.dumps({"reason": STOPPED})) == {"reason": "stopped."}
-    assert "10.2.5.3" not in json.dumps(STOPPED)
+    assert json.loads(json.dumps(STOPPED)) == "stopped."
 
 
-def test_a_copy_is_as_full_as_the_original() -> None:
+def test_a_copy_is_as_full_as_the_original_and_stays_with_its_snapshot() -> None:
     for copied in (copy.copy(STOPPED), copy.deepcopy(STOPPED), pickle.loads(pickle.dumps(STOPPED))):
         assert (copied, whole(copied)) == ("stopped.", "stopped by 10.2.5.3.")
-    assert asdict(Snapshot(reason=STOPPED))["reason"] == "stopped."
-
-
-def test_the_fuller_sentence_stays_with_its_snapshot() -> None:
-    assert whole(replace(Snapshot(reason=STOPPED), read_at_s=2.0).reason) == "stopped by 10.2.5.3."
+    snapshot = replace(Snapshot(reason=STOPPED), read_at_s=2.0)
+    assert whole(snapshot.reason) == "stopped by 10.2.5.3."
+    assert asdict(snapshot)["reason"] == "stopped."
 
 
 def test_sentences_are_joined_for_each_reader() -> None:
@@ -92,7 +86,6 @@ def test_sentences_are_joined_for_each_reader() -> None:
 
 def test_an_error_is_whole_for_who_asked_and_for_the_log() -> None:
     error = StoppedError("stopped by 10.2.5.3.", public="stopped.")
-    assert (str(error), whole(error.reason)) == ("stopped by 10.2.5.3.", "stopped by 10.2.5.3.")
-    assert error.reason == "stopped."
+    assert (str(error), whole(error.reason), error.reason) == ("stopped by 10.2.5.3.",) * 2 + ("stopped.",)
     plain = FocuserError("no reply came.")
     assert (str(plain), plain.reason, whole(plain.reason)) == ("no reply came.",) * 3
