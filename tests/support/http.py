@@ -22,13 +22,14 @@ Body = Union[bytes, str, Mapping[str, Any]]
 def request(method: str, path: str, body: Body = b"", **headers: str) -> bytes:
     """A request as bytes. A text is a form, a dict is JSON, and bytes have no type. Headers have _ for -."""
     fields = {"Host": "localhost"}
-    data = body
     if isinstance(body, Mapping):
-        data = json.dumps(body)
         fields["Content-Type"] = "application/json"
-    elif isinstance(body, str) and body:
-        fields["Content-Type"] = FORM
-    data = data.encode() if isinstance(data, str) else data
+        data = json.dumps(body).encode()
+    elif isinstance(body, str):
+        fields.update({"Content-Type": FORM} if body else {})
+        data = body.encode()
+    else:
+        data = body
     if data:
         fields["Content-Length"] = str(len(data))
     fields.update({name.replace("_", "-"): value for name, value in headers.items()})

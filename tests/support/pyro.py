@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,8 @@ import Pyro4
 import pytest
 from Pyro4 import message, util
 
+from rockit.focuser.ok3z.servers.net.listener import listen
+from rockit.focuser.ok3z.servers.pyro import MANNER, Exposed, PyroServer
 from tests.support.waiting import BOUND_S
 
 SERPENT = util.get_serializer("serpent")
@@ -110,3 +113,19 @@ def proxy_from(uri: str, source: str = "127.0.0.1") -> Iterator[Any]:
         proxy._pyroBind()
         patch.undo()
         yield proxy
+
+
+@contextmanager
+def serving(
+    published: Exposed, host: str = "127.0.0.1", patience_s: float = BOUND_S
+) -> Iterator[tuple[PyroServer, threading.Thread]]:
+    """A server of an object on a thread of its own."""
+    server = PyroServer(listen(host, 0, MANNER), published, patience_s)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server, thread
+    finally:
+        server.close()
+        thread.join(BOUND_S)
+        assert not thread.is_alive()

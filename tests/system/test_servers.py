@@ -185,7 +185,12 @@ def test_a_machine_that_can_make_no_more_threads_keeps_nothing_open(port: int) -
 
 def test_a_server_that_died_is_told(port: int) -> None:
     made: list[Server] = []
-    alpaca = new_alpaca_port(port, lambda listener: made.append(Server(listener)) or made[0])
+
+    def make(listener: socket.socket) -> Server:
+        made.append(Server(listener))
+        return made[-1]
+
+    alpaca = new_alpaca_port(port, make)
     alpaca.try_to_open()
     made[0].lives_on = False
     assert "not served any more" in alpaca.problem

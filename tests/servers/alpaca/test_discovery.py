@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from rockit.focuser.ok3z.servers.alpaca import discovery
 from rockit.focuser.ok3z.servers.alpaca.discovery import QUERY, Allowance, Discovery, answer, is_query
@@ -99,10 +97,12 @@ def assert_nothing_comes(asker: socket.socket, served: Discovery, clock: Clock) 
 # The datagrams themselves
 
 
-def test_an_answer_is_one_object_of_one_whole_number_and_no_byte_longer_than_needed() -> None:
+def test_an_answer_is_one_object_of_one_whole_number_and_no_query() -> None:
+    """Else two servers could keep each other busy."""
     for port in (1, 80, 11111, 65535):
         assert answer(port) == json.dumps({"AlpacaPort": port}, separators=(",", ":")).encode("ascii")
         assert len(answer(port)) <= len(QUERY) + 4
+        assert not is_query(answer(port))
 
 
 def test_what_is_a_query() -> None:
@@ -126,11 +126,6 @@ def test_what_is_a_query() -> None:
         assert not is_query(datagram), datagram
 
 
-@given(st.integers(1, 65535))
-def test_no_answer_is_a_query_so_that_two_servers_cannot_keep_each_other_busy(port: int) -> None:
-    assert not is_query(answer(port))
-
-
 # How often
 
 
@@ -141,16 +136,8 @@ def test_so_many_at_once_and_then_so_many_a_second() -> None:
     assert [allowance.take(0.1) for _ in range(2)] == [True, False]
     # After a long silence no more than after a short one.
     assert [allowance.take(1000.0) for _ in range(4)] == [True, True, True, False]
-
-
-@given(st.lists(st.floats(0, 0.5), max_size=300))
-def test_no_way_of_asking_gets_more_than_the_bound(pauses_s: list[float]) -> None:
-    allowance = Allowance(per_s=10, at_once=3)
-    now_s, given_away = 0.0, 0
-    for pause_s in pauses_s:
-        now_s += pause_s
-        given_away += allowance.take(now_s)
-    assert given_away <= 3 + now_s * 10 + 1e-6
+    # And no way of asking gets more.
+    assert sum(allowance.take(1001.0 + number * 0.013) for number in range(1000)) <= 3 + 13 * 10
 
 
 # Over sockets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
@@ -80,28 +80,13 @@ def test_who_cannot_use_the_focuser_moves_nothing(server: Any, dial: Any, progra
 # What becomes of a move
 
 
-@pytest.fixture
-def fail(program: Any, other: Any, focuser: Any) -> Callable[..., None]:
-    """Have a move of the program fail after its answer, and tell nobody."""
-
-    def fail(failure: Exception = NO_PROGRESS) -> None:
-        focuser.move_gate.close()
-        focuser.failures["move"] = failure
-        assert program.put("move", Position=100).error == 0
-        focuser.move_gate.open()
-        other.wait_for("ismoving", False)
-        focuser.failures.clear()
-
-    return fail
-
-
 @pytest.mark.parametrize("member", READS)
 @pytest.mark.parametrize(("failure", "number"), [(NO_PROGRESS, 0x532), (PositionLostError("jumped."), 0x536)])
 def test_a_move_that_failed_is_told_once_in_the_next_read_of_each_member(
     program: Any, other: Any, fail: Any, member: str, failure: Exception, number: int
 ) -> None:
     """Two loops of one program share a ClientID: one polls, and the other waits for the end of the move."""
-    fail(failure)
+    fail(program, failure)
     # What is readable always stays so, and others have nothing to do with it.
     assert program.get("connected").value is True
     assert other.errors(*READS) == [0, 0, 0]
@@ -156,20 +141,20 @@ def test_its_own_halt_is_no_error(program: Any, focuser: Any) -> None:
 def test_a_new_move_a_new_session_or_its_own_halt_forgets_the_failure_of_the_last(
     program: Any, fail: Any, command: str, parameters: dict[str, Any]
 ) -> None:
-    for told in ([], READS[:1]):
-        fail()
+    for told in (READS[:0], READS[:1]):
+        fail(program)
         assert program.errors(*told) == [0x532] * len(told)
         assert program.put(command, **parameters).error == 0
         if command == "disconnect":
             program.put("connect")
         assert program.errors(*READS) == [0, 0, 0]
     # What comes after that is told anew.
-    fail()
+    fail(program)
     assert program.errors(*READS) == [0x532] * 3
 
 
 def test_a_halt_of_others_leaves_it_to_be_told(server: Any, dial: Any, program: Any, fail: Any) -> None:
-    fail()
+    fail(program)
     for client_id in (8, None):
         assert dial(server, client_id=client_id).put("halt").error == 0
     assert program.errors(*READS) == [0x532] * 3

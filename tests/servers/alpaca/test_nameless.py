@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
-from rockit.focuser.ok3z.errors import NoProgressError
 from tests.support.http import STRANGER
 
 READS = ("ismoving", "position", "devicestate")
@@ -17,21 +16,6 @@ NO_PROGRESS, CANCELLED, NOT_CONNECTED = 0x532, 0x40E, 0x407
 def nameless(request: pytest.FixtureRequest, server: Any, dial: Any) -> Any:
     """A script on the machine of `program`."""
     return dial(server, client_id=request.param)
-
-
-@pytest.fixture
-def fail(other: Any, focuser: Any) -> Callable[[Any], None]:
-    """Have a move of a client fail after its answer."""
-
-    def fail(who: Any) -> None:
-        focuser.move_gate.close()
-        focuser.failures["move"] = NoProgressError("the motor does not advance.")
-        assert who.put("move", Position=100).error == 0
-        focuser.move_gate.open()
-        other.wait_for("ismoving", False)
-        focuser.failures.clear()
-
-    return fail
 
 
 def test_it_needs_no_session(nameless: Any, focuser: Any) -> None:

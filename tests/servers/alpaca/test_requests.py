@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 from urllib.parse import quote
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rockit.focuser.ok3z.servers.alpaca.parameters import (
     MAX_PARAMETERS,
     BadRequestError,
+    Parameters,
     from_form,
     from_query,
 )
@@ -196,11 +197,12 @@ def test_nothing_that_was_sent_is_repeated(wire: Any) -> None:
 
 @given(st.text(max_size=60), st.binary(max_size=60), st.sampled_from(["uint32", "int32", "boolean", "text"]))
 def test_anything_gives_a_value_or_a_bad_request(query: str, body: bytes, read: str) -> None:
-    for make in (
+    makers: list[Callable[[], Parameters]] = [
         lambda: from_query(query),
         lambda: from_form("", body),
         lambda: from_form("", b"A=" + body),
-    ):
+    ]
+    for make in makers:
         why = ""
         try:
             getattr(make(), read)("A")

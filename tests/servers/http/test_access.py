@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import Any
 
 import pytest
@@ -66,6 +67,10 @@ def test_an_address_is_the_same_however_it_is_written() -> None:
 # The name by which it is called
 
 
+def is_answered(wire: Any, host: str) -> bool:
+    return bool(wire.ask("GET", f"{MEMBERS}name", Host=host).status == 200)
+
+
 def test_an_address_or_a_name_of_its_own_is_answered(wire: Any) -> None:
     for host in (
         "127.0.0.1",
@@ -81,7 +86,7 @@ def test_an_address_or_a_name_of_its_own_is_answered(wire: Any) -> None:
         "nuc.example.org:11111",
     ):
         # Its own names are found out on a thread of its own.
-        wait_until(lambda host=host: wire.ask("GET", f"{MEMBERS}name", Host=host).status == 200, host)
+        wait_until(partial(is_answered, wire, host), host)
         assert wire.ask("PUT", f"{MEMBERS}disconnect", Host=host).status == 200, host
 
 
@@ -219,7 +224,7 @@ def test_a_full_name_is_learned_once_there_is_a_name_server(
     monkeypatch.setattr(web, "NAMES_AGAIN_S", 0.01)
     known = [["nuc"], ["nuc", "nuc.example.org"]]
     wire = dial(serve(find_own_names=lambda: known.pop(0) if len(known) > 1 else known[0]))
-    wait_until(lambda: wire.ask("GET", f"{MEMBERS}name", Host="nuc.example.org").status == 200)
+    wait_until(lambda: is_answered(wire, "nuc.example.org"))
 
 
 @pytest.mark.parametrize(("host", "addresses"), [("::", ["::1", "127.0.0.1"]), ("::1", ["::1"])])

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Callable
 
 import pytest
@@ -62,6 +63,10 @@ def crowd(connected: Any, served: Any) -> Any:
     assert [reader.failure for reader in readers if reader.failure] == []
 
 
+def have_more_answers(crowd: list[Reader], than: list[int]) -> bool:
+    return all(reader.answers > count for reader, count in zip(crowd, than))
+
+
 def halts(daemon: Any) -> list[float]:
     """When halts came to the controller, by the clock of this machine."""
     return [
@@ -85,9 +90,7 @@ def test_a_hundred_readers_are_answered_while_it_moves_and_a_stop_gets_through(
         (halted_s,) = [time_s for time_s in halts(served) if time_s > called_s][:1]
         assert halted_s - called_s < HALT_BOUND_S
         assert served.truth()["moving"] is False
-        wait_until(
-            lambda answered=answered: all(r.answers > n for r, n in zip(crowd, answered)), "an answer to each"
-        )
+        wait_until(partial(have_more_answers, crowd, answered), "an answer to each")
     start, target = 0.5 * STEPS_PER_MM, 5.0 * STEPS_PER_MM
     assert served.call("set_focus", 0.5) == 0
     seen = [reader.positions for reader in crowd]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Iterator
 from concurrent.futures import wait
 from typing import Any, Callable, cast
@@ -11,11 +10,11 @@ from typing import Any, Callable, cast
 import Pyro4
 import pytest
 
-from rockit.focuser.ok3z.servers.net.listener import listen
-from rockit.focuser.ok3z.servers.pyro import MANNER, Exposed, PyroFocuser, PyroServer
+from rockit.focuser.ok3z.servers.pyro import Exposed, PyroFocuser
 from rockit.focuser.ok3z.servers.pyro.later import AtEnd
 from rockit.focuser.ok3z.service.focuser import Focuser
 from tests.support.focusers import FakeFocuser
+from tests.support.pyro import serving
 from tests.support.waiting import BOUND_S
 
 CONTROL_IPS = ("10.2.5.115", "127.0.0.1", "127.0.1.1")
@@ -112,10 +111,6 @@ def uri(pyro_focuser: PyroFocuser) -> Iterator[str]:
         busy=2,
         refused=pyro_focuser.refused,
     )
-    server = PyroServer(listen("127.0.0.1", 0, MANNER), published)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    host, port = server.address
-    yield f"PYRO:focuser@{host}:{port}"
-    server.close()
-    thread.join()
+    with serving(published) as (server, _):
+        host, port = server.address
+        yield f"PYRO:focuser@{host}:{port}"

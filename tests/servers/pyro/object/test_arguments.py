@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.pyro import proxy_from
 
-NO_YES_OR_NO = ("yes", [], 2, -1, 10**400, "False", 0.5)
+NO_YES_OR_NO: tuple[Any, ...] = ("yes", [], 2, -1, 10**400, "False", 0.5)
 
 
 class Untouchable:
@@ -38,7 +38,7 @@ def test_a_stranger_is_refused_before_any_argument_is_looked_at(
 def test_a_position_over_pyro_is_a_number_inside_the_range(uri: str, offset: bool) -> None:
     inside = (2.5, 2, -0.5 if offset else 0.0)
     outside = (math.nan, math.inf, -math.inf, 1e308, 10**400, -(10**400), 6.001, -1.001)
-    none = (
+    none: tuple[Any, ...] = (
         None,
         "2.0",
         "",

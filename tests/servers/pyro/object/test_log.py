@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+import time
 from dataclasses import replace
 from typing import Any, Callable
 
@@ -19,7 +19,7 @@ SECONDS = re.compile(r"\d+\.\d s")
 
 
 @pytest.fixture
-def lines(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]]:
+def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
     """What was logged, with `7.4 s` for whatever it took."""
     caplog.set_level(logging.INFO)
     return lambda: [SECONDS.sub("7.4 s", record.getMessage()) for record in caplog.records]
@@ -140,8 +140,8 @@ def test_a_call_that_the_port_refuses_is_a_line(service: Any, lines: Any) -> Non
 
 
 def test_refusals_fill_no_log(service: Any, lines: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    now_s = refusals.time.monotonic()
-    monkeypatch.setattr(refusals.time, "monotonic", lambda: now_s)
+    now_s = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
     for _ in range(refusals.MOST_LINES + 7):
         service.refused("10.2.5.115", "fly", TypeError("x"), "no.")
     assert len(lines()) == refusals.MOST_LINES

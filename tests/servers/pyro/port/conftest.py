@@ -12,11 +12,10 @@ from typing import Any, Callable
 import Pyro4
 import pytest
 
-from rockit.focuser.ok3z.servers.net.listener import listen
-from rockit.focuser.ok3z.servers.pyro import MANNER, Exposed, PyroServer
+from rockit.focuser.ok3z.servers.pyro import Exposed
 from rockit.focuser.ok3z.servers.pyro.later import AtEnd, Later
 from tests.support.focusers import Gate
-from tests.support.pyro import Messages, PyroClient
+from tests.support.pyro import Messages, PyroClient, serving
 from tests.support.waiting import BOUND_S
 
 OBJECT = "the_object"
@@ -104,17 +103,13 @@ class Served:
             busy=BUSY,
             refused=lambda *refusal: self.refused.append(refusal),
         )
-        self.server = PyroServer(listen(host, 0, MANNER), published, patience_s)
-        self.address = self.server.address
-        self.thread = threading.Thread(target=self.server.serve_forever)
-        self.thread.start()
         self._stack = ExitStack()
+        self.server, self.thread = self._stack.enter_context(serving(published, host, patience_s))
+        self.address = self.server.address
 
     def close(self) -> None:
         self.target.go_on.open()
         self._stack.close()
-        self.server.close()
-        self.thread.join(BOUND_S)
 
     def proxy(self, object_id: str = OBJECT) -> Any:
         proxy = self._stack.enter_context(
@@ -162,7 +157,6 @@ def serve() -> Iterator[Callable[..., Served]]:
     yield make
     for served in made:
         served.close()
-        assert not served.thread.is_alive()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import zlib
 from typing import Any
 
@@ -9,7 +10,6 @@ import pytest
 from Pyro4 import errors, message, util
 
 from rockit.focuser.ok3z.servers.pyro import MAX_MESSAGE_BYTES, exposed
-from rockit.focuser.ok3z.servers.pyro import message as pyro_message
 from tests.support.pyro import SERPENT
 
 OBJECT = "the_object"
@@ -138,7 +138,7 @@ def test_a_stranger_gets_the_refusal_and_no_argument_is_looked_at(
 def test_nothing_that_a_stranger_sends_is_ever_parsed(
     served: Any, say: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pyro_message.ast, "literal_eval", lambda _: pytest.fail("it was parsed"))
+    monkeypatch.setattr(ast, "literal_eval", lambda _: pytest.fail("it was parsed"))
     client = served.connect(STRANGER_IP)
     client.send(say.greeting())
     assert client.answer().type == message.MSG_CONNECTOK
