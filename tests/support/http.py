@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, Union, cast
@@ -140,6 +141,11 @@ class HttpClient:
 
     def close(self) -> None:
         self.socket.close()
+
+    def break_down(self) -> None:
+        """Reset the connection, instead of merely saying that nothing more is sent."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
 
     def _more(self) -> None:
         data = self.socket.recv(65536)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import struct
 from typing import Any
 
 import pytest
@@ -122,9 +120,7 @@ def test_who_goes_away_meanwhile_takes_nothing_from_the_others(pair: Any, unhome
     leaving.send(CONNECTED)
     wait_until(lambda: unhomed.named("initialize"))
     staying.put("connect")
-    # It breaks down, and does not merely say that it sends no more.
-    leaving.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    leaving.close()
+    leaving.break_down()
     # Its answer was given up when the others are heard again.
     assert [staying.get("connecting").value for _ in range(20)] == [True] * 20
     unhomed.initialize_gate.open()
