@@ -81,6 +81,11 @@ def test_a_motor_that_may_run_is_said_before_all_else() -> None:
     assert said["detail"] == ""
 
 
+def test_there_is_no_negative_nought() -> None:
+    assert str(shown(replace(IDLE, current_steps=0, target_steps=0))["position_mm"]) == "0.0"
+    assert str(words.shown_mm(-0)) == "0.0"
+
+
 def test_an_old_reading_is_said() -> None:
     assert shown(IDLE, 3.1)["warnings"] == ["The focuser does not answer: what is shown is its last reading."]
     assert shown(IDLE, 3.0)["warnings"] == []
@@ -115,8 +120,3 @@ def test_the_last_audit_is_said() -> None:
     ):
         audited = replace(IDLE, audit=Audit("2026-11-22T21:00:00Z", "2026-11-22T20:00:00Z", lost_steps))
         assert shown(audited)["audit"] == f"2026-11-22 21:00:00 UTC: {expected}"
-
-
-def test_there_is_no_negative_nought() -> None:
-    assert str(shown(replace(IDLE, current_steps=0, target_steps=0))["position_mm"]) == "0.0"
-    assert str(words.shown_mm(-0)) == "0.0"

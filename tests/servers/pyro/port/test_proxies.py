@@ -57,39 +57,36 @@ def test_a_proxy_is_told_of_the_methods_and_of_nothing_else(served: Any) -> None
     assert proxy._pyroAttrs == proxy._pyroOneway == set()
 
 
-def test_a_proxy_without_metadata(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_without_metadata_and_an_old_one_that_asks_for_it_by_a_call(
+    served: Any, say: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Pyro4.config, "METADATA", False)
     assert served.proxy().move(1.0) == 0
-
-
-def test_an_old_proxy_asks_for_the_metadata_by_a_call(served: Any, say: Any) -> None:
     client = served.greeted(STRANGER_IP)
     client.send(say.call("get_metadata", OBJECT, object_id="Pyro.Daemon"))
     assert set(client.value()["methods"]) >= {"report", "move"}
 
 
-def test_a_ping(served: Any, say: Any) -> None:
+def test_a_ping_annotations_and_the_numbers_of_calls(served: Any, say: Any) -> None:
     client = served.greeted()
     client.send(say.pyro(message.MSG_PING, b"ping", serializer=42))
     assert client.answer().data == b"pong"
-    assert client.call("move", 1.0) == 0
-
-
-def test_answers_bear_the_number_of_their_call(served: Any) -> None:
-    client = served.greeted()
+    data = SERPENT.dumpsCall(OBJECT, "stop", (), {})
+    for notes in ({"CORR": b"x" * 16}, {"CORR": b""}, {"HMAC": b"x", "BLBI": b"\xff" * 100}):
+        client.send(say.pyro(message.MSG_INVOKE, data, annotations=notes))
+        assert client.value() == 0
     for sequence in (0, 1, 65535):
-        data = SERPENT.dumpsCall(OBJECT, "stop", (), {})
         client.send(message.Message(message.MSG_INVOKE, data, 1, 0, sequence).to_bytes())
         assert client.answer().seq == sequence
 
 
-def test_a_message_may_come_byte_by_byte_and_two_at_once(served: Any, say: Any) -> None:
+def test_a_message_may_come_byte_by_byte_and_several_at_once(served: Any, say: Any) -> None:
     client = served.connect()
     for byte in say.greeting():
         client.send(bytes([byte]))
     assert client.answer().type == message.MSG_CONNECTOK
-    client.send(say.call("report") + say.call("report"))
-    assert [client.value(), client.value()] == [{"calls": 0}] * 2
+    client.send(say.call("report") + say.call("stop") + say.call("report"))
+    assert [client.value() for _ in range(3)] == [{"calls": 0}, 0, {"calls": 1}]
 
 
 def test_moves_that_are_sent_ahead_do_not_begin_one_after_the_other(served: Any, say: Any) -> None:
@@ -103,12 +100,6 @@ def test_moves_that_are_sent_ahead_do_not_begin_one_after_the_other(served: Any,
     client.sock.shutdown(socket.SHUT_WR)
     assert client.is_hung_up_on()
     assert served.target.calls == [("wait",), ("stop",)]
-
-
-def test_a_stop_and_the_next_call_may_be_sent_at_once(served: Any, say: Any) -> None:
-    client = served.greeted()
-    client.send(say.call("stop") + say.call("report"))
-    assert [client.value(), client.value()] == [0, {"calls": 1}]
 
 
 def test_one_connection_waits_with_one_stop_at_a_time(
@@ -134,14 +125,6 @@ def test_one_connection_waits_with_one_stop_at_a_time(
     assert other.value() == 0
     ends[0].set_result(None)
     wait_until(lambda: len(ends) == 3, "the second of the flood")
-
-
-def test_annotations_are_passed_over(served: Any, say: Any) -> None:
-    client = served.greeted()
-    data = SERPENT.dumpsCall(OBJECT, "move", (1.0,), {})
-    for notes in ({"CORR": b"x" * 16}, {"CORR": b""}, {"HMAC": b"x", "BLBI": b"\xff" * 100}):
-        client.send(say.pyro(message.MSG_INVOKE, data, annotations=notes))
-        assert client.value() == 0
 
 
 def test_a_call_that_wants_no_answer_is_made_and_does_not_block_the_next(served: Any, say: Any) -> None:
