@@ -50,7 +50,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def crowded(serve: Callable[..., Any]) -> Any:
     """A server that bounds nothing but its streams."""
-    return serve(of_stranger=200, burst=1e6)
+    return serve(of_stranger=200, burst=1e6, patience_s=1000.0)
 
 
 @pytest.fixture
