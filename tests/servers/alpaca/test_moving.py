@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -57,9 +58,10 @@ def test_it_moves_until_the_call_has_ended_whatever_the_snapshot_says(
     [
         (BusyError("audit is still running."), 0x40B),
         (NotConnectedError("the focuser is not connected."), 0x407),
+        (NO_PROGRESS, 0x532),
     ],
 )
-def test_what_is_refused_at_once_is_told_at_once_and_only_then(
+def test_what_is_refused_or_fails_at_once_is_told_at_once_and_only_then(
     program: Any, focuser: Any, refusal: Exception, number: int
 ) -> None:
     focuser.failures["move"] = refusal
@@ -118,6 +120,18 @@ def test_a_move_that_somebody_else_stopped_says_who(program: Any, other: Any, fo
     assert program.errors(*READS) == other.errors(*READS) == [0, 0, 0]
 
 
+def test_whoever_asks_after_a_halt_finds_the_move_ended(
+    program: Any, other: Any, focuser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end comes a moment after standstill was seen."""
+    focuser.move_gate.close()
+    program.put("move", Position=100)
+    monkeypatch.setattr(focuser.move_gate, "open", Timer(0.03, focuser.move_gate.open).start)
+    assert other.put("halt").error == 0
+    assert program.errors(*READS) == [0x40E] * 3
+    monkeypatch.undo()
+
+
 def test_its_own_halt_is_no_error(program: Any, focuser: Any) -> None:
     focuser.move_gate.close()
     program.put("move", Position=100)
@@ -139,15 +153,19 @@ def test_its_own_halt_is_no_error(program: Any, focuser: Any) -> None:
     ],
 )
 def test_a_new_move_a_new_session_or_its_own_halt_forgets_the_failure_of_the_last(
-    program: Any, fail: Any, command: str, parameters: dict[str, Any]
+    program: Any, focuser: Any, fail: Any, command: str, parameters: dict[str, Any]
 ) -> None:
     for told in (READS[:0], READS[:1]):
         fail(program)
         assert program.errors(*told) == [0x532] * len(told)
+        # A new move goes on.
+        focuser.move_gate.close()
         assert program.put(command, **parameters).error == 0
         if command == "disconnect":
             program.put("connect")
         assert program.errors(*READS) == [0, 0, 0]
+        focuser.move_gate.open()
+        program.wait_for("ismoving", False)
     # What comes after that is told anew.
     fail(program)
     assert program.errors(*READS) == [0x532] * 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+import time
 from typing import Any
 
 import pytest
@@ -140,13 +141,17 @@ def test_a_byte_now_and_then_wins_no_time(serve: Any, dial: Any) -> None:
     assert wait_until(said).startswith(b"HTTP/1.1 408 ")
 
 
-@pytest.mark.parametrize("first", [b"", NAME])
-def test_silence_is_listened_to_for_so_long(serve: Any, dial: Any, first: bytes) -> None:
-    wire = dial(serve(patience_s=0.1, idle_s=0.2))
-    wire.send(first)
-    if first:
-        wire.answer()
-    assert wire.hung_up()
+def test_silence_is_listened_to_for_so_long(serve: Any, dial: Any) -> None:
+    silent, idle = dial(serve(patience_s=0.1)), dial(serve(idle_s=0.1))
+    assert silent.hung_up()
+    assert idle.get("name").error == 0
+    assert idle.hung_up()
+    # Who has asked may be silent for longer than a request may take.
+    patient = dial(serve(patience_s=0.05))
+    for _ in range(2):
+        assert patient.get("name").error == 0
+        time.sleep(0.2)
+    assert patient.get("name").error == 0
 
 
 def test_a_command_that_takes_longer_is_no_half_request(serve: Any, dial: Any, focuser: Any) -> None:
@@ -257,6 +262,7 @@ def test_no_answer_names_a_library_or_a_version_of_it(server: Any, dial: Any) ->
         said = (str(answer.headers) + answer.body.decode()).lower()
         assert answer.status < 500, garbage
         assert answer.headers["server"] == "focusd", garbage
+        assert answer.headers["x-content-type-options"] == "nosniff", garbage
         assert not [word for word in ("python", "aiohttp", "traceback", ".py") if word in said], garbage
 
 
