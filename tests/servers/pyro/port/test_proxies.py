@@ -10,6 +10,7 @@ import Pyro4
 import pytest
 from Pyro4 import message
 
+from rockit.focuser.ok3z.servers.pyro import calls
 from rockit.focuser.ok3z.servers.pyro.later import AtEnd
 from tests.support.pyro import ONEWAY, SERPENT
 from tests.support.waiting import BOUND_S, wait_until
@@ -121,6 +122,8 @@ def test_one_connection_waits_with_one_stop_at_a_time(
     wait_until(lambda: len(ends) == 2, "that of the other")
     assert served.ask() == {"calls": 0}
     assert len(ends) == 2
+    monkeypatch.setattr(calls, "MOST_CALLS", 1)
+    assert served.greeted().call("move", 1) == 0, "stops take no room of calls"
     ends[1].set_result(None)
     assert other.value() == 0
     ends[0].set_result(None)
