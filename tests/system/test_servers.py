@@ -1,8 +1,7 @@
-"""The port for Alpaca programs and browsers, from the daemon's side: off by default, named where it cannot be had."""
+"""The port for Alpaca programs and browsers, from the daemon's side: off by default, named if it cannot be had."""
 
 from __future__ import annotations
 
-import http.client
 import logging
 import os
 import socket
@@ -19,45 +18,28 @@ from rockit.focuser.ok3z.daemon import library
 from rockit.focuser.ok3z.daemon.servers import AlpacaPort
 from rockit.focuser.ok3z.errors import ConfigError, whole
 from rockit.focuser.ok3z.servers.alpaca import discovery
+from tests.support.http import CONNECTED, HttpClient, request
+from tests.support.ports import ReservedPort
 
 RunAll = Callable[..., "list[subprocess.CompletedProcess[str]]"]
-BOUND_S = 20.0
 ABSENT = "raise ModuleNotFoundError(\"No module named 'aiohttp'\", name='aiohttp')\n"
 BROKEN = "import no_such_part_of_it\n"
 OLD = "__version__ = '3.8.4'\n"
 
 
-@pytest.fixture(name="reserve")
-def fixture_reserve() -> Iterator[Callable[..., socket.socket]]:
-    """Ports on loopback that nobody else is given; a daemon can still listen there, unless `listens`."""
-    reserved: list[socket.socket] = []
-
-    def reserve(listens: bool = False) -> socket.socket:
-        sock = socket.socket()
-        reserved.append(sock)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("127.0.0.1", 0))
-        if listens:
-            sock.listen()
-        return sock
-
-    yield reserve
-    for sock in reserved:
-        sock.close()
-
-
-def port_of(sock: socket.socket) -> int:
-    port: int = sock.getsockname()[1]
-    return port
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port on loopback that nobody else is given; a daemon can still listen there."""
+    with ReservedPort() as reserved:
+        yield reserved.port
 
 
 def status_of(port: int, path: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=BOUND_S)
+    client = HttpClient(port)
     try:
-        connection.request("GET", path)
-        return connection.getresponse().status
+        return client.ask("GET", path).status
     finally:
-        connection.close()
+        client.close()
 
 
 def with_aiohttp_of(daemon: Any, source: str) -> Any:
@@ -68,15 +50,15 @@ def with_aiohttp_of(daemon: Any, source: str) -> Any:
     return daemon
 
 
-def test_programs_and_browsers_are_served_as_soon_as_it_is_ready(make_daemon: Any, reserve: Any) -> None:
-    port = port_of(reserve())
-    daemon = make_daemon(alpaca={"port": port}).start()
+def test_programs_and_browsers_are_served_as_soon_as_it_is_ready(make_daemon: Any) -> None:
+    daemon = make_daemon(alpaca={}).start()
+    port = daemon.alpaca.port
     daemon.wait_for_log(f"http://127.0.0.1:{port}/")
     assert [status_of(port, path) for path in ("/", "/management/apiversions", "/nothing")] == [200, 200, 404]
     assert daemon.call("initialize") == 0, "and Pyro is served beside it"
 
 
-def test_nothing_is_opened_where_nothing_is_configured_and_no_library_is_needed(make_daemon: Any) -> None:
+def test_nothing_is_opened_if_nothing_is_configured_and_no_library_is_needed(make_daemon: Any) -> None:
     daemon = with_aiohttp_of(make_daemon(), ABSENT).start()
     assert daemon.call("initialize") == 0
     listening = [
@@ -118,17 +100,12 @@ def test_a_library_that_cannot_be_used_is_named_with_what_to_install(
     assert (port.returncode, port.stdout) == (0, f"{daemon.address.port}\n"), "that needs no library"
 
 
-@pytest.mark.parametrize(
-    ("version", "is_enough"),
-    [("3.9.5", True), ("3.10", True), ("4.0.0a1", True), ("3.9.4", False), ("3.9", False), ("2.99.9", False)],
-)
-def test_which_versions_are_new_enough(
-    version: str, is_enough: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(aiohttp, "__version__", version)
-    if is_enough:
+def test_which_versions_are_new_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in ("3.9.5", "3.10", "4.0.0a1"):
+        monkeypatch.setattr(aiohttp, "__version__", version)
         library.require_aiohttp()
-    else:
+    for version in ("3.9.4", "3.9", "2.99.9"):
+        monkeypatch.setattr(aiohttp, "__version__", version)
         with pytest.raises(ConfigError, match=f"; {version} is installed"):
             library.require_aiohttp()
 
@@ -179,81 +156,79 @@ class Server:
         self.listener.close()
 
 
-def new_door(port: int, new_server: Any = Server, discovery: bool = False) -> AlpacaPort:
+def new_alpaca_port(port: int, new_server: Any = Server, discovery: bool = False) -> AlpacaPort:
     return AlpacaPort(AlpacaAddress("127.0.0.1", port, discovery, name="Dome"), new_server)
 
 
-def test_what_everybody_may_read_of_a_port_names_no_address(reserve: Any) -> None:
-    door = new_door(port_of(reserve(listens=True)))
-    door.try_to_open()
-    assert "127.0.0.1" in whole(door.problem)
-    assert door.problem == (
+def test_what_everybody_may_read_of_a_port_names_no_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        alpaca = new_alpaca_port(holder.getsockname()[1])
+        alpaca.try_to_open()
+    assert "127.0.0.1" in whole(alpaca.problem)
+    assert alpaca.problem == (
         "Alpaca programs and browsers are not served: their port cannot be had now. It is tried again."
     )
 
 
-def test_a_machine_that_can_make_no_more_threads_keeps_nothing_open(reserve: Any) -> None:
+def test_a_machine_that_can_make_no_more_threads_keeps_nothing_open(port: int) -> None:
     starts: list[bool] = []
-    door = new_door(port_of(reserve()), lambda listener: Server(listener, bool(starts)))
+    alpaca = new_alpaca_port(port, lambda listener: Server(listener, bool(starts)))
     before = len(os.listdir("/proc/self/fd"))
-    door.try_to_open()
-    assert "can't start new thread" in whole(door.problem)
+    alpaca.try_to_open()
+    assert "can't start new thread" in whole(alpaca.problem)
     assert len(os.listdir("/proc/self/fd")) == before
     starts.append(True)
-    door.try_to_open()
-    assert door.problem == ""
-    door.close()
+    alpaca.try_to_open()
+    assert alpaca.problem == ""
+    alpaca.close()
 
 
-def test_a_server_that_died_is_told(reserve: Any) -> None:
+def test_a_server_that_died_is_told(port: int) -> None:
     made: list[Server] = []
-    door = new_door(port_of(reserve()), lambda listener: made.append(Server(listener)) or made[0])
-    door.try_to_open()
+
+    def make(listener: socket.socket) -> Server:
+        made.append(Server(listener))
+        return made[-1]
+
+    alpaca = new_alpaca_port(port, make)
+    alpaca.try_to_open()
     made[0].lives_on = False
-    assert "not served any more" in door.problem
-    door.try_to_open()
+    assert "not served any more" in alpaca.problem
+    alpaca.try_to_open()
     assert len(made) == 1
-    door.close()
+    alpaca.close()
 
 
-def test_its_end_waits_for_no_client(make_daemon: Any, reserve: Any, background: Callable[..., Any]) -> None:
+def test_its_end_waits_for_no_client(make_daemon: Any) -> None:
     """Idle, half a request, a viewer of the panel, one who waits to be connected: all are hung up on."""
-    port = port_of(reserve())
-    daemon = make_daemon(alpaca={"port": port}, speed_mm_sec=0.1, serial_port={"time_scale": 1}).start()
-    requests = (
-        b"",
-        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n",
-        b"GET /panel/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
-        b"PUT /api/v1/focuser/0/connected HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 27\r\n"
-        b"Content-Type: application/x-www-form-urlencoded\r\n\r\nConnected=True&ClientID=1&a",
-    )
-    clients = [socket.create_connection(("127.0.0.1", port), BOUND_S) for _ in requests]
+    daemon = make_daemon(alpaca={}, speed_mm_sec=0.1, serial_port={"time_scale": 1}).start()
+    requests = (b"", request("GET", "/")[:-2], request("GET", "/panel/events"), CONNECTED)
+    clients = [HttpClient(daemon.alpaca.port) for _ in requests]
     try:
-        for client, request in zip(clients, requests):
-            client.sendall(request)
+        for client, data in zip(clients, requests):
+            client.send(data)
         daemon.wait_for_homing()
         daemon.end()
         for client in clients:
-            while client.recv(65536):
-                pass
+            client.rest()
     finally:
         for client in clients:
             client.close()
 
 
 def test_the_port_for_discovery_that_another_program_keeps_is_tried_again(
-    reserve: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    port: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    door = new_door(port_of(reserve()), discovery=True)
+    alpaca = new_alpaca_port(port, discovery=True)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
         holder.bind(("0.0.0.0", 0))
-        port = holder.getsockname()[1]
-        monkeypatch.setattr(discovery, "DISCOVERY_PORT", port)
+        udp_port = holder.getsockname()[1]
+        monkeypatch.setattr(discovery, "DISCOVERY_PORT", udp_port)
         for _ in range(3):
-            door.try_to_open()
-    assert caplog.text.count(f"UDP port {port} cannot be listened on") == 1
-    assert door.problem == "", "what is configured is served"
-    door.try_to_open()
-    assert f"answering programs that look for Alpaca devices on UDP port {port}" in caplog.text
-    door.close()
+            alpaca.try_to_open()
+    assert caplog.text.count(f"UDP port {udp_port} cannot be listened on") == 1
+    assert alpaca.problem == "", "what is configured is served"
+    alpaca.try_to_open()
+    assert f"answering programs that look for Alpaca devices on UDP port {udp_port}" in caplog.text
+    alpaca.close()

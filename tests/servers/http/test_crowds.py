@@ -1,4 +1,4 @@
-"""Who has a place at the Alpaca port where there is none left, and who gives way."""
+"""Who has a place at the HTTP port if there is none left, and who gives way."""
 
 from __future__ import annotations
 
@@ -9,42 +9,25 @@ from typing import Any
 import pytest
 
 from rockit.focuser.ok3z.servers.http.admission import MAX_CONNECTIONS, PATIENCE_S
-
-NAME = b"GET /api/v1/focuser/0/name HTTP/1.1\r\nHost: localhost\r\n\r\n"
-MOVE = b"PUT /api/v1/focuser/0/move HTTP/1.1\r\nHost: localhost\r\nContent-Length: 21\r\n\r\nPosition=5&ClientID=7"
-CONNECTED = (
-    b"PUT /api/v1/focuser/0/connected HTTP/1.1\r\nHost: localhost\r\nContent-Length: 14\r\n\r\nConnected=True"
-)
-HALT = b"PUT /api/v1/focuser/0/halt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nClientID=7"
-STOP = b"POST /panel/stop HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
-STRANGER = "127.0.0.2"
-OTHER_CONTROL = "127.0.1.1"
-
-
-def test_a_crowd_of_strangers_takes_no_place_of_the_others(serve: Any, dial: Any) -> None:
-    server = serve(connections=8, burst=1000)
-    control = [dial(server) for _ in range(4)]
-    assert [wire.get("name").error for wire in control] == [0] * 4
-    strangers = [dial(server, source=STRANGER) for _ in range(12)]
-    assert [wire.hung_up() for wire in strangers[:8]] == [True] * 8
-    assert [wire.get("name").error for wire in strangers[8:] + control] == [0] * 8
+from tests.support.http import CONNECTED, HALT, MOVE, NAME, OTHER_CONTROL, PRESS_STOP, STRANGER
+from tests.support.waiting import wait_until
 
 
 def test_who_was_silent_for_longest_gives_way_and_nobody_whose_call_runs(
-    serve: Any, dial: Any, focuser: Any, until: Any
+    serve: Any, dial: Any, focuser: Any
 ) -> None:
     server = serve(connections=6)
     focuser.lose_link()
-    focuser.initialise_gate.clear()
+    focuser.initialize_gate.close()
     busy, silent, asking = (dial(server) for _ in range(3))
     busy.send(CONNECTED)
-    until(lambda: focuser.named("initialize"))
+    wait_until(lambda: focuser.named("initialize"))
     for wire in (silent, asking, silent, asking):
         wire.get("name")
     assert dial(server).get("name").error == 0
     assert silent.hung_up()
     assert asking.get("name").error == 0
-    focuser.initialise_gate.set()
+    focuser.initialize_gate.open()
     assert busy.answer().error == 0
 
 
@@ -106,51 +89,53 @@ def test_who_has_only_just_come_is_not_sent_away_for_who_comes_next(serve: Any, 
     for _ in range(8):
         halves.append(dial(server))
         assert dial(server, source=STRANGER).get("name").error == 0
-    pressing.send(STOP)
+    pressing.send(PRESS_STOP)
     assert pressing.answer().json["done"] is True
 
 
 @pytest.mark.parametrize(
-    "half", [STOP[:5], MOVE[:-1], NAME[:-2], b""], ids=["head", "body", "end", "nothing"]
+    "half", [PRESS_STOP[:5], MOVE[:-1], NAME[:-2], b""], ids=["head", "body", "end", "nothing"]
 )
-@pytest.mark.parametrize("stop", [STOP, HALT], ids=["panel", "program"])
 def test_a_stop_gets_through_at_once_beside_a_crowd_of_halves_of_a_control_machine(
-    server: Any, dial: Any, focuser: Any, half: bytes, stop: bytes
+    server: Any, dial: Any, focuser: Any, half: bytes
 ) -> None:
-    for _ in range(MAX_CONNECTIONS):
+    for _ in range(MAX_CONNECTIONS // 2 + 10):
         dial(server).send(half)
-    began_s = time.monotonic()
-    pressing = dial(server, source=OTHER_CONTROL)
-    pressing.send(stop)
-    assert pressing.answer().status == 200
-    # Not only when their time is up.
-    assert time.monotonic() - began_s < PATIENCE_S / 2
-    assert focuser.named("stop") == [("stop", OTHER_CONTROL)]
+    for stop in (PRESS_STOP, HALT):
+        began_s = time.monotonic()
+        pressing = dial(server, source=OTHER_CONTROL)
+        pressing.send(stop)
+        assert pressing.answer().status == 200
+        # Not only when their time is up.
+        assert time.monotonic() - began_s < PATIENCE_S / 2
+    assert focuser.named("stop") == [("stop", OTHER_CONTROL)] * 2
 
 
-def test_one_stranger_has_so_many_connections_and_takes_none_of_the_others(serve: Any, dial: Any) -> None:
-    server = serve(connections=40, of_stranger=3, burst=1000)
-    other = dial(server, source="127.0.0.3")
-    assert other.get("name").error == 0
+def test_strangers_take_no_place_of_the_others_and_one_of_them_takes_few(serve: Any, dial: Any) -> None:
+    server = serve(connections=20, of_stranger=3, burst=1000)
+    control = [dial(server) for _ in range(10)]
+    others = [dial(server, source=f"127.0.0.{number}") for number in range(3, 10)]
+    for wire in (*control, *others):
+        assert wire.get("name").error == 0
     own = [dial(server, source=STRANGER) for _ in range(5)]
     assert [wire.hung_up() for wire in own[:2]] == [True] * 2
-    assert [wire.get("name").error for wire in [*own[2:], other]] == [0] * 4
-    control = [dial(server) for _ in range(8)]
-    assert [wire.get("name").error for wire in control] == [0] * 8
+    assert [wire.get("name").error for wire in (*own[2:], *others, *control)] == [0] * 20
+    # One stranger more, and who was silent for longest gives way.
+    assert dial(server, source="127.0.0.10").get("name").error == 0
+    assert own[2].hung_up()
+    assert [wire.get("name").error for wire in control] == [0] * 10
 
 
-def test_where_every_call_runs_a_newcomer_is_not_let_in(
-    serve: Any, dial: Any, focuser: Any, until: Any
-) -> None:
+def test_if_every_call_runs_a_newcomer_is_not_let_in(serve: Any, dial: Any, focuser: Any) -> None:
     server = serve(connections=4)
     focuser.lose_link()
-    focuser.initialise_gate.clear()
+    focuser.initialize_gate.close()
     busy = [dial(server, client_id=n) for n in range(2)]
     for wire in busy:
         wire.send(CONNECTED)
-    until(lambda: focuser.named("initialize"))
+    wait_until(lambda: focuser.named("initialize"))
     assert dial(server).hung_up()
-    focuser.initialise_gate.set()
+    focuser.initialize_gate.open()
     assert [wire.answer().error for wire in busy] == [0, 0]
     assert dial(server).get("name").error == 0
 

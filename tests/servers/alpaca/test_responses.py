@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from rockit.focuser.ok3z import errors
 from rockit.focuser.ok3z.errors import FocuserError
 from rockit.focuser.ok3z.servers.alpaca.responses import (
@@ -22,53 +20,38 @@ EVERY_ERROR = {
 }
 
 
-def test_every_error_has_a_number() -> None:
+def test_every_error_has_a_number_of_the_standard_or_of_the_driver() -> None:
     assert set(ALPACA_NUMBER_OF) == EVERY_ERROR | {NotImplementedHereError}
+    for cls in EVERY_ERROR:
+        number = number_of(cls("why"))
+        assert number in OF_THE_STANDARD or 0x500 <= number <= 0xFFF, cls
 
 
-@pytest.mark.parametrize("cls", sorted(EVERY_ERROR, key=str))
-def test_a_number_is_of_the_standard_or_of_the_driver(cls: type[FocuserError]) -> None:
-    number = number_of(cls("why"))
-    assert number in OF_THE_STANDARD or 0x500 <= number <= 0xFFF
-
-
-@pytest.mark.parametrize(
-    ("cls", "number"),
-    [
-        (NotImplementedHereError, 0x400),
-        (errors.OutsideLimitsError, 0x401),
-        (errors.InvalidArgumentError, 0x401),
-        (errors.NotConnectedError, 0x407),
-        (errors.BusyError, 0x40B),
-        (errors.NotPermittedError, 0x40B),
-        (errors.StoppedError, 0x40E),
-    ],
-)
-def test_what_the_standard_has_a_number_for_has_that(cls: type[FocuserError], number: int) -> None:
-    assert number_of(cls("why")) == number
-
-
-def test_a_failure_of_the_hardware_can_be_told_from_another() -> None:
-    own = [number for cls, number in ALPACA_NUMBER_OF.items() if number >= 0x500]
+def test_what_the_standard_has_a_number_for_has_that_and_each_other_one_of_its_own() -> None:
+    named = {
+        NotImplementedHereError: 0x400,
+        errors.OutsideLimitsError: 0x401,
+        errors.InvalidArgumentError: 0x401,
+        errors.NotConnectedError: 0x407,
+        errors.BusyError: 0x40B,
+        errors.NotPermittedError: 0x40B,
+        errors.StoppedError: 0x40E,
+    }
+    assert {cls: number_of(cls("why")) for cls in named} == named
+    own = [number for number in ALPACA_NUMBER_OF.values() if number >= 0x500]
     assert len(own) == len(set(own))
 
 
-def test_success_is_a_zero_and_an_empty_text() -> None:
+def test_success_is_a_zero_and_an_empty_text_and_no_error_is_without_a_text() -> None:
     assert answer(5, 6) == {
         "ClientTransactionID": 5,
         "ServerTransactionID": 6,
         "ErrorNumber": 0,
         "ErrorMessage": "",
     }
-
-
-def test_no_error_is_without_a_text() -> None:
     body = answer(0, 1, FocuserError())
     assert body["ErrorNumber"]
     assert body["ErrorMessage"]
-
-
-def test_an_answer_is_ascii_whatever_it_says() -> None:
     assert encoded(answer(0, 1, FocuserError("für \n\0"))).isascii()
 
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
 from rockit.focuser.ok3z.servers.net.log_throttle import MAX_KINDS, PERIOD_S
+from tests.support.http import STRANGER
+from tests.support.waiting import wait_until
 
-STRANGER = "127.0.0.2"
 # The server looks again after a tenth of it.
-PATIENCE_S = 1.0
+PATIENCE_S = 0.2
 
 
 class SetClock:
@@ -41,12 +42,12 @@ def said(caplog: pytest.LogCaptureFixture) -> Any:
 
 
 @pytest.fixture
-def looked(clock: SetClock, until: Any) -> Any:
+def looked(clock: SetClock) -> Callable[[], None]:
     """Wait for two looks at the clock: when the second begins, the first has said what there was."""
 
     def wait() -> None:
         looks = clock.looks
-        until(lambda: clock.looks >= looks + 2)
+        wait_until(lambda: clock.looks >= looks + 2)
 
     return wait
 
@@ -64,7 +65,7 @@ def test_refusals_are_one_line_a_minute(
     for _ in range(5):
         assert stranger.put("move", Position=5).error == 0x40B
     for _ in range(3):
-        assert stranger.ask("POST", "/panel/stop", "{}").status == 403
+        assert stranger.post("stop").status == 403
     clock.now_s += PERIOD_S - 1
     looked()
     assert said() == [first]
@@ -121,13 +122,7 @@ def test_what_a_machine_that_may_control_causes_is_logged_each_time(
 
 
 def test_that_no_connection_can_be_accepted_is_counted_too(
-    serve: Any,
-    dial: Any,
-    clock: SetClock,
-    said: Any,
-    looked: Any,
-    until: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    serve: Any, dial: Any, clock: SetClock, said: Any, looked: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = 0
     accept = socket.socket.accept

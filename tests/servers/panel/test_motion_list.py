@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-import pytest
-
 from rockit.focuser.ok3z.errors import Sentence
 from rockit.focuser.ok3z.servers.panel.motion_list import MotionList
 from rockit.focuser.ok3z.service.motion_log import RecordedMotion, Result
@@ -38,69 +36,46 @@ def test_everything_that_the_page_shows_of_a_move() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("at_mm", "result", "words"),
-    [
-        (None, Result.RUNNING, "running, under way"),
-        (2.0, Result.ARRIVED, "arrived, arrived"),
-        (1.5, Result.SHORT, "short, ended at 1.500"),
-        (2.0, Result.SHORT, "short, ended at 2.000"),
-        (None, Result.FAILED, "failed, failed"),
-        (None, Result.UNSEEN, "unseen, end not seen"),
-        (1.75, Result.UNSEEN, "unseen, end not seen, found at 1.750"),
-    ],
-)
-def test_each_result_of_a_move(at_mm: float | None, result: Result, words: str) -> None:
-    at_steps = None if at_mm is None else round(at_mm * STEPS_PER_MM)
-    assert told(replace(MOVE, at_steps=at_steps, result=result)) == [f"1.000 → 2.000: {words}"]
+def test_each_result_of_a_move_and_of_homing() -> None:
+    for motion, begin, at_mm, result, words in (
+        (MOVE, "1.000 → 2.000", None, Result.RUNNING, "running, under way"),
+        (MOVE, "1.000 → 2.000", 2, Result.ARRIVED, "arrived, arrived"),
+        (MOVE, "1.000 → 2.000", 1.5, Result.SHORT, "short, ended at 1.500"),
+        (MOVE, "1.000 → 2.000", 2, Result.SHORT, "short, ended at 2.000"),
+        (MOVE, "1.000 → 2.000", None, Result.FAILED, "failed, failed"),
+        (MOVE, "1.000 → 2.000", None, Result.UNSEEN, "unseen, end not seen"),
+        (MOVE, "1.000 → 2.000", 1.75, Result.UNSEEN, "unseen, end not seen, found at 1.750"),
+        (HOMING, "Homing", None, Result.RUNNING, "running, under way"),
+        (HOMING, "Homing", 0, Result.ARRIVED, "arrived, homed"),
+        (HOMING, "Homing", 1, Result.SHORT, "short, ended at 1.000"),
+        (HOMING, "Homing", None, Result.STOPPED, "stopped, stopped"),
+        (HOMING, "Homing", None, Result.FAILED, "failed, failed"),
+        (HOMING, "Homing", None, Result.UNSEEN, "unseen, end not seen"),
+    ):
+        at_steps = None if at_mm is None else round(at_mm * STEPS_PER_MM)
+        assert told(replace(motion, at_steps=at_steps, result=result)) == [f"{begin}: {words}"]
 
 
-@pytest.mark.parametrize(
-    ("at_steps", "result", "words"),
-    [
-        (None, Result.RUNNING, "running, under way"),
-        (0, Result.ARRIVED, "arrived, homed"),
-        (STEPS_PER_MM, Result.SHORT, "short, ended at 1.000"),
-        (None, Result.STOPPED, "stopped, stopped"),
-        (None, Result.FAILED, "failed, failed"),
-        (None, Result.UNSEEN, "unseen, end not seen"),
-    ],
-)
-def test_each_result_of_homing(at_steps: int | None, result: Result, words: str) -> None:
-    assert told(replace(HOMING, at_steps=at_steps, result=result)) == [f"Homing: {words}"]
-
-
-def test_what_is_not_known_is_no_number() -> None:
+def test_what_is_not_known_is_no_number_and_there_is_no_negative_nought() -> None:
     assert told(replace(MOVE, from_steps=None)) == ["? → 2.000: running, under way"]
-
-
-def test_a_step_inside_the_switch_is_not_minus_nothing() -> None:
     assert told(replace(MOVE, from_steps=-0, to_steps=0)) == ["0.000 → 0.000: running, under way"]
 
 
-@pytest.mark.parametrize(
-    ("reason", "shown"),
-    [
+def test_a_reason_stands_as_a_sentence_which_is_whole_for_who_may_control() -> None:
+    moves = MotionList()
+    for reason, shown in (
         ("stopped by 10.0.0.1.", "Stopped by 10.0.0.1."),
         ("/dev/ok3z is gone.", "/dev/ok3z is gone."),
         ("nan mm was asked for.", "nan mm was asked for."),
         ("", ""),
-    ],
-)
-def test_a_reason_stands_as_a_sentence(reason: str, shown: str) -> None:
-    moves = MotionList()
-    moves.see((replace(MOVE, result=Result.SHORT, reason=reason),))
-    assert moves.shown()[0]["reason"] == shown
-
-
-@pytest.mark.parametrize(("may_control", "reason"), [(False, "Stopped."), (True, "Stopped by 10.0.0.1.")])
-def test_whole_sentences_are_for_who_may_control(may_control: bool, reason: str) -> None:
-    moves = MotionList()
+    ):
+        moves.see((replace(MOVE, result=Result.SHORT, reason=reason),))
+        assert moves.shown()[0]["reason"] == shown
     named = Sentence("stopped.", "stopped by 10.0.0.1.")
     moves.see((replace(MOVE, result=Result.SHORT, reason=named),))
-    shown = moves.shown(may_control)[0]["reason"]
-    assert json.dumps(shown) == f'"{reason}"'
-    assert type(shown) is str
+    for may_control, text in ((False, "Stopped."), (True, "Stopped by 10.0.0.1.")):
+        reason = moves.shown(may_control)[0]["reason"]
+        assert (type(reason), json.dumps(reason)) == (str, f'"{text}"')
 
 
 def test_it_says_whether_the_list_has_changed() -> None:

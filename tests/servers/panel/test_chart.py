@@ -20,23 +20,15 @@ def at(position_mm: float, target_mm: float | None = None, state: State = State.
     return Snapshot(state, current_steps=round(position_mm * STEPS_PER_MM), target_steps=target_steps)
 
 
-def test_nothing_was_seen_yet() -> None:
-    assert Chart().points() == []
-
-
-def test_rest_is_two_points_however_long() -> None:
+def test_rest_is_two_points_however_long_and_the_line_bends_where_the_motion_begins() -> None:
     history = Chart()
-    for second in range(300):
+    assert history.points() == []
+    for second in range(61):
         history.see(at(1.0), float(second))
-    assert history.points() == [Point(0.0, 1.0, 1.0), Point(299.0, 1.0, 1.0)]
-
-
-def test_the_line_bends_where_the_motion_begins() -> None:
-    history = Chart()
-    history.see(at(1.0), 0.0)
-    history.see(at(1.0), 60.0)
+    rest = [Point(0.0, 1.0, 1.0), Point(60.0, 1.0, 1.0)]
+    assert history.points() == rest
     history.see(at(1.125, 2.0, State.MOVING), 60.1)
-    assert history.points()[:3] == [Point(0.0, 1.0, 1.0), Point(60.0, 1.0, 1.0), Point(60.1, 1.125, 2.0)]
+    assert history.points()[:3] == [*rest, Point(60.1, 1.125, 2.0)]
 
 
 def test_a_motion_is_kept_no_denser_than_it_can_be_seen() -> None:
