@@ -42,7 +42,7 @@ lint: venv ## ruff
 	$(BIN)/ruff format --check . packaging/rpm/check-imports
 
 types: venv ## mypy
-	$(BIN)/mypy src common/src docs/examples bench
+	$(BIN)/mypy src common/src docs/examples bench tests common/tests browser conftest.py
 	$(BIN)/mypy packaging/rpm packaging/repository packaging/completions
 
 contracts: venv ## who may import whom

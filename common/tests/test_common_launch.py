@@ -52,7 +52,7 @@ def test_timeout_and_retries_reach_the_proxy(monkeypatch: pytest.MonkeyPatch) ->
         ({"timeout": 0.5, "retries": 3}, 0.5, 3),
         ({"timeout": 300, "retries": 0}, 300, 0),
     ]:
-        with daemon.connect(**asked) as proxy:
+        with daemon.connect(**asked) as proxy:  # type: ignore[arg-type]
             assert (proxy._pyroTimeout, proxy._pyroMaxRetries) == (timeout_s, retries), asked
 
 

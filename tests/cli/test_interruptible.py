@@ -60,7 +60,7 @@ def focuser() -> Iterator[Focuser]:
 
 def test_without_a_signal_the_answer_is_the_outcome_and_nothing_is_stopped(focuser: Focuser) -> None:
     for status in (0, 1, 6):
-        outcome = interruptible.run(lambda status=status: status, focuser.stop, lambda _stopping: None)
+        outcome = interruptible.run(lambda status=status: status, focuser.stop, lambda _stopping: None)  # type: ignore[misc]
 
         assert outcome == Outcome(Answer(status))
         assert outcome.succeeded == (status == 0)

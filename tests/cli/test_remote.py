@@ -203,8 +203,8 @@ class Half:
 
 def test_any_number_is_sent_as_a_plain_one(focuser: RemoteFocuser, script: Any) -> None:
     for number in (2, Half(), -0.1):
-        focuser.move_to(number)
-        focuser.move_by(number, wait=False)
+        focuser.move_to(number)  # type: ignore[arg-type]
+        focuser.move_by(number, wait=False)  # type: ignore[arg-type]
 
     sent = [("set_focus", 2.0), ("begin_move", 2.0), ("set_focus", 0.5), ("begin_move", 0.5)]
     assert [call[:2] for call in script.calls] == [*sent, ("set_focus", -0.1), ("begin_move", -0.1)]

@@ -248,7 +248,7 @@ def test_a_focuser_that_was_never_connected_is_said_to_be_so(focuser: RemoteFocu
 @pytest.fixture
 def interrupted_wait(monkeypatch: pytest.MonkeyPatch, script: Any) -> None:
     """Ctrl-C as soon as the daemon has the call that is waited for."""
-    real_wait = remote.wait
+    real_wait = remote.wait  # type: ignore[attr-defined]
 
     def wait(futures: Any, timeout: float | None = None) -> Any:
         if timeout is None:
@@ -310,7 +310,7 @@ def test_ctrl_c_in_a_mere_wait_stops_nothing(
     def interrupt(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(remote.Status, "of", interrupt)
+    monkeypatch.setattr(remote.Status, "of", interrupt)  # type: ignore[attr-defined]
 
     with pytest.raises(KeyboardInterrupt):
         focuser.wait_until_idle(timeout_s=20)

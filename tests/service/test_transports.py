@@ -64,7 +64,7 @@ def bring_up(focuser):
 @pytest.mark.parametrize("line", LINES)
 @pytest.mark.parametrize("port", [in_process, on_a_pseudo_terminal])
 def test_a_night(port, line, tmp_path):
-    with port({**DEVICE, **LINES[line]}, tmp_path) as (url, state):
+    with port({**DEVICE, **LINES[line]}, tmp_path) as (url, state):  # type: ignore[dict-item]
         focuser = Focuser(SETTINGS, SerialPort(url, 38400, SystemClock()), lambda *_: None, NO_JOURNAL)
         with focuser:
             bring_up(focuser)
@@ -81,7 +81,7 @@ def test_a_night(port, line, tmp_path):
                 focuser.begin_move(5.5).ended.result(PATIENCE_S)
             stopper.join()
             assert not state()["moving"]
-            assert focuser.snapshot.current_steps / 5088 == pytest.approx(state()["motor_mm"], abs=0.0003)
+            assert focuser.snapshot.current_steps / 5088 == pytest.approx(state()["motor_mm"], abs=0.0003)  # type: ignore[operator]
             focuser.begin_move(1.5).ended.result(PATIENCE_S)
             assert state()["carriage_mm"] == pytest.approx(1.5, abs=0.0003)
             focuser.begin_shutdown().result(PATIENCE_S)

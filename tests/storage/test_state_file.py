@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rockit.focuser.ok3z.driver.rates import Ratios
 from rockit.focuser.ok3z.storage import state_file
-from rockit.focuser.ok3z.storage.state_file import Entry, Ratios, UnusableError
+from rockit.focuser.ok3z.storage.state_file import Entry, UnusableError
 
 HOMED_AT = datetime(2026, 11, 22, 20, 0, 0, 250000, tzinfo=timezone.utc)
 NOW = datetime(2026, 11, 22, 21, 30, tzinfo=timezone.utc)

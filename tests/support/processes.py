@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, TypeVar
 
 import Pyro4
 
@@ -61,6 +61,10 @@ def run(
     )
 
 
+_Program = TypeVar("_Program", bound="Program")
+_Focusd = TypeVar("_Focusd", bound="Focusd")
+
+
 class Program:
     """A program on pipes, which a test watches and ends: `with Program(...) as program`."""
 
@@ -99,7 +103,7 @@ class Program:
         out, err = self.popen.communicate(timeout=BOUND_S)
         return self.popen.returncode, out, err or ""
 
-    def __enter__(self) -> Program:
+    def __enter__(self: _Program) -> _Program:
         return self
 
     def __exit__(self, *failure: object) -> None:
@@ -226,12 +230,12 @@ class Focusd(HasController):
 
     # The process
 
-    def start(self, *words: str, command: Path | None = None) -> Focusd:
+    def start(self: _Focusd, *words: str, command: Path | None = None) -> _Focusd:
         """Start, and wait until it listens."""
         self.launch(*words, command=command)
         return self.wait_until_up()
 
-    def wait_until_up(self) -> Focusd:
+    def wait_until_up(self: _Focusd) -> _Focusd:
         wait_until(self._is_up, "focusd listens")
         return self
 
@@ -353,7 +357,7 @@ def _group_is_gone(group: int) -> bool:
 
 
 @contextmanager
-def running(focusd: Focusd) -> Iterator[Focusd]:
+def running(focusd: _Focusd) -> Iterator[_Focusd]:
     """Start it, and end it well."""
     try:
         yield focusd.start()

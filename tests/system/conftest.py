@@ -26,15 +26,15 @@ SHOWN_LOG_LINES = 60
 STOPS_BELOW_MM = 2.0
 
 # Of which time_scale makes 4 mm/s for the clock on the wall: time enough to step in.
-SLOW = {"speed_mm_sec": 0.1, "anti_backlash_mm": 1.5}
+SLOW: dict[str, Any] = {"speed_mm_sec": 0.1, "anti_backlash_mm": 1.5}
 
 # As fast for the clock on the wall, from a speed four times as high and a scale four times as low: a halt in the first
 # milliseconds of a move then takes the motor no further than a real one could come.
-STEADY = {"serial_port": {"time_scale": 10}, "speed_mm_sec": 0.4, "anti_backlash_mm": 1.5}
+STEADY: dict[str, Any] = {"serial_port": {"time_scale": 10}, "speed_mm_sec": 0.4, "anti_backlash_mm": 1.5}
 
 # 0.5 mm/s for the clock on the wall: time enough for whole processes to come and go during a move. It is for moves that
 # a test ends itself.
-PATIENT = {"serial_port": {"time_scale": 10}, "speed_mm_sec": 0.05}
+PATIENT: dict[str, Any] = {"serial_port": {"time_scale": 10}, "speed_mm_sec": 0.05}
 
 
 class Daemon(Focusd):

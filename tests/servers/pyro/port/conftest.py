@@ -78,7 +78,7 @@ class Target:
     def give_unspeakable(self) -> object:
         return threading.Lock()
 
-    @Pyro4.expose
+    @Pyro4.expose  # type: ignore[prop-decorator]
     @property
     def attribute(self) -> int:
         raise AssertionError("nobody may read this")
