@@ -28,46 +28,35 @@ Report = dict[str, Any]
 class CallError(FocuserError):
     """A call gave no usable answer. `status` is its CommandStatus; the text says what was seen."""
 
-    code = "call"
     status = CommandStatus.Failed
 
 
 class DaemonUnreachableError(CallError):
     """No connection, so nothing was asked for. Start the daemon, or mend the network."""
 
-    code = "daemon_unreachable"
     status = CommandStatus.CommunicationFailed
 
 
 class DaemonSilentError(DaemonUnreachableError):
     """Nothing answered in time, so nothing was asked for. Restart a daemon that hangs, or mend the network."""
 
-    code = "daemon_silent"
-
 
 class WrongServiceError(DaemonUnreachableError):
     """Something else listens where the daemon is looked for. End it, or mend the configuration."""
-
-    code = "wrong_service"
 
 
 class AnswerLostError(CallError):
     """The daemon was asked and its answer did not come: what was asked for may still be going on."""
 
-    code = "answer_lost"
     status = CommandStatus.CommunicationFailed
 
 
 class TimedOutError(AnswerLostError):
     """The time that was given is over. What was asked for goes on: wait longer, or stop it."""
 
-    code = "timed_out"
-
 
 class DaemonFaultError(CallError):
     """The daemon answered with something that is no answer. Its log says why."""
-
-    code = "daemon_fault"
 
 
 class TooOldError(CallError):

@@ -58,8 +58,6 @@ _log = logging.getLogger(__name__)
 class CommandFailedError(CallError):
     """The daemon carried a command out in vain, or somebody stopped it. The text is the daemon's reason."""
 
-    code = "command_failed"
-
 
 _ERROR_OF: Mapping[int, type[FocuserError]] = {
     CommandStatus.Blocked: BusyError,
