@@ -13,7 +13,8 @@ from typing import Any, Callable
 
 from aiohttp import web
 
-from ..http.rate_limit import Rates, network_of
+from ..http.rate_limit import Rates
+from ..net.addresses import network_of
 from .pages import HEADERS, refused
 
 _log = logging.getLogger(__name__)

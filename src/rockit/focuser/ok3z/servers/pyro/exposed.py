@@ -11,7 +11,7 @@ import Pyro4
 from Pyro4 import util
 from Pyro4.errors import DaemonError, PyroError
 
-from .addresses import Addresses
+from ..net.addresses import Addresses
 from .connection import Connection
 from .later import AtEnd, Later
 from .message import (

@@ -17,7 +17,7 @@ import Pyro4
 from rockit.common import helpers
 
 from ...errors import BusyError, NotPermittedError
-from .addresses import Addresses
+from ..net.addresses import Addresses
 
 # One for stops, one for all else: a stop waits behind no other call.
 LOOK_UP_THREADS = 2
