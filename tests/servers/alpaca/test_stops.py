@@ -9,7 +9,7 @@ from typing import Any, Callable, cast
 import pytest
 
 from rockit.focuser.ok3z.errors import FocuserError, HaltFailedError, NotConnectedError
-from rockit.focuser.ok3z.servers.http.stops import stopped
+from rockit.focuser.ok3z.servers.http.awaiting import stopped
 from rockit.focuser.ok3z.service.focuser import Ending, Focuser
 
 LOST = HaltFailedError("standstill was not seen.")

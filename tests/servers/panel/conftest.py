@@ -16,7 +16,7 @@ from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from rockit.focuser.ok3z.errors import BusyError, FocuserError
-from rockit.focuser.ok3z.servers.http.stops import stopped
+from rockit.focuser.ok3z.servers.http.awaiting import stopped
 from rockit.focuser.ok3z.servers.panel.panel import Panel
 from rockit.focuser.ok3z.service.focuser import BegunMove, Ending, Focuser
 from rockit.focuser.ok3z.service.motion_log import MotionLog, Record, Result

@@ -15,8 +15,7 @@ from ...errors import AlreadyConnectedError, BusyError, FocuserError, NotConnect
 from ...service import outcomes
 from ...service.focuser import BegunMove, Ending, Focuser
 from ...service.status import Snapshot, State
-from ..http.awaiting import Calls, Outcome, Told, mistaken, outcome_of
-from ..http.stops import Stop
+from ..http.awaiting import Calls, Outcome, Stop, Told, mistaken, outcome_of
 from .sessions import Session
 
 # How long the answer to a move waits for what may speak against it. Clients allow one second.

@@ -32,10 +32,6 @@ Refused = Callable[[str, str, object, str], None]
 Answer = Union[bytes, AtEnd, Later]
 
 
-def _nobody_is_told(address: str, method: str, answer: object, why: str) -> None:
-    pass
-
-
 class Exposed:
     """One object, under one name. Its exposed methods can be called, and nothing else of it. None may wait: what is not
     known yet is answered with an `AtEnd` or a `Later`. Belongs to the port's thread.
@@ -62,7 +58,7 @@ class Exposed:
         control_ips: Collection[str],
         not_permitted: object,
         busy: object,
-        refused: Refused = _nobody_is_told,
+        refused: Refused = lambda *_: None,
     ) -> None:
         self.object_id = object_id
         self.methods: Sequence[str] = sorted(util.get_exposed_members(target)["methods"])
