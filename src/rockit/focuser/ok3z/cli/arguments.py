@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ..client.timeouts import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
+from ..client import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
 from ..version import VERSION
 from .options import Options, UsageError
 
@@ -41,15 +41,11 @@ DEFAULT_TIMEOUTS = (
 )
 
 
-class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Keeps the examples as they are written."""
-
-
 class Parser(argparse.ArgumentParser):
     """Ends wrong usage in UsageError, where argparse prints its usage and exits with 2."""
 
     def __init__(self, **settings: object) -> None:
-        super().__init__(formatter_class=HelpFormatter, allow_abbrev=False, **settings)  # type: ignore[arg-type]
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog}: {message}. See `{self.prog} --help`.")

@@ -300,7 +300,7 @@ def _reconnecting(report: Report) -> list[str]:
 
 
 def outside_range(asked_for_mm: float, range_mm: float | None, offset: bool, report: Report | None) -> str:
-    """One line for a position that the focuser may not go to; `range_mm` is focus_range_mm, where known."""
+    """One line for a position that the focuser may not go to; `range_mm` is focus_range_mm, if known."""
     message = CommandStatus.message(CommandStatus.PositionOutsideLimits)
     allowed = f"0 and {range_mm:g} mm" if range_mm is not None else "0 mm and focus_range_mm"
     if not offset:

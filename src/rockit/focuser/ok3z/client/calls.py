@@ -11,7 +11,7 @@ import Pyro4.errors
 
 from ..constants import CommandStatus
 from ..errors import ConfigError, FocuserError
-from .timeouts import (
+from . import (
     CONNECT_TIMEOUT_S,
     MOTION_TIMEOUT_S,
     SHUTDOWN_TIMEOUT_S,
@@ -186,6 +186,8 @@ class StatusFeed:
                 self.tells_changes = False
             else:
                 self._change = answer.get("change")
+                # One that does not count would be asked again and again.
+                self.tells_changes = isinstance(self._change, int)
                 return answer
         return self.read()
 
