@@ -9,7 +9,7 @@ UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class CommandStatus:
-    """What a Pyro command returns, and what `focus` ends with (modulo 256)."""
+    """What a Pyro command returns, and what `focus` exits with (modulo 256)."""
 
     Succeeded = 0
     Failed = 1

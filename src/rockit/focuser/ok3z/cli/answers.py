@@ -116,7 +116,7 @@ class Answers:
         """A call without an answer.
 
         Args:
-            motion: whether the focuser may be moving where the answer was lost.
+            motion: whether the focuser may be moving if the answer was lost.
             report: what the daemon reported afterwards.
             unsent: what it means that the daemon was not even asked.
         """

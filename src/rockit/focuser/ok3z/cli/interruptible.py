@@ -79,7 +79,7 @@ class _Motion:
                     return self._stopped_outcome()
 
     def _stopped_outcome(self) -> Outcome:
-        """Stop until both the stop and the motion have answered; say so where that cannot be had."""
+        """Stop until both the stop and the motion have answered; say so if that cannot be had."""
         deadline_s = time.monotonic() + STOP_PATIENCE_S
         attempts_left = STOP_ATTEMPTS
         moved: Answer | None = None

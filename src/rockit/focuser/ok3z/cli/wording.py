@@ -247,7 +247,7 @@ def _linkless_parts(report: Report) -> list[str]:
 
 
 def fitted(parts: list[str], width: int) -> str:
-    """As many of the parts as `width` columns hold; the first is cut where even that is too long."""
+    """As many of the parts as `width` columns hold; the first is cut if even that is too long."""
     line = parts[0][:width]
     for part in parts[1:]:
         if len(line) + 2 + len(part) > width:

@@ -176,7 +176,7 @@ class StatusFeed:
         return self._ask("report_status", timeout_s=self._timeout_s)
 
     def next(self, longest_s: float) -> Report:
-        """The status as soon as it is another than the last one from here, or after `longest_s`; at once where the
+        """The status as soon as it is another than the last one from here, or after `longest_s`; at once if the
         daemon does not tell changes. Raises CallError as `read` does."""
         if self.tells_changes:
             try:
@@ -196,7 +196,7 @@ class StatusFeed:
 
         Raises CallError as `read` does; TooOldError if the daemon cannot tell.
         """
-        # Without a limit where that was asked for.
+        # Without a limit if that was asked for.
         timeout_s = self._timeout_s + patience_s if self._timeout_s > 0 else 0.0
         return self._ask("wait_for_change", since, patience_s, timeout_s=timeout_s)
 

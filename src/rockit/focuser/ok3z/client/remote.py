@@ -65,7 +65,7 @@ _ERROR_OF: Mapping[int, type[FocuserError]] = {
     CommandStatus.NotConnected: NotConnectedError,
     CommandStatus.NotDisconnected: AlreadyConnectedError,
 }
-# What to do, where the daemon does not say why it refused.
+# What to do, if the daemon does not say why it refused.
 _ADVICE = {
     CommandStatus.Blocked: "Wait for its end with wait_until_idle(), or end it with stop().",
     CommandStatus.InvalidControlIP: "Run this on one of the control_machines of the daemon's configuration.",
@@ -201,7 +201,7 @@ class RemoteFocuser:
             self._demand("stop", self._client.stop(timeout_s))
 
     def disconnect(self, *, timeout_s: float = SHUTDOWN_TIMEOUT_S) -> None:
-        """Have the daemon close its serial port: afterwards nobody can move the focuser before `initialize`. Where it
+        """Have the daemon close its serial port: afterwards nobody can move the focuser before `initialize`. If it
         is closed already, that is all."""
         status = self._client.shutdown(timeout_s)
         if status != CommandStatus.NotConnected:

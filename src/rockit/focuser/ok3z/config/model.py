@@ -140,7 +140,7 @@ class Config:
 
 
 def find(environ: Mapping[str, str], directory: Path = DIRECTORY) -> Path:
-    """The file that `focus` reads: $FOCUSD_CONFIG_PATH where it is set, else the directory's only *.json.
+    """The file that `focus` reads: $FOCUSD_CONFIG_PATH if it is set, else the directory's only *.json.
 
     The file is not opened. Raises ConfigError if there is no such file, or several; it names them.
     """
@@ -162,7 +162,7 @@ def find(environ: Mapping[str, str], directory: Path = DIRECTORY) -> Path:
 def load_daemon_name(path: str | os.PathLike[str]) -> str:
     """The name of the daemon in a configuration: all that a client needs, without the slow full check.
 
-    Other keys may be wrong. Only where the file is no JSON object, or `daemon` no text, or some key there
+    Other keys may be wrong. Only if the file is no JSON object, or `daemon` no text, or some key there
     twice, it is checked in full: raises ConfigError with every violation. Nobody has looked yet whether such
     a daemon is registered: that is `site.registered_daemon`.
     """

@@ -68,7 +68,7 @@ def violations(document: Document) -> list[Violation]:
     found = [*_of_keys(values, schema), *_of_inner_keys(values, schema), *_of_values(values, schema)]
     faulty = {violation.location for violation in found}
     found += [*_of_host(values, faulty), *_of_names(values, faulty), *_of_serial_port(values, faulty)]
-    # A relation between two values says nothing new where one of them is wrong by itself.
+    # A relation between two values says nothing new if one of them is wrong by itself.
     faulty = {violation.location for violation in found}
     found += [*_of_relations(values, {str(key) for key, *_ in faulty}), *_of_ports(values, faulty)]
     found += [Violation(place, "is there more than once; expected once") for place in document.repeated_keys]

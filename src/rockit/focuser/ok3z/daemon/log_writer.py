@@ -158,7 +158,7 @@ def _write_where_there_is_room(descriptor: int, text: str) -> None:
     poll.register(descriptor, select.POLLOUT)
     try:
         while data and poll.poll(0) == [(descriptor, select.POLLOUT)]:
-            # So much a pipe takes at once where it takes anything.
+            # So much a pipe takes at once if it takes anything.
             data = data[os.write(descriptor, data[: select.PIPE_BUF]) :]
     except OSError:
         return

@@ -133,7 +133,7 @@ def _show(text: str) -> int:
 
 
 def _fail(sentence: str, code: int = EXIT_FAILURE) -> int:
-    """Say why it ends, where that can be said. Returns the exit code."""
+    """Say why it ends, if that can be said. Returns the exit code."""
     # A closed stderr is None, which print() would take for stdout.
     if sys.stderr is not None:
         try:

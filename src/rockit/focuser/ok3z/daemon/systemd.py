@@ -56,7 +56,7 @@ class ServiceManager:
             self._tell("WATCHDOG=1")
 
     def status(self, line: str) -> None:
-        """What `systemctl status` shows, where that is something new."""
+        """What `systemctl status` shows, if that is something new."""
         if line != self._status:
             self._status = line
             self._tell(f"STATUS={' '.join(line[:MAX_STATUS_CHARS].split())}")

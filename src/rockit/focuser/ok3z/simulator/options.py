@@ -206,7 +206,7 @@ def _is_state_text(text: str) -> bool:
 
 
 def checked_value(one: Any, value: Any) -> Value:
-    """The value in the type of a dataclass field's default; OptionError where it cannot be."""
+    """The value in the type of a dataclass field's default; OptionError if it cannot be."""
     low, high = one.metadata.get("low", -math.inf), one.metadata.get("high", math.inf)
     choices = one.metadata.get("choices")
     if choices and value not in choices:

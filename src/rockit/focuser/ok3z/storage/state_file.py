@@ -84,7 +84,7 @@ class Entry:
         power_up_registers: where the register was found after power cuts, the newest last.
         near_switch: whether the carriage was last known to stand at the limit switch or next to it, if only the
             register was lost since.
-        target_mm: what that move was asked for, in mm; None where only the steps are known.
+        target_mm: what that move was asked for, in mm; None if only the steps are known.
         found_registers: where it was found when nothing was known of it, perhaps after a power cut; the newest last.
     """
 
@@ -356,7 +356,7 @@ def discard(path: Path) -> None:
 
 @contextlib.contextmanager
 def _new_file(path: Path, content: bytes) -> Iterator[Path]:
-    """A file beside `path` that is on the disk already. Where something fails, it is removed."""
+    """A file beside `path` that is on the disk already. If something fails, it is removed."""
     os.makedirs(path.parent, _FOLDER_MODE, exist_ok=True)
     # Always the same name: what a crash leaves there is removed by the next writing.
     new = path.with_name(f".{path.name}.new")

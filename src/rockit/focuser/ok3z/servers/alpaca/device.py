@@ -39,7 +39,7 @@ class Property:
     Args:
         read: gives its value, or raises a FocuserError. Must not wait.
         empty: the value beside an error, for clients that expect one of the right type.
-        beside_error: gives that value where it depends on what is known. Must not wait, nor raise.
+        beside_error: gives that value if it depends on what is known. Must not wait, nor raise.
     """
 
     read: Callable[[Client], object]
@@ -241,7 +241,7 @@ class Device:
             raise BusyError("the focuser moves already. Wait for its end, or halt it.")
         # Who moves as a nobody may have no session yet: how its move ends is told to it, and not to who is connected.
         session = self._sessions.open(client)
-        # The standard asks for the nearest possible position where it is asked for one beyond the range.
+        # The standard asks for the nearest possible position if it is asked for one beyond the range.
         await self._jobs.move(session, min(max(position_steps, 0), self.max_step), by=client.address)
         return "under way"
 

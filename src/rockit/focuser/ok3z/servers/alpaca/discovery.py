@@ -148,7 +148,7 @@ class Discovery:
     def close(self) -> None:
         """Stop answering, and give the port back."""
         self._closing.set()
-        # Closed where the thread has ended by itself.
+        # Closed if the thread has ended by itself.
         with contextlib.suppress(OSError):
             self._bell_in.send(b"x")
         if self._thread.is_alive():
@@ -221,7 +221,7 @@ def _membership(network: int) -> bytes:
 
 
 def _networks() -> set[int]:
-    """The numbers of the network interfaces; 0, the one that the system chooses, where they may not be listed."""
+    """The numbers of the network interfaces; 0, the one that the system chooses, if they may not be listed."""
     try:
         return {number for number, _ in socket.if_nameindex()}
     except OSError:

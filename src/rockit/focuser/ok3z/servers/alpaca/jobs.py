@@ -90,7 +90,7 @@ class Jobs:
     # Connecting
 
     def connect(self, session: Session) -> asyncio.Task[Outcome] | None:
-        """Connect a client. Where that needs the focuser to be initialised, what it waits for: all that connect
+        """Connect a client. If that needs the focuser to be initialised, what it waits for: all that connect
         meanwhile share it. None: it is connected."""
         session.connect_failure = None
         session.move_ended()

@@ -139,7 +139,7 @@ def _warnings(snapshot: Snapshot, reading_age_s: float | None) -> list[str]:
 
 
 def _homed(snapshot: Snapshot) -> str:
-    """When it was homed, where its position rests on that."""
+    """When it was homed, if its position rests on that."""
     confidence = snapshot.confidence
     if confidence.trust is Trust.UNKNOWN or not confidence.homed_at:
         return ""

@@ -83,7 +83,7 @@ class Connection:
     def receive(self) -> Received | None:
         """The next message, once all of it is there; never reads beyond it.
 
-        Raises NotPyroError, TooLargeError, and OSError where the client is gone.
+        Raises NotPyroError, TooLargeError, and OSError if the client is gone.
         """
         while True:
             wanted = (self._header.body_bytes if self._header else HEADER_BYTES) - len(self._begun)

@@ -43,7 +43,7 @@ class Exposed:
         urgent_methods: are called however many others run.
         control_ips: the addresses from which all but the open methods may be called.
         not_permitted: the answer to such a call from elsewhere.
-        busy: the answer to a call where too many run.
+        busy: the answer to a call if too many run.
         refused: told of each call that does not reach the object: the caller's address, the method (empty if that
             cannot be read), the answer, and why in a sentence. Must not wait.
     """
@@ -180,5 +180,5 @@ def _mistake(header: Header, where: str) -> bytes:
 
 
 def _asks_metadata(call: Call) -> bool:
-    # Proxies need nothing else of Pyro's own object, and only where the greeting did not tell them.
+    # Proxies need nothing else of Pyro's own object, and only if the greeting did not tell them.
     return call.object_id == PYRO_DAEMON and call.method == ASK_METADATA

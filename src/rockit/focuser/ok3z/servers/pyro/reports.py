@@ -130,7 +130,7 @@ def measurement(
     position = _position_keys(snapshot) if known else {}
     last = last_ended(motions)
     values: dict[str, tuple[Any, Any]] = {
-        # What to say of each, and in its place where it is not known.
+        # What to say of each, and in its place if it is not known.
         "current_mm": (position.get("current_mm"), 0.0),
         "current_steps": (position.get("current_steps"), 0),
         "target_mm": (position.get("target_mm"), 0.0),

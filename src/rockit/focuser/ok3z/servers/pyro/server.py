@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 PATIENCE_S = 5.0
 # What is done for strangers before it is looked again for others.
 STRANGERS_TURN_S = 0.005
-# A backlog as long as the system allows as a rule: a flood of newcomers pushes out others where it is full. Calls and
+# A backlog as long as the system allows as a rule: a flood of newcomers pushes out others if it is full. Calls and
 # answers are shorter than the buffers.
 MANNER = Manner(backlog=4096, buffer_bytes=32768, keep_alive=True)
 ACCEPTED_PER_TURN = 1000
@@ -307,7 +307,7 @@ class PyroServer:
         for call in self._running.take_due(now_s):
             asker, connection = call.asker, call.asker.connection
             answered = self._published.answer_after(asker.header, call.waits_for)
-            # What was asked for goes on where its client has gone.
+            # What was asked for goes on if its client has gone.
             if connection.is_closed and not isinstance(answered, AtEnd):
                 continue
             answer = self._answer_if_there(asker, answered, now_s)
