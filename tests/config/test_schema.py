@@ -49,5 +49,5 @@ def test_the_table_of_the_documentation_is_that_of_the_schema(write: Write, faul
         assert line.startswith(f"{place}: null was given; expected {allowed} (")
     for place, rules in inner.items():
         (row,) = (line for line in page.splitlines() if line.startswith(f"| `{place}`"))
-        assert f"{json.dumps(rules['default'])} where it is left out".replace('"', "`") in row
+        assert f"{json.dumps(rules['default'])} if it is left out".replace('"', "`") in row
     assert json.loads(page.split("```json")[1].split("```")[0]) == SITE

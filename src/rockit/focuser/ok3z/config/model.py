@@ -77,30 +77,28 @@ class Config:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         values = _checked_values(Path(path))
-        fields = {
-            "path": Path(path),
-            "daemon_name": values["daemon"],
-            "log_name": values["log_name"],
-            "control_machines": tuple(values["control_machines"]),
-            "serial_port": values["serial_port"],
+        vars(self).update(
+            path=Path(path),
+            daemon_name=values["daemon"],
+            log_name=values["log_name"],
+            control_machines=tuple(values["control_machines"]),
+            serial_port=values["serial_port"],
             # JSON has one kind of number: 38400.0 is the integer 38400, and 6 is the length 6.0.
-            "serial_baud": int(values["serial_baud"]),
-            "serial_timeout_s": float(values["serial_timeout"]),
-            "move_timeout_s": float(values["move_timeout"]),
-            "steps_per_mm": int(values["steps_per_mm"]),
-            "anti_backlash_mm": float(values["anti_backlash_mm"]),
-            "focus_range_mm": float(values["focus_range_mm"]),
-            "travel_mm": float(values.get("travel_mm", values["focus_range_mm"])),
-            "speed_mm_sec": float(values["speed_mm_sec"]),
-            "acceleration_mm_sec_sec": float(values["acceleration_mm_sec_sec"]),
-            "restore_on_init": values.get("restore_on_init", False),
-            "resume_on_init": values.get("resume_on_init", False),
-            "resume_max_age_h": float(values.get("resume_max_age_h", 24)),
-            "hand": values.get("hand", "keep"),
-            "alpaca": _alpaca_address(values.get("alpaca"), values["daemon"]),
-        }
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
+            serial_baud=int(values["serial_baud"]),
+            serial_timeout_s=float(values["serial_timeout"]),
+            move_timeout_s=float(values["move_timeout"]),
+            steps_per_mm=int(values["steps_per_mm"]),
+            anti_backlash_mm=float(values["anti_backlash_mm"]),
+            focus_range_mm=float(values["focus_range_mm"]),
+            travel_mm=float(values.get("travel_mm", values["focus_range_mm"])),
+            speed_mm_sec=float(values["speed_mm_sec"]),
+            acceleration_mm_sec_sec=float(values["acceleration_mm_sec_sec"]),
+            restore_on_init=values.get("restore_on_init", False),
+            resume_on_init=values.get("resume_on_init", False),
+            resume_max_age_h=float(values.get("resume_max_age_h", 24)),
+            hand=values.get("hand", "keep"),
+            alpaca=_alpaca_address(values.get("alpaca"), values["daemon"]),
+        )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Config:
@@ -175,18 +173,15 @@ def load_daemon_name(path: str | os.PathLike[str]) -> str:
 
 
 def _alpaca_address(values: dict[str, Any] | None, daemon: str) -> AlpacaAddress | None:
-    import ipaddress
-
     from . import validation
 
     if values is None:
         return None
     complete = validation.with_defaults("alpaca", values)
-    address = ipaddress.ip_address(complete["host"])
     # Of the ways to write an address, the one that the system gives back.
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    host = str(validation.address_of(complete["host"]))
     name = complete["name"].replace("{daemon}", daemon)
-    return AlpacaAddress(str(mapped or address), int(complete["port"]), complete["discovery"], name)
+    return AlpacaAddress(host, int(complete["port"]), complete["discovery"], name)
 
 
 def _checked_values(path: Path) -> dict[str, Any]:

@@ -240,7 +240,7 @@ def _of_host(values: Values, faulty: set[Location]) -> Iterator[Violation]:
 
 
 def _can_be_listened_on(host: str) -> bool:
-    address = _address(host)
+    address = address_of(host)
     # The system would let a server listen at the first two, where nobody could reach it. A zone (fe80::1%eth0) has
     # no place in the addresses that clients are given.
     return address is not None and not (address.is_multicast or host == "255.255.255.255" or "%" in host)
@@ -259,12 +259,13 @@ def _of_ports(values: Values, faulty: set[Location]) -> Iterator[Violation]:
 
 def _overlap(host: str, other: str) -> bool:
     """Whether what listens on the one address keeps others from the same port of the other."""
-    one, another = _address(host), _address(other)
+    one, another = address_of(host), address_of(other)
     # A host that is a name may be any of this machine's addresses.
     return one is None or another is None or one == another or one.is_unspecified or another.is_unspecified
 
 
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that a text is, a mapped IPv4 address as that one; None if it is none."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -13,28 +13,17 @@ from ...service.status import Audit, Snapshot, State, Trust
 # At rest the controller is read once a second; older than this, something is in its way.
 STALE_READING_S = 3.0
 
-STATE_WORDS = {
-    State.DISCONNECTED: "Disconnected",
-    State.CONNECTING: "Connecting",
-    State.RECONNECTING: "Focuser link lost",
-    State.HOMING: "Homing",
-    State.IDLE: "At rest",
-    State.MOVING: "Moving",
-    State.STOPPING: "Stopping",
-    State.UNHOMED: "Not homed",
-    State.FAULT: "Fault",
-}
-# What the page draws apart from the words: well, busy, somebody must act, broken.
-TONES = {
-    State.DISCONNECTED: "act",
-    State.CONNECTING: "busy",
-    State.RECONNECTING: "broken",
-    State.HOMING: "busy",
-    State.IDLE: "well",
-    State.MOVING: "busy",
-    State.STOPPING: "busy",
-    State.UNHOMED: "act",
-    State.FAULT: "broken",
+# In words, and what the page draws apart from them: well, busy, somebody must act, broken.
+STATES = {
+    State.DISCONNECTED: ("Disconnected", "act"),
+    State.CONNECTING: ("Connecting", "busy"),
+    State.RECONNECTING: ("Focuser link lost", "broken"),
+    State.HOMING: ("Homing", "busy"),
+    State.IDLE: ("At rest", "well"),
+    State.MOVING: ("Moving", "busy"),
+    State.STOPPING: ("Stopping", "busy"),
+    State.UNHOMED: ("Not homed", "act"),
+    State.FAULT: ("Fault", "broken"),
 }
 TRUST_WORDS = {Trust.HOMED: "Homed", Trust.RESUMED: "Resumed", Trust.UNKNOWN: "Unknown"}
 
@@ -59,11 +48,12 @@ def described(
         may_control: whether it is for somebody who may read whole sentences.
     """
     ready = snapshot.status != FocuserStatus.Disabled
+    words, tone = STATES[snapshot.state]
     return {
         "t": round(now_s, 3),
         "state": snapshot.state.value,
-        "words": STATE_WORDS[snapshot.state],
-        "tone": TONES[snapshot.state],
+        "words": words,
+        "tone": tone,
         "ready": ready,
         "moving": snapshot.motor_may_run,
         "position_mm": position_mm(snapshot),
