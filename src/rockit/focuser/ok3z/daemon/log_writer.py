@@ -46,7 +46,7 @@ class LogWriter(logging.Handler):
         self._queue: queue.SimpleQueue[_Line | None] = queue.SimpleQueue()
         self._dropped = 0
         self._finished = False
-        self._thread = threading.Thread(target=self._write_lines, name="event-log", daemon=True)
+        self._thread = threading.Thread(target=self._write_lines, name="log-writer", daemon=True)
 
     def start(self, level: int) -> None:
         """Take everything that this program logs from `level` on, and all that is printed."""

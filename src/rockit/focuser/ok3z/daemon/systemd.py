@@ -24,8 +24,8 @@ MAX_STATUS_CHARS = 500
 ABSTRACT = "@"
 
 
-class ServiceManager:
-    """What started this process, if that was systemd. Any thread may tell it something.
+class SystemdNotifier:
+    """Tells what started this process, if that was systemd. Any thread may use it.
 
     Args:
         environ: the environment of the process: NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID.

@@ -67,7 +67,7 @@ class StateStore:
         self._disk = None if path is None else _Disk(path, outdated)
         self._outdated = outdated
         self._news = _News(path)
-        self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="state-store", daemon=True)
         # Guards all that follows; never held while the disk is waited for.
         self._changed = threading.Condition()
         self._question: _Question | None = None
