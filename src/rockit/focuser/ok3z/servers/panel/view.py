@@ -123,8 +123,8 @@ def _warnings(snapshot: Snapshot, reading_age_s: float | None) -> list[str]:
         warnings.append(
             f"The backlash is not fully taken up: {shown_mm(snapshot.shortfall_steps):.3f} mm were lacking."
         )
-    if snapshot.journal_problem:
-        warnings.append(sentence(snapshot.journal_problem))
+    if snapshot.state_file_problem:
+        warnings.append(sentence(snapshot.state_file_problem))
     return warnings
 
 

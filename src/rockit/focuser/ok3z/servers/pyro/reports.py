@@ -67,8 +67,8 @@ def _trust_keys(snapshot: Snapshot, told: Callable[[str], str]) -> dict[str, Any
             "lost_steps": lost_steps,
             "lost_mm": None if lost_steps is None else _published_mm(lost_steps),
         }
-    if snapshot.journal_problem:
-        keys["state_file_problem"] = snapshot.journal_problem
+    if snapshot.state_file_problem:
+        keys["state_file_problem"] = snapshot.state_file_problem
     return keys
 
 
