@@ -98,13 +98,7 @@ class FocuserClient:
         new_controller: bool = False,
         timeout_s: float = MOTION_TIMEOUT_S,
     ) -> int:
-        """Connect and home the focuser. Returns when it stands.
-
-        Args:
-            resume: carry on without homing if the controller is as it was left. None: as the daemon is configured.
-            restore: return to the last position that was reached. None: as the daemon is configured.
-            new_controller: forget what was measured of the controller before.
-        """
+        """Connect and home the focuser. Returns when it stands. The arguments are those of `RemoteFocuser`."""
         flags = {"resume": resume, "restore": restore, "new_controller": new_controller or None}
         # Earlier daemons know no arguments, so none is sent that was not asked for.
         asked_for = {name: value for name, value in flags.items() if value is not None}

@@ -25,6 +25,9 @@ from .responses import NotImplementedHereError
 from .sessions import Client, Session, Sessions
 
 INTERFACE_VERSION = 4
+DRIVER_INFO = (
+    f"focusd {VERSION}: drives the focuser ASA OK3Z, and shares it with the observatory's other programs."
+)
 MICRONS_PER_MM = 1000.0
 # Of the texts that clients show in small fields.
 MAX_NAME_LENGTH = 64
@@ -107,7 +110,7 @@ class Device:
             "connecting": Property(self._connecting, False),
             "description": Property(lambda _: "Telescope focuser ASA OK3Z, driven by focusd", ""),
             "devicestate": Property(self._device_state, []),
-            "driverinfo": Property(lambda _: _driver_info(), ""),
+            "driverinfo": Property(lambda _: DRIVER_INFO, ""),
             "driverversion": Property(lambda _: ".".join(VERSION.split(".")[:2]), ""),
             "interfaceversion": Property(lambda _: INTERFACE_VERSION, 0),
             "ismoving": Property(
@@ -192,18 +195,15 @@ class Device:
         # Who may not control can never connect, and may look.
         if self._may_control(client.address):
             self._expect_connected(client)
-        self._tell_of_move(client, member)
+        session = self._sessions.own(client)
+        failure = session.untold(member) if session else None
+        if failure:
+            raise failure
         return self._ready()
 
     def _expect_connected(self, client: Client) -> None:
         if not self._sessions.may_use(client):
             raise NotConnectedError("this client is not connected. Connect first (PUT connect).")
-
-    def _tell_of_move(self, client: Client, member: str) -> None:
-        session = self._sessions.own(client)
-        failure = session.untold(member) if session else None
-        if failure:
-            raise failure
 
     def _ready(self) -> Snapshot:
         snapshot = self._focuser.snapshot
@@ -269,12 +269,6 @@ def _once_understood(run: Callable[[Client, Parameters], Awaitable[str]]) -> Com
 async def _halted_in_vain(halt: Halt) -> str:
     failure = await halt.ended()
     return "The motor stands: it was halted." if failure is None else f"The halt failed: {failure}"
-
-
-def _driver_info() -> str:
-    return (
-        f"focusd {VERSION}: drives the focuser ASA OK3Z, and shares it with the observatory's other programs."
-    )
 
 
 def _no_thermometer(_: Client) -> float:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 from ...constants import FocuserStatus
@@ -38,19 +39,19 @@ def is_ready(snapshot: Snapshot) -> bool:
     return snapshot.status != FocuserStatus.Disabled
 
 
+@dataclass(eq=False)
 class _Move:
-    def __init__(self, session: Session, ended: asyncio.Future[Outcome]) -> None:
-        self.session = session
-        self.ended = ended
-        self.own_halt = False
+    session: Session
+    ended: asyncio.Future[Outcome]
+    own_halt: bool = False
 
 
+@dataclass(frozen=True)
 class Halt:
     """A halt that has begun, whoever's it is."""
 
-    def __init__(self, moves: set[_Move], halting: asyncio.Task[Outcome]) -> None:
-        self._moves = moves
-        self._halting = halting
+    _moves: set[_Move]
+    _halting: asyncio.Task[Outcome]
 
     def belongs_to(self, session: Session) -> None:
         """Say who asked for it: its own moves end without an error, and that of its last one is past."""
