@@ -86,11 +86,6 @@ class FocuserClient:
     def __init__(self, daemon: RegisteredDaemon) -> None:
         self._daemon = daemon
 
-    @property
-    def address(self) -> str:
-        """Where the daemon is looked for, as `host:port`."""
-        return f"{self._daemon.host}:{self._daemon.port}"
-
     def initialize(
         self,
         resume: bool | None = None,

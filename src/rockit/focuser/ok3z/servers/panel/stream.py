@@ -87,9 +87,6 @@ class Viewers:
         }
         self._ended = False
 
-    def __len__(self) -> int:
-        return len(self._viewers)
-
     def send(self, kind: str, values: Callable[[bool], Mapping[str, Any]]) -> None:
         """Send an event to all; `values` makes what it says to machines that may control (True), and to others."""
         events: dict[bool, bytes] = {}
