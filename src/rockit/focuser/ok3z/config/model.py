@@ -93,10 +93,10 @@ class Config:
             travel_mm=float(values.get("travel_mm", values["focus_range_mm"])),
             speed_mm_sec=float(values["speed_mm_sec"]),
             acceleration_mm_sec_sec=float(values["acceleration_mm_sec_sec"]),
-            restore_on_init=values.get("restore_on_init", False),
-            resume_on_init=values.get("resume_on_init", False),
-            resume_max_age_h=float(values.get("resume_max_age_h", 24)),
-            hand=values.get("hand", "keep"),
+            restore_on_init=values["restore_on_init"],
+            resume_on_init=values["resume_on_init"],
+            resume_max_age_h=float(values["resume_max_age_h"]),
+            hand=values["hand"],
             alpaca=_alpaca_address(values.get("alpaca"), values["daemon"]),
         )
 
@@ -177,7 +177,7 @@ def _alpaca_address(values: dict[str, Any] | None, daemon: str) -> AlpacaAddress
 
     if values is None:
         return None
-    complete = validation.with_defaults("alpaca", values)
+    complete = validation.with_defaults(values, "alpaca")
     # Of the ways to write an address, the one that the system gives back.
     host = str(validation.address_of(complete["host"]))
     name = complete["name"].replace("{daemon}", daemon)
@@ -196,5 +196,4 @@ def _checked_values(path: Path) -> dict[str, Any]:
         raise reader.too_deep(path) from None
     if violations:
         raise ConfigError(validation.message(path, violations))
-    values: dict[str, Any] = document.values
-    return values
+    return validation.with_defaults(document.values)

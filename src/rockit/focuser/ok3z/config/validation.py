@@ -75,10 +75,11 @@ def violations(document: Document) -> list[Violation]:
     return sorted(found)
 
 
-def with_defaults(key: str, given: Values) -> Values:
-    """The object of a key, with the defaults of what is left out in it."""
-    rules = _schema()["properties"][key]["properties"]
-    return {inner: given.get(inner, rules[inner]["default"]) for inner in rules}
+def with_defaults(given: Values, key: str | None = None) -> Values:
+    """A configuration, or the object of a key in it, with the defaults of what is left out."""
+    rules = _schema() if key is None else _schema()["properties"][key]
+    defaults = {inner: rule["default"] for inner, rule in rules["properties"].items() if "default" in rule}
+    return {**defaults, **given}
 
 
 @cache
@@ -233,7 +234,7 @@ def _of_host(values: Values, faulty: set[Location]) -> Iterator[Violation]:
     place = ("alpaca", "host")
     if not isinstance(values.get("alpaca"), dict) or faulty.intersection((place, place[:1])):
         return
-    host = with_defaults("alpaca", values["alpaca"])["host"]
+    host = with_defaults(values["alpaca"], "alpaca")["host"]
     if not _can_be_listened_on(host):
         reason = _schema()["properties"]["alpaca"]["properties"]["host"]["x-reason"]
         yield Violation(place, f"{shown(host)} was given; expected {reason}")
@@ -250,7 +251,7 @@ def _of_ports(values: Values, faulty: set[Location]) -> Iterator[Violation]:
     needed: set[Location] = {("alpaca",), ("alpaca", "host"), ("alpaca", "port"), ("daemon",)}
     if "alpaca" not in values or faulty & needed:
         return
-    alpaca = with_defaults("alpaca", values["alpaca"])
+    alpaca = with_defaults(values["alpaca"], "alpaca")
     daemon = site.registered_daemon(values["daemon"])
     if alpaca["port"] == daemon.port and _overlap(alpaca["host"], daemon.host):
         expected = f"another than that of {values['daemon']}, which is called at {daemon.host}:{daemon.port}"
