@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ...constants import FocuserStatus
+from ...constants import STALE_READING_S, FocuserStatus, utc_for_people
 from ...driver.planning import mm_from_steps
 from ...errors import whole
 from ...service.status import Audit, Snapshot, State, Trust
-
-# At rest the controller is read once a second; older than this, something is in its way.
-STALE_READING_S = 3.0
 
 # In words, and what the page draws apart from them: well, busy, somebody must act, broken.
 STATES = {
@@ -33,7 +30,6 @@ LINK_LOST = (
     "Look at the focuser's power, its cable and its adapter."
 )
 _NO_NUMBER = re.compile(r"(nan|inf)\b", re.ASCII)
-_UTC_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z", re.ASCII)
 
 
 def described(
@@ -133,12 +129,12 @@ def _homed(snapshot: Snapshot) -> str:
     confidence = snapshot.confidence
     if confidence.trust is Trust.UNKNOWN or not confidence.homed_at:
         return ""
-    homed_at = for_people(confidence.homed_at)
+    homed_at = utc_for_people(confidence.homed_at)
     return homed_at if confidence.trust is Trust.HOMED else f"last homed {homed_at}"
 
 
 def _audit_sentence(audit: Audit) -> str:
-    when = for_people(audit.at)
+    when = utc_for_people(audit.at)
     if audit.lost_steps is None:
         return f"{when}: the end of the homing run was not seen, so the lost steps cannot be counted."
     where = "outward" if audit.lost_steps > 0 else "inward"
@@ -151,11 +147,6 @@ def _audit_sentence(audit: Audit) -> str:
 def told(reason: str, may_control: bool) -> str:
     """A published sentence as its reader may read it."""
     return whole(reason) if may_control else str(reason)
-
-
-def for_people(published: str) -> str:
-    """`2026-11-22T20:00:00Z` for a person; anything else as it is."""
-    return _UTC_TIME.sub(r"\1 \2 UTC", published)
 
 
 def sentence(text: str) -> str:
