@@ -16,7 +16,7 @@ from Pyro4.errors import MessageTooLargeError, ProtocolError
 from ..net.listener import Manner
 from ..net.log_throttle import LogThrottle
 from .calls import Asker, RunningCalls
-from .connection import Connection, Received, TooLargeError
+from .connection import Connection, TooLargeError
 from .exposed import Answer, Exposed
 from .later import AtEnd, Later
 from .message import (
@@ -188,7 +188,7 @@ class PyroServer:
             self._refuse(connection, too_large, _refusal(error.header, too_large))
             return
         if received:
-            self._take(connection, received)
+            self._take(connection, *received)
             self._room_of(connection).heard(connection)
 
     def _settle(self, connection: Connection, now_s: float) -> None:
@@ -218,8 +218,7 @@ class PyroServer:
 
     # What a message asks for
 
-    def _take(self, connection: Connection, received: Received) -> None:
-        header, data = received
+    def _take(self, connection: Connection, header: Header, data: bytes) -> None:
         if not connection.is_greeted:
             self._greet(connection, header, data)
         elif header.is_ping:
