@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -37,41 +38,15 @@ def recorder() -> ModuleType:
     return _script("record-demo")
 
 
-@pytest.mark.parametrize(
-    ("written", "lines"),
-    [
-        ("one\r\ntwo", ["one", "two"]),
-        ("\x1b[?25lhalf\r\x1b[2Kwhole\r\n\x1b[?25h", ["whole", ""]),
-        ("over\rO", ["Over"]),
-        ("first\r\nbar 10 %\r\n\x1b[1A\x1b[2Kbar 90 %\r\nlast", ["first", "bar 90 %", "last"]),
-        ("123456789", ["12345678", "9"]),
-        ("12345678\r\n9", ["12345678", "9"]),
-        ("\x1b[1;31mred\x1b[0m not", ["\x1b[1;31mred\x1b[0m not"]),
-        ("\x1b[1m\x1b[31mboth\x1b[0m", ["\x1b[1m\x1b[31mboth\x1b[0m"]),
-    ],
-)
-def test_the_screen_shows_what_a_terminal_of_8_columns_would(
-    recorder: ModuleType, written: str, lines: list[str]
-) -> None:
-    screen = recorder.Screen(8)
-    screen.write(written)
-
-    assert screen.lines() == lines
-
-
-@pytest.mark.parametrize("written", ["\x1b[2J", "\x1b[5;5H", "\x07", "\x1b]0;title\x07"])
-def test_what_the_screen_cannot_show_is_an_error_and_no_wrong_picture(
-    recorder: ModuleType, written: str
-) -> None:
-    with pytest.raises(ValueError, match="cannot draw"):
-        recorder.Screen(8).write(written)
-
-
-def test_the_picture_shows_the_text_and_fetches_nothing(recorder: ModuleType) -> None:
-    picture = recorder.draw("\x1b[1m$ ./focus status\x1b[0m\r\nFocuser\r\n")
+def test_the_picture_shows_what_stands_on_the_terminal_and_fetches_nothing(recorder: ModuleType) -> None:
+    picture = recorder.draw(
+        "\x1b[1m$ ./focus status\x1b[0m\r\nbar 10\r\n\x1b[1A\x1b[2Kbar 90\r\n\x1b[31mlast\x1b[0m\r\n"
+    )
 
     assert picture.startswith("<svg")
-    assert "Focuser" in picture
+    assert "bar&#160;90" in picture
+    assert "bar&#160;10" not in picture
+    assert re.search(r"fill: #cc555a.*>last<", picture, re.DOTALL)
     assert "url(http" not in picture.replace('"', "").replace("'", "")
     assert "@font-face" not in picture
 
@@ -102,11 +77,18 @@ def at_the_panel(
         one = demo.Demo.__new__(demo.Demo)
         one._signal, one._config, one._environment = 0, demo.CONFIG, {}
         one._log_path = tmp_path / "focusd.log"
-        alpaca = "off" if address is None else f"{address} on 127.0.0.1 (…)"
+        alpaca = "off" if address is None else f"ASA OK3Z focuser (…), at {address} on 127.0.0.1 (…)"
         monkeypatch.setattr(one, "_output_of", lambda *command: f"port: 1\nAlpaca:    {alpaca}\nspeed: 2\n")
         return one
 
     return make
+
+
+def test_the_panel_is_where_focusd_says(at_the_panel: Callable[[str | None], Any]) -> None:
+    one = at_the_panel(None)
+    focusd = Path(sys.executable).with_name("focusd")
+    one._output_of = lambda _, *words: subprocess.run([focusd, *words], capture_output=True, text=True).stdout
+    assert one._panel() == "http://127.0.0.1:11111/"
 
 
 def test_the_panel_gets_another_port_where_its_own_is_in_use(

@@ -141,7 +141,7 @@ def test_help_names_every_command_and_fault(path: str) -> None:
         ("motor gone", "motor 'gone' is none of: works, frozen"),
         ("switch gone", "switch 'gone' is none of: works, dead, stuck"),
         ("lose-steps 1.5", "N='1.5' is not a whole number"),
-        ("trace 100000", "N='100000' is not a number from 1 to 200"),
+        ("trace 100000", "N='100000' is not a number from 1 to 5000"),
         ("fault", "This is written: fault KIND"),
         ("fault lots", "There is no fault 'lots'"),
         ("fault lost colour=red", "A fault has no 'colour'"),

@@ -15,7 +15,7 @@ import pytest
 Background = Callable[..., "Future[Any]"]
 BOUND_S = 20.0
 HALT = "#P021 F $\n"
-# The promise is the same as without Alpaca; bench/alpaca_load.py measures it.
+# The promise is the same as without Alpaca; bench/alpaca.py measures it.
 HALT_BOUND_S = 2.0
 CLIENTS, PERIOD_S = 100, 0.1
 STEPS_PER_MM = 5088

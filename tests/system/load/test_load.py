@@ -12,7 +12,7 @@ from rockit.focuser.ok3z.servers.pyro import LOOK_UP_THREADS, MAX_CONNECTIONS
 Background = Callable[..., "Future[Any]"]
 
 HALT = "#P021 F $\n"
-# The promise is 0.1 s on a machine that is not shared; bench/load.py measures it.
+# The promise is 0.1 s on a machine that is not shared; bench/crowded.py measures it.
 HALT_BOUND_S = 2.0
 # Main, focuser, pyro, logs and the like, and the simulator's own.
 OTHER_THREADS = 14

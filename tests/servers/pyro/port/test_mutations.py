@@ -50,7 +50,7 @@ def converse(served: Any, source: str, data: bytes) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_random_and_mutated_messages(served: Any, seed: int) -> None:
-    """250 conversations each. bench/fuzz.py makes a million messages of the same kind."""
+    """250 conversations each. bench/soak.py --kinds garbage says a million of the same kind."""
     served.target.go_on.set()
     before = threading.active_count()
     messages = mutations().PyroMessages(random.Random(seed), OBJECT)

@@ -7,6 +7,7 @@ from collections.abc import Container
 from typing import Any, Callable, NamedTuple, Optional
 
 from .controller import VirtualOK3Z
+from .device import TRACE_LENGTH
 from .faults import KINDS
 from .mechanism import MOTOR_FAULTS
 from .options import OptionError
@@ -80,7 +81,7 @@ def _help(_model: VirtualOK3Z, _plain: list[str], _named: dict[str, str]) -> Ans
 
 
 def _trace(model: VirtualOK3Z, plain: list[str], _named: dict[str, str]) -> Answer:
-    count = _whole(plain[0], 1, 200, "N") if plain else 20
+    count = _whole(plain[0], 1, TRACE_LENGTH, "N") if plain else 20
     entries = [
         [round(entry.time_s, 4), entry.direction, entry.data.decode("latin-1"), entry.note]
         for entry in model.trace[-count:]
