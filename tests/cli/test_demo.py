@@ -6,8 +6,6 @@ import json
 import os
 import re
 import socket
-import subprocess
-import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -15,6 +13,9 @@ from types import ModuleType
 from typing import Any, Callable
 
 import pytest
+
+from tests.support.ports import free_port
+from tests.support.processes import BIN, clean_environment, run
 
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
 
@@ -86,8 +87,7 @@ def at_the_panel(
 
 def test_the_panel_is_where_focusd_says(at_the_panel: Callable[[str | None], Any]) -> None:
     one = at_the_panel(None)
-    focusd = Path(sys.executable).with_name("focusd")
-    one._output_of = lambda _, *words: subprocess.run([focusd, *words], capture_output=True, text=True).stdout
+    one._output_of = lambda _, *words: run("focusd", *words).stdout
     assert one._panel() == "http://127.0.0.1:11111/"
 
 
@@ -110,9 +110,7 @@ def test_the_panel_gets_another_port_where_its_own_is_in_use(
 def test_the_panel_keeps_its_port_where_nobody_else_has_it(
     at_the_panel: Callable[[str | None], Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as holder:
-        port = holder.getsockname()[1]
-    for address in (f"http://127.0.0.1:{port}/", None):
+    for address in (f"http://127.0.0.1:{free_port()}/", None):
         one = at_the_panel(address)
         one._choose_port_of_panel()
         assert (one._config, one._environment) == ("./test.json", {})
@@ -122,8 +120,7 @@ def test_the_panel_keeps_its_port_where_nobody_else_has_it(
 def test_a_panel_that_does_not_answer_ends_the_demo_and_none_is_no_fault(
     demo: ModuleType, at_the_panel: Callable[[str | None], Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = free_port()
     with pytest.raises(demo.DemoError, match=f"the panel at http://127.0.0.1:{port}/ does not answer"):
         at_the_panel(f"http://127.0.0.1:{port}/")._show_panel()
     at_the_panel(None)._show_panel()
@@ -139,20 +136,10 @@ def test_a_port_in_use_is_told_before_anything_is_started() -> None:
             holder.listen()
         except OSError:
             pass  # Somebody else holds it, which is as good.
-        done = subprocess.run(
-            [sys.executable, str(PACKAGING / "demo")],
-            # For a clone without a .venv, whose launchers take the python3 that is found first.
-            env={
-                **os.environ,
-                "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-            },
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
-        )
+        # For a clone without a .venv, whose launchers take the python3 that is found first.
+        environment = clean_environment(PATH=f"{BIN}:{os.environ['PATH']}")
+        done = run("python", PACKAGING / "demo", env=environment, timeout_s=50)
 
-    assert done.returncode == 1
+    assert (done.returncode, done.stdout) == (1, "")
     assert f"port {port} of 127.0.0.1 is in use" in done.stderr
     assert "Traceback" not in done.stderr
-    assert done.stdout == ""

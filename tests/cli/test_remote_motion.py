@@ -12,9 +12,6 @@ from rockit.focuser.ok3z import RemoteFocuser, Status, TimedOutError
 from rockit.focuser.ok3z.client import remote
 from rockit.focuser.ok3z.errors import BusyError, FocuserError, NotConnectedError, OutsideLimitsError
 
-# Pyro4 uses an old name of threading's.
-pytestmark = pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")
-
 MOVING = {"date": "2026-11-22T20:00:00Z", "status": 2, "state": "moving", "moving": True, "current_mm": 1.0}
 OFFLINE = {
     "date": "2026-11-22T20:00:00Z",
