@@ -178,7 +178,7 @@ def reports() -> Iterator[tuple[Snapshot, dict[str, Any]]]:
                 *(state, "why", steps, steps, Leg(9), 0.5, 3.0, 1.0, 7, 2.0),
                 confidence=Confidence(Trust.RESUMED, "why", "then"),
                 audit=Audit("now", "then", 3),
-                journal_problem="why",
+                state_file_problem="why",
                 ratios=Ratios(2.0, 0.5, 41, 437),
             )
             yield snapshot, report(snapshot, 0.1, now, alpaca_problem="why")

@@ -158,7 +158,7 @@ def test_the_wait_ends_with_the_status_at_rest(focuser: RemoteFocuser, script: A
 
     assert focuser.wait_until_idle(timeout_s=0) == Status.of(reports[-1])
     assert calls(script, "wait_for_change") == [
-        ("wait_for_change", -1, 0.0),
+        ("wait_for_change", None, 0.0),
         ("wait_for_change", 4, 20.0),
         ("wait_for_change", 5, 20.0),
     ]
@@ -172,7 +172,7 @@ def test_a_daemon_that_does_not_count_is_asked_again_and_again(
     script.answers["wait_for_change"] = {**MOVING, "change": change}
 
     assert focuser.wait_until_idle(timeout_s=20).idle
-    assert calls(script, "wait_for_change") == [("wait_for_change", -1, 0.0)]
+    assert calls(script, "wait_for_change") == [("wait_for_change", None, 0.0)]
 
 
 def test_so_is_an_earlier_one(old_focuser: RemoteFocuser, script: Any) -> None:

@@ -43,6 +43,6 @@ def test_the_table_of_the_documentation_is_that_of_the_schema(write: Write, faul
         (line,) = faults(write({key: json.dumps({key_inside: None}) if key_inside else "null"}))
         assert line.startswith(f"{place}: null was given; expected {row['Allowed']} (")
     for place, rules in inner.items():
-        default = f"{json.dumps(rules['default'])} where it is left out".replace('"', "`")
+        default = f"{json.dumps(rules['default'])} if it is left out".replace('"', "`")
         assert default in table[place]["Meaning"]
     assert json.loads(blocks(text, "json")[0]) == SITE

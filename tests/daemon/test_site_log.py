@@ -15,7 +15,7 @@ from rockit.focuser.ok3z.daemon.log_writer import LogWriter
 from rockit.focuser.ok3z.daemon.site_log import MAX_WAITING_MESSAGES, SiteLog
 from tests.support.waiting import BOUND_S, wait_until
 
-THREAD_NAME = "observatory-log"
+THREAD_NAME = "site-log"
 
 
 class SlowLog:

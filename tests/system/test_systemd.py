@@ -24,7 +24,7 @@ from rockit.focuser.ok3z.daemon import main
 from rockit.focuser.ok3z.service import focuser
 from rockit.focuser.ok3z.service.commands import Commands
 from rockit.focuser.ok3z.servers.pyro import PyroServer
-from rockit.focuser.ok3z.daemon.systemd import ServiceManager
+from rockit.focuser.ok3z.daemon.systemd import SystemdNotifier
 
 FOLDER = Path(__file__).parent
 
@@ -43,8 +43,8 @@ def hang_in(owner, name):
 hang_in(Commands, "watch_rest")
 hang_in(PyroServer, "_serve_ready")
 main.LOOK_AT_PYRO_S = focuser.REST_PERIOD_S = 0.02
-tell_status, rounds = ServiceManager.status, itertools.count()
-ServiceManager.status = lambda self, line: tell_status(self, f"{line}, round {next(rounds)}")
+tell_status, rounds = SystemdNotifier.status, itertools.count()
+SystemdNotifier.status = lambda self, line: tell_status(self, f"{line}, round {next(rounds)}")
 """
 
 

@@ -19,8 +19,7 @@ from rockit.focuser.ok3z.errors import (
     NotConnectedError,
     StoppedError,
 )
-from rockit.focuser.ok3z.servers.http.awaiting import Calls, Told
-from rockit.focuser.ok3z.servers.http.stops import stopped
+from rockit.focuser.ok3z.servers.http.awaiting import Calls, Told, stopped
 from rockit.focuser.ok3z.service.focuser import Ending, Focuser
 from rockit.focuser.ok3z.service.status import Snapshot
 from tests.support.focusers import FakeFocuser

@@ -94,7 +94,7 @@ def test_an_old_reading_is_said() -> None:
 
 
 def test_a_shortfall_and_a_state_file_that_cannot_be_used_are_said() -> None:
-    said = shown(replace(IDLE, shortfall_steps=509, journal_problem="the disk is full."))
+    said = shown(replace(IDLE, shortfall_steps=509, state_file_problem="the disk is full."))
     assert said["warnings"] == [
         "The backlash is not fully taken up: 0.100 mm were lacking.",
         "The disk is full.",

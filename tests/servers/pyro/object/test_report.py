@@ -119,7 +119,7 @@ def test_an_audit_is_published_until_the_next() -> None:
 
 
 def test_a_state_file_that_cannot_be_used_is_published() -> None:
-    assert report(Snapshot(journal_problem="full"), None, NOW)["state_file_problem"] == "full"
+    assert report(Snapshot(state_file_problem="full"), None, NOW)["state_file_problem"] == "full"
 
 
 @pytest.mark.parametrize(
