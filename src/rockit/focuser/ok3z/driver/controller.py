@@ -70,16 +70,23 @@ class Controller:
 
     Args:
         checkpoint: called before every exchange and while one waits; raises to interrupt.
-        answers: what is known of its answers.
+        answers: how long its answers take.
+        manner: how they are written.
     """
 
     def __init__(
-        self, link: Link, clock: Clock, checkpoint: Checkpoint, answers: Answers | None = None
+        self,
+        link: Link,
+        clock: Clock,
+        checkpoint: Checkpoint,
+        answers: Answers | None = None,
+        manner: protocol.Manner | None = None,
     ) -> None:
         self._link = link
         self._clock = clock
         self._checkpoint = checkpoint
         self._answers = answers or Answers()
+        self._manner = manner or protocol.Manner()
 
     def close(self) -> None:
         """Give the port back."""
@@ -87,7 +94,7 @@ class Controller:
 
     def heeding(self, checkpoint: Checkpoint) -> Controller:
         """This controller, interrupted by another checkpoint."""
-        return Controller(self._link, self._clock, checkpoint, self._answers)
+        return Controller(self._link, self._clock, checkpoint, self._answers, self._manner)
 
     @property
     def silence_s(self) -> float:
@@ -167,7 +174,7 @@ class Controller:
             self._link.send(command)
             # Commands are never answered. A question behind some of them shows that the controller has read so far.
             if number % COMMANDS_IN_A_ROW == 0 or number == len(settings):
-                self._ask(protocol.MOTION_STATE, protocol.read_stands_still)
+                self._ask(protocol.MOTION_STATE, self._stands_still)
 
     def read(self) -> Reading:
         """Ask for the motion state and the register.
@@ -175,9 +182,9 @@ class Controller:
         Raises:
             LinkLostError: no valid answer for SILENCE_S.
         """
-        stands_still = self._ask(protocol.MOTION_STATE, protocol.read_stands_still)
+        stands_still = self._ask(protocol.MOTION_STATE, self._stands_still)
         asked_s = self._clock.monotonic()
-        register = self._ask(protocol.POSITION_REGISTER, protocol.read_register)
+        register = self._ask(protocol.POSITION_REGISTER, self._register)
         return Reading(register, stands_still, self._clock.monotonic(), asked_s)
 
     def read_once(self) -> Reading:
@@ -191,8 +198,18 @@ class Controller:
         state = self._exchange(protocol.MOTION_STATE, deadline_s, self._checkpoint)
         asked_s = self._clock.monotonic()
         register = self._exchange(protocol.POSITION_REGISTER, deadline_s, self._checkpoint)
-        stands_still = protocol.read_stands_still(state)
-        return Reading(protocol.read_register(register), stands_still, self._clock.monotonic(), asked_s)
+        stands_still = self._stands_still(state)
+        return Reading(self._register(register), stands_still, self._clock.monotonic(), asked_s)
+
+    def _stands_still(self, reply: protocol.Reply) -> bool:
+        stands_still = protocol.read_stands_still(reply)
+        self._manner.require_usual(reply)
+        return stands_still
+
+    def _register(self, reply: protocol.Reply) -> int:
+        register = protocol.read_register(reply)
+        self._manner.require_usual(reply)
+        return register
 
     def _ask(self, query: protocol.Query, read: Callable[[protocol.Reply], _Value]) -> _Value:
         """Ask until a valid answer comes. Asking moves nothing, so it may be repeated."""
@@ -218,10 +235,15 @@ class Controller:
                     # It may have become slower than it was.
                     deadline_s *= ANSWER_MARGIN
                 if self.awake_s >= expires_s:
-                    raise LinkLostError(
-                        f"the controller gave no valid {query.name} for {silence_s:.3g} s. "
-                        "Look at its power, the cable and the adapter."
-                    ) from error
+                    raise self._not_understood(query, silence_s, error) from error
+
+    @staticmethod
+    def _not_understood(query: protocol.Query, silence_s: float, error: Exception) -> LinkLostError:
+        told = f"the controller gave no valid {query.name} for {silence_s:.3g} s"
+        look = "Look at its power, the cable and the adapter."
+        # What it says may be anything.
+        said = f": {error}" if isinstance(error, MalformedReplyError) else f". {look}"
+        return LinkLostError(f"{told}{said}", public=f"{told}. {look}")
 
     def _exchange(self, query: protocol.Query, deadline_s: float, checkpoint: Checkpoint) -> protocol.Reply:
         asked_s = self._clock.monotonic()

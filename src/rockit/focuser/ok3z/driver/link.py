@@ -20,7 +20,7 @@ import serial
 
 from ..errors import LinkLostError, PortUnavailableError, ReplyTimeoutError
 from .clock import Clock
-from .protocol import QUERIES, Command, Query, Reply, ReplyParser
+from .protocol import QUERIES, Command, Query, Received, Reply, ReplyParser
 
 _log = logging.getLogger(__name__)
 
@@ -187,28 +187,28 @@ class Link:
         return now_s - self.held_up_s
 
     def _receive_answers(self, query: Query) -> list[Reply]:
-        """What came now under the code of this question's answer."""
-        received = self._receive()
-        for reply in received:
-            if reply.code != query.reply_code:
+        """What came now under the code of this question's answer, and is no echo of the question."""
+        answers = []
+        for reply in self._receive():
+            is_echo = reply.code == query.code and reply.argument is None
+            if reply.code != query.reply_code or is_echo:
                 _log.debug("unexpected while waiting for the %s: %s", query.name, reply)
-        return [reply for reply in received if reply.code == query.reply_code]
+            else:
+                answers.append(reply)
+        return answers
 
     def _receive(self) -> list[Reply]:
         try:
             data = self._port.read(max(1, self._waiting()))
         except _PORT_FAILURES as error:
             raise self._hung_up(error) from error
-        return self._parse(data)
+        return self._note(self._parser.feed(data) if data else self._parser.silence())
 
     def _waiting(self) -> int:
         # pyserial's base class lacks the property in its type stubs; every port has it.
         return int(getattr(self._port, "in_waiting"))  # noqa: B009
 
-    def _parse(self, data: bytes) -> list[Reply]:
-        if not data:
-            return []
-        received = self._parser.feed(data)
+    def _note(self, received: Received) -> list[Reply]:
         for noise in received.noise:
             _log.debug("<- no frame: %r", noise.data)
             self._note_noise(noise.data)
@@ -229,7 +229,7 @@ class Link:
                 # Not one read for all: socket:// says 1 however much there is.
                 if not (waiting := self._waiting()):
                     break
-                for reply in self._parse(self._port.read(waiting)):
+                for reply in self._note(self._parser.feed(self._port.read(waiting))):
                     _log.debug("drained: %s", reply)
         except _PORT_FAILURES as error:
             raise self._hung_up(error) from error
