@@ -26,6 +26,7 @@ from rockit.focuser.ok3z.simulator import OptionError, Options, VirtualOK3Z
         ({"still_text": "SA"}, "must have S as its second character"),
         ({"still_text": ""}, "must have S as its second character"),
         ({"moving_text": "AM,AS"}, "'AS' must have no S as its second character"),
+        ({"usb_latency_ms": 1, "latency_timer_ms": 1}, "are of two adapters: give one of them"),
         ({"version": "a#b"}, "printable ASCII"),
         ({"unknown": "shout"}, "none of: ignore, echo, question"),
     ],

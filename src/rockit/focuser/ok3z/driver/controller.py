@@ -25,8 +25,11 @@ ANSWER_MARGIN = 2
 ANSWERS_REMEMBERED = 16
 # After so many questions without an answer the next waits longer.
 PATIENT_AFTER = 6
-# A controller that is waited for longer is asked so often, however long that takes.
+# A controller that is waited for longer is asked so often, if that shows a dead link within 3 s; and at least so often,
+# however long that takes.
 TRIES_AT_LEAST = 4
+FEWEST_TRIES = 2
+LONGEST_SILENCE_S = 1.95
 # So long without a valid answer to a question, and the link counts as dead. With the pause between two
 # looks at rest (focuser.REST_PERIOD_S) a dead link shows within 3 s.
 SILENCE_S = 1.7
@@ -40,9 +43,14 @@ _Value = TypeVar("_Value")
 
 
 class Answers:
-    """How long a controller takes to answer, in seconds."""
+    """How long a controller takes to answer, in seconds. It is kept over a lost link.
 
-    def __init__(self) -> None:
+    Args:
+        longest_s: an answer is never waited for longer, unless SILENCE_S is more.
+    """
+
+    def __init__(self, longest_s: float = SILENCE_S) -> None:
+        self._longest_s = max(SILENCE_S, longest_s)
         self._recent: deque[float] = deque(maxlen=ANSWERS_REMEMBERED)
 
     def note(self, seconds: float) -> None:
@@ -57,12 +65,16 @@ class Answers:
     @property
     def silence_s(self) -> float:
         """How long no valid answer may come before the link counts as dead."""
-        return max(SILENCE_S, TRIES_AT_LEAST * self.deadline_s)
+        return max(
+            SILENCE_S,
+            min(TRIES_AT_LEAST * self.deadline_s, LONGEST_SILENCE_S),
+            FEWEST_TRIES * self.deadline_s,
+        )
 
     @property
     def deadline_s(self) -> float:
         """How long an answer is waited for."""
-        return min(max(REPLY_DEADLINE_S, ANSWER_MARGIN * self.usual_s), SILENCE_S)
+        return min(max(REPLY_DEADLINE_S, ANSWER_MARGIN * self.usual_s), self._longest_s)
 
 
 class Controller:
@@ -127,17 +139,20 @@ class Controller:
         Raises:
             LinkLostError: nothing, or nothing that a focuser says, was answered.
         """
-        expires_s = self._clock.monotonic() + patience_s
+        asked_s = self._clock.monotonic()
+        expires_s = asked_s + patience_s
         deadline_s = min(FIRST_IDENTIFY_DEADLINE_S, patience_s / 2)
         while True:
             try:
-                reply = self._exchange(protocol.IDENTIFY, deadline_s, self._checkpoint)
+                reply = self._link.find(protocol.IDENTIFY, deadline_s, self._checkpoint)
             except ReplyTimeoutError:
                 left_s = expires_s - self._clock.monotonic()
                 if left_s <= 0:
                     raise self._no_focuser(patience_s) from None
                 deadline_s = min(deadline_s * 2, left_s)
             else:
+                # Perhaps that of a later one: then it is found out soon that it takes less.
+                self._answers.note(self._clock.monotonic() - asked_s)
                 return protocol.read_text(reply)
 
     def _no_focuser(self, patience_s: float) -> LinkLostError:

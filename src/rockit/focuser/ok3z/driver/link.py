@@ -105,6 +105,28 @@ class Link:
             self._outrun_late_replies(deadline_s, checkpoint)
         return self._ask(query, deadline_s, checkpoint)
 
+    def find(self, query: Query, deadline_s: float, checkpoint: Checkpoint) -> Reply:
+        """Ask a question of which any answer will do, also one to the same question that was asked before.
+
+        Args, Raises: as for `exchange`.
+        """
+        checkpoint()
+        self._looked_at_s = self._clock.monotonic()
+        is_again = query.reply_code in self._abandoned
+        if not is_again:
+            self._drain()
+        self._abandoned.add(query.reply_code)
+        self._write(query.encode())
+        expires_s = self._awake_s() + deadline_s
+        while not (answers := self._receive_answers(query)):
+            if self._awake_s() >= expires_s:
+                self._expect_late(query)
+                raise _no_reply(query, deadline_s)
+            checkpoint()
+        if not is_again:
+            self._abandoned.discard(query.reply_code)
+        return answers[-1]
+
     def _ask(self, query: Query, deadline_s: float, checkpoint: Checkpoint) -> Reply:
         self._drain()
         self._write(query.encode())
@@ -148,10 +170,7 @@ class Link:
             if answers:
                 return _only(query, answers)
             if now_s >= expires_s:
-                raise ReplyTimeoutError(
-                    f"no reply to the question for the {query.name} came within {deadline_s:g} s. "
-                    "Look at the controller's power and the cable."
-                )
+                raise _no_reply(query, deadline_s)
             checkpoint()
 
     def _outrun_late_replies(self, deadline_s: float, checkpoint: Checkpoint) -> None:
@@ -255,6 +274,13 @@ class Link:
         return LinkLostError(
             f"the serial port failed ({error}).{_quoted(self._last_words)} {look}", public=f"{public}. {look}"
         )
+
+
+def _no_reply(query: Query, deadline_s: float) -> ReplyTimeoutError:
+    return ReplyTimeoutError(
+        f"no reply to the question for the {query.name} came within {deadline_s:g} s. "
+        "Look at the controller's power and the cable."
+    )
 
 
 def _only(query: Query, answers: list[Reply]) -> Reply:

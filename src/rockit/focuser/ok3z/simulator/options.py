@@ -94,6 +94,13 @@ class Options:
         255,
         fixed=True,
     )
+    usb_latency_ms: float = _option(
+        0.0,
+        "the adapter passes on together what has come this long after the first byte, ms (divided by time_scale)",
+        0,
+        255,
+        fixed=True,
+    )
     reply_delay_s: float = _option(0.0, "every answer is this much later, s (divided by time_scale)", 0, 60)
     reply_end: str = _option(
         "lf",
@@ -165,6 +172,8 @@ class Options:
                 f"start_mm={self.start_mm:g} is beyond the outer hard stop: "
                 f"at most travel_mm={self.travel_mm:g} is possible."
             )
+        if self.usb_latency_ms and self.latency_timer_ms:
+            raise OptionError("usb_latency_ms and latency_timer_ms are of two adapters: give one of them.")
         _check_state_texts(self.still_text, self.moving_texts)
         if not is_argument(self.version):
             raise OptionError(f"version={self.version!r} must be printable ASCII without # and $.")
