@@ -21,7 +21,8 @@ RULES = Path(__file__).parents[1] / "70-focuser-ngts_m06.rules"
 BOUND_S = 60
 
 USB = "/devices/pci0000:00/0000:00:14.0/usb1/1-2"
-TTY = f"{USB}/1-2:1.0/ttyUSB0/tty/ttyUSB0"
+USB_SERIAL = f"{USB}/1-2:1.0/ttyUSB0"
+TTY = f"{USB_SERIAL}/tty/ttyUSB0"
 
 # The device node has no line "N:" here. So udev finds the real node, in the /dev of its own, and sets its mode.
 ADAPTER = """\
@@ -35,6 +36,7 @@ A: dev=188:0
 P: {usb}/1-2:1.0/ttyUSB0
 E: DRIVER=ftdi_sio
 E: SUBSYSTEM=usb-serial
+A: latency_timer=16
 
 P: {usb}/1-2:1.0
 E: DEVTYPE=usb_interface
@@ -72,6 +74,7 @@ mknod -m 666 /dev/urandom c 1 9
 mknod -m 600 /dev/ttyUSB0 c 188 0
 mkdir /dev/made-up
 TMPDIR=/dev/made-up umockdev-run --device="$ADAPTER" -- udevadm test "$TTY" 2>&1
+TMPDIR=/dev/made-up umockdev-run --device="$ADAPTER" -- udevadm test "$USB_SERIAL" 2>&1
 stat --format='node %a %G' /dev/ttyUSB0
 [ ! -L /dev/focuser ] || echo "link $(readlink -f /dev/focuser)"
 """
@@ -87,6 +90,8 @@ class Outcome:
     properties: dict[str, str]
     complaints: list[str]
     """What udev said when it read the rule file."""
+    latency_ms: list[int]
+    """What it wrote to the latency timers of adapters."""
 
 
 @dataclass
@@ -116,6 +121,7 @@ class Socket:
             "RULES": str(file),
             "ADAPTER": str(adapter),
             "TTY": TTY,
+            "USB_SERIAL": USB_SERIAL,
             "NEIGHBOURS": "yes" if neighbours else "no",
         }
         done = subprocess.run(
@@ -154,6 +160,9 @@ def _outcome(said: str) -> Outcome:
         mode=int(node[1], 8),
         group=node[2],
         properties=dict(re.findall(r"^([A-Z_]+)=(.*)$", said, re.MULTILINE)),
+        latency_ms=[
+            int(text) for text in re.findall(r"/latency_timer' writing '(\d+)'$", said, re.MULTILINE)
+        ],
         complaints=re.findall(r"^/etc/udev/rules\.d/70-focuser-ngts_m06\.rules:\d+ .*$", said, re.MULTILINE),
     )
 
@@ -180,6 +189,12 @@ def test_the_adapter_of_the_site_gets_its_link_group_and_mode(
     assert outcome.complaints == []
 
 
+def test_the_adapter_of_the_site_holds_answers_back_no_longer_than_it_must(
+    socket: Socket, rules: str
+) -> None:
+    assert socket.plug_in(rules).latency_ms == [1]
+
+
 def test_modem_manager_is_told_to_keep_its_hands_off(socket: Socket, rules: str) -> None:
     assert socket.plug_in(rules).properties["ID_MM_PORT_IGNORE"] == "1"
 
@@ -200,6 +215,7 @@ def test_another_adapter_is_left_as_it_was(socket: Socket, rules: str, other: di
 
     assert (outcome.link, outcome.mode, outcome.group) == ("", 0o600, "root")
     assert "ID_MM_PORT_IGNORE" not in outcome.properties
+    assert outcome.latency_ms == []
 
 
 def test_the_numbers_of_a_hub_do_not_make_up_for_those_of_the_adapter(socket: Socket, rules: str) -> None:
@@ -220,6 +236,7 @@ def test_no_line_of_the_rule_opens_a_device_to_everybody(rules: str) -> None:
         ('GROUP="dialout"', 'GROUP="dailout"'),
         ('"A101LSBF"', '"A101LSBF'),
         ("SUBSYSTEM==", "SUBSYSTEM+="),
+        ("ATTR{latency_timer}=", "ATTR{latency_timer=}"),
     ],
 )
 def test_a_broken_rule_is_seen(socket: Socket, rules: str, sound: str, broken: str) -> None:
@@ -248,7 +265,7 @@ def test_the_documented_lines_have_the_rule_read_and_then_applied_to_the_adapter
     assert re.search(rf"^ .*{option}\s+Reload rules", said_by("udevadm", "control", "--help"), re.MULTILINE)
     trial = [*shlex.split(apply)[1:], "--dry-run", "--verbose"]
     reached = said_by("umockdev-run", f"--device={socket.adapter()}", "--", *trial)
-    assert reached.split() == [f"/sys{TTY}"]
+    assert sorted(reached.split()) == [f"/sys{USB_SERIAL}", f"/sys{TTY}"]
 
 
 def said_by(*command: str) -> str:

@@ -19,6 +19,7 @@ from typing import Callable
 import serial
 
 from ..errors import LinkLostError, PortUnavailableError, ReplyTimeoutError
+from .adapter import make_prompt
 from .clock import Clock
 from .protocol import QUERIES, Command, Query, Received, Reply, ReplyParser
 
@@ -324,6 +325,9 @@ def open_link(url: str, baud: int, clock: Clock) -> Link:
     except Exception as error:
         # Whatever the handler of a URL may raise: pyserial has many, and a site may add its own.
         raise _unavailable(url, error, _said_while_opening(port)) from error
+    if isinstance(port, serial.Serial):
+        # A port of this machine, and no handler's.
+        make_prompt(url, port.fileno())
     return Link(port, clock)
 
 
