@@ -24,7 +24,7 @@ SETTINGS = Settings(
     "the bench", 5.0, 180.0, Limits.from_mm(6.0, 6.0, 0.5), Drive.from_mm(0.5, 5.0, time_scale=10)
 )
 NO_JOURNAL = Journal(None, lambda *_: None)
-DEVICE = {"time_scale": 10, "start_mm": 0.5, "seed": 4}
+DEVICE = {"time_scale": 10, "start_mm": 0.5, "seed": 5}
 LINES = {
     "clean": {"baud_pacing": False},
     "bytewise": {"baud_pacing": True, "baud": 4000, "check_baud": False},

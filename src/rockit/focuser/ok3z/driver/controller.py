@@ -36,8 +36,9 @@ SILENCE_S = 1.7
 # (Where something was heard meanwhile, one more reply is waited for: it may be the first of many.)
 # So many commands in a row are obeyed without a pause between them (docs/protocol.md).
 COMMANDS_IN_A_ROW = 3
-# A controller that has just got its power may take its time: the first question waits longer each try.
+# A controller that has just got its power may take its time, and be deaf until then: the first question is asked again.
 FIRST_IDENTIFY_DEADLINE_S = 0.5
+LONGEST_IDENTIFY_DEADLINE_S = 1.0
 
 _Value = TypeVar("_Value")
 
@@ -149,7 +150,7 @@ class Controller:
                 left_s = expires_s - self._clock.monotonic()
                 if left_s <= 0:
                     raise self._no_focuser(patience_s) from None
-                deadline_s = min(deadline_s * 2, left_s)
+                deadline_s = min(deadline_s * 2, LONGEST_IDENTIFY_DEADLINE_S, left_s)
             else:
                 # Perhaps that of a later one: then it is found out soon that it takes less.
                 self._answers.note(self._clock.monotonic() - asked_s)
