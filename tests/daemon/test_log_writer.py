@@ -17,11 +17,17 @@ from typing import Any, Callable
 import pytest
 
 from rockit.focuser.ok3z.daemon import log_writer
-from rockit.focuser.ok3z.daemon.log_writer import MAX_EVENT_CHARS, MAX_WAITING_LINES, STDERR, STDOUT, EventLog
+from rockit.focuser.ok3z.daemon.log_writer import (
+    MAX_EVENT_CHARS,
+    MAX_WAITING_LINES,
+    STDERR,
+    STDOUT,
+    LogWriter,
+)
 
 BOUND_S = 20.0
 
-Start = Callable[[], EventLog]
+Start = Callable[[], LogWriter]
 
 
 class Written:
@@ -54,19 +60,19 @@ def fixture_written(monkeypatch: pytest.MonkeyPatch) -> Written:
 @pytest.fixture(name="start")
 def fixture_start(
     written: Written, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> Iterator[Callable[[], EventLog]]:
+) -> Iterator[Callable[[], LogWriter]]:
     """Starts the log of a daemon: stdout, stderr and all that is logged are its own. To be called in the test
     itself, for pytest takes them for itself just before."""
-    logs: list[EventLog] = []
+    logs: list[LogWriter] = []
 
-    def start() -> EventLog:
+    def start() -> LogWriter:
         monkeypatch.setattr(log_writer, "CLOSE_PATIENCE_S", BOUND_S)
         monkeypatch.setattr(logging.getLogger(), "handlers", [logging.NullHandler()])
         monkeypatch.setattr(logging.getLogger("Pyro4"), "level", logging.NOTSET)
         monkeypatch.setattr(sys, "stdout", sys.stdout)
         monkeypatch.setattr(sys, "stderr", sys.stderr)
         caplog.set_level(logging.INFO)
-        logs.append(EventLog())
+        logs.append(LogWriter())
         logs[-1].start(logging.INFO)
         return logs[-1]
 

@@ -16,7 +16,7 @@ from rockit.focuser.ok3z.driver.link import Device, Link, open_link
 from rockit.focuser.ok3z.driver.planning import Drive, Limits, mm_from_steps
 from rockit.focuser.ok3z.errors import FocuserError, RequestError, StoppedError
 from rockit.focuser.ok3z.service.commands import Commands
-from rockit.focuser.ok3z.service.publisher import Board
+from rockit.focuser.ok3z.service.publisher import Publisher
 from rockit.focuser.ok3z.service.settings import Settings
 from rockit.focuser.ok3z.service.status import Confidence, Snapshot
 from rockit.focuser.ok3z.simulator import VirtualClock, VirtualOK3Z, register, unregister
@@ -156,10 +156,10 @@ class Rig:
     def start_process(self) -> None:
         """A new process on the same focuser: nothing is known but what was kept."""
         self.commands = Commands(self.settings, self.port, self.keeper, self.worker, self.late_clock)
-        self._watch(self.commands._board)
+        self._watch(self.commands._publisher)
         self.commands.begin()
 
-    def _watch(self, board: Board) -> None:
+    def _watch(self, board: Publisher) -> None:
         """Look at every snapshot as it is published: never Idle while the motor runs."""
         publish = board.publish
 
@@ -172,7 +172,7 @@ class Rig:
 
     def kill_process(self) -> None:
         """The process ends without a word, as with SIGKILL: its port is closed by the system."""
-        self.commands._connection.close()
+        self.commands._session.close()
 
     def restart(self) -> None:
         """The process dies, and another begins."""

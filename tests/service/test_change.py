@@ -7,7 +7,7 @@ from rockit.focuser.ok3z.service.motion_log import Result
 
 def test_the_count_grows_with_what_is_new_and_not_with_a_later_reading(rig):
     told = []
-    rig.commands._board._changed = lambda: told.append(rig.commands.snapshot)
+    rig.commands._publisher._changed = lambda: told.append(rig.commands.snapshot)
     resting = rig.commands.snapshot
     rig.rest(5.0)
     assert rig.commands.snapshot.read_at_s > resting.read_at_s

@@ -136,14 +136,14 @@ class Night:
         self.beside_mm = STEP_MM * (
             1.5 + sum(beside(options.get(name, 0)) for name, beside in COARSE.items())
         )
-        publish = rig.commands._board.publish
+        publish = rig.commands._publisher.publish
 
         def watched(snapshot: Any) -> None:
             publish(snapshot)
             if snapshot.status == FocuserStatus.Idle:
                 self.require_truth()
 
-        rig.commands._board.publish = watched
+        rig.commands._publisher.publish = watched
 
     def require_truth(self) -> None:
         assert not self.rig.model.is_moving

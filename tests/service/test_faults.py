@@ -369,14 +369,14 @@ def test_a_stop_in_a_fast_device_keeps_the_position(make_rig):
 def published_positions(rig):
     """Every position that is published from now on, beside the motor's true one."""
     pairs = []
-    publish = rig.commands._board.publish
+    publish = rig.commands._publisher.publish
 
     def watched(snapshot):
         if snapshot.status != FocuserStatus.Disabled:
             pairs.append((snapshot.current_steps / 5088, rig.model.motor_mm))
         publish(snapshot)
 
-    rig.commands._board.publish = watched
+    rig.commands._publisher.publish = watched
     return pairs
 
 

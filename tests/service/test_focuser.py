@@ -29,7 +29,7 @@ from rockit.focuser.ok3z.service.focuser import Focuser
 from rockit.focuser.ok3z.service.settings import Settings
 from rockit.focuser.ok3z.service.status import Snapshot, State, Trust
 from rockit.focuser.ok3z.simulator import VirtualOK3Z, registered
-from rockit.focuser.ok3z.storage.state_store import Journal
+from rockit.focuser.ok3z.storage.state_store import StateStore
 
 # How many times faster than a real one the controller lives. The driver is told so.
 TIME_SCALE = 10
@@ -37,7 +37,7 @@ SETTINGS = Settings(
     "the bench", 5.0, 180.0, Limits.from_mm(6.0, 6.0, 0.5), Drive.from_mm(0.5, 5.0, TIME_SCALE)
 )
 PATIENCE_S = 30.0
-NO_JOURNAL = Journal(None, lambda *_: None)
+NO_JOURNAL = StateStore(None, lambda *_: None)
 
 
 def until(condition):
@@ -353,7 +353,7 @@ def test_what_one_process_knew_the_next_one_resumes(request, tmp_path):
     model = VirtualOK3Z(time_scale=TIME_SCALE, start_mm=1.0)
     with registered(f"bench{id(model)}", model) as url:
         for number in range(3):
-            journal = Journal(tmp_path / "bench.json", lambda level, message: None)
+            journal = StateStore(tmp_path / "bench.json", lambda level, message: None)
             journal.start()
             focuser = Focuser(
                 SETTINGS,
@@ -414,7 +414,7 @@ def test_a_mistake_in_settling_leaves_no_motor_running_and_no_status_standing(ho
 
 def test_who_asks_again_and_again_does_not_keep_a_lost_link_from_coming_back(homed):
     opened = []
-    port = homed.focuser._commands._connection._port
+    port = homed.focuser._commands._session._port
     open_port = port.open
     port.open = lambda: opened.append(None) or open_port()
     homed.model.hang_up()
@@ -509,5 +509,7 @@ def test_a_hand_at_the_controller_does_not_pass_for_the_move_that_waits_for_its_
     focuser = Focuser(SETTINGS, PortOf(lambda: pytest.fail("nothing is opened")), lambda *_: None, NO_JOURNAL)
     task = focuser_module._Task("set_focus", lambda: None)
     focuser._task = task
-    focuser._commands._board.publish(Snapshot(state=State.MOVING, current_steps=0, target_steps=target_steps))
+    focuser._commands._publisher.publish(
+        Snapshot(state=State.MOVING, current_steps=0, target_steps=target_steps)
+    )
     assert task.under_way.is_set() is begun

@@ -27,13 +27,13 @@ def test_a_motor_that_runs_behind_a_port_that_is_back_is_halted(rig):
 
 
 def test_a_motor_that_stands_is_halted_without_being_said_to_run(rig):
-    states, publish = [], rig.commands._board.publish
+    states, publish = [], rig.commands._publisher.publish
 
     def watched(snapshot):
         states.append(snapshot.state)
         publish(snapshot)
 
-    rig.commands._board.publish = watched
+    rig.commands._publisher.publish = watched
     rig.commands.leave()
     assert State.MOVING not in states
     assert not rig.commands.may_leave_running

@@ -38,14 +38,14 @@ def test_a_link_that_falls_silent_in_a_move_shows_within_3_s(rig):
         if silent_from_s and rig.status == FocuserStatus.Disabled and not offline_at_s:
             offline_at_s.append(rig.clock.monotonic())
 
-    publish = rig.commands._board.publish
+    publish = rig.commands._publisher.publish
 
     def published(snapshot):
         publish(snapshot)
         watch(0)
 
     rig.at_exchange = watch
-    rig.commands._board.publish = published
+    rig.commands._publisher.publish = published
     assert isinstance(rig.move(6.0), LinkLostError)
     assert offline_at_s[0] - silent_from_s[0] <= 3.0
 

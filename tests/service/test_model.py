@@ -166,7 +166,7 @@ class FocuserLife(RuleBasedStateMachine):
         rig.model.clear_faults()
         if rig.carry_out(rig.commands.initialize) is not None and rig.status != FocuserStatus.Idle:
             return
-        register = rig.commands._motion.origin_register - round(position * 5088)
+        register = rig.commands._axis.origin_register - round(position * 5088)
         if abs(register - rig.model.register) <= POSITION_TOLERANCE_STEPS:
             # Such a cut does not show. What nobody knows of a register, only the rate of a long move tells
             # (docs/decisions/0003-belief.md).
@@ -176,7 +176,7 @@ class FocuserLife(RuleBasedStateMachine):
         rig.rest(2.0)
         rig.carry_out(rig.commands.initialize)
         if rig.status == FocuserStatus.Idle:
-            here = (rig.commands._motion.origin_register - register + beside_steps) / 5088
+            here = (rig.commands._axis.origin_register - register + beside_steps) / 5088
             self._judge(rig.move(here, exact=exact), here)
 
     @rule(steps=st.integers(1, 2000))

@@ -149,7 +149,7 @@ def test_a_motion_is_there_while_it_runs_and_a_record_once_read_never_changes(ri
 
 def test_whoever_reads_a_snapshot_finds_the_motions_that_belong_to_it(rig):
     """At no published snapshot, however short it stands, do the motions lag behind it."""
-    board = rig.commands._board
+    board = rig.commands._publisher
     lagging = []
 
     class Watched(type(board)):  # type: ignore[misc]

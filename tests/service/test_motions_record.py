@@ -19,7 +19,7 @@ from rockit.focuser.ok3z.service.motion_log import (
 )
 from rockit.focuser.ok3z.service.settings import Settings
 from rockit.focuser.ok3z.service.status import State
-from rockit.focuser.ok3z.storage.state_store import Journal
+from rockit.focuser.ok3z.storage.state_store import StateStore
 
 SETTINGS = Settings("the bench", 5.0, 180.0, Limits.from_mm(6.0, 6.0, 0.5), Drive.from_mm(0.5, 5.0))
 AT = "2026-11-22T20:00:00Z"
@@ -93,7 +93,7 @@ def test_where_the_service_does_not_answer_a_motion_is_unseen_and_an_end_stands(
 
 def test_a_service_that_hangs_in_a_motion_says_so_until_it_is_back(rig):
     """As a `Focuser` reads it, whose thread does what the rig does."""
-    focuser = Focuser(SETTINGS, rig.port, lambda *_: None, Journal(None, lambda *_: None), rig.late_clock)
+    focuser = Focuser(SETTINGS, rig.port, lambda *_: None, StateStore(None, lambda *_: None), rig.late_clock)
     focuser._commands = rig.commands
     seen = []
 

@@ -37,8 +37,8 @@ def test_a_power_cut_between_two_legs_is_found(make_rig, register, target_mm):
     rig = make_rig(register=register)
     rig.home()
     assert rig.move(1.0) is None
-    leg_begins = rig.commands._board.leg_begins
-    publish = rig.commands._board.publish
+    leg_begins = rig.commands._publisher.leg_begins
+    publish = rig.commands._publisher.publish
 
     def cut_before_the_approach(snapshot):
         publish(snapshot)
@@ -47,7 +47,7 @@ def test_a_power_cut_between_two_legs_is_found(make_rig, register, target_mm):
             rig.model.power_cut(0.0)
 
     cuts: list = []
-    rig.commands._board.publish = cut_before_the_approach
+    rig.commands._publisher.publish = cut_before_the_approach
     outcome = rig.move(target_mm)
     assert cuts
     if outcome is None:

@@ -15,7 +15,7 @@ TWICE = {"power_up_mode": 2, "slow_until_set": False, "power_up_speed": 41}
 
 
 def origin(rig):
-    return rig.commands._motion.origin_register
+    return rig.commands._axis.origin_register
 
 
 def assert_true(rig):

@@ -93,7 +93,7 @@ def test_what_could_not_be_measured_contradicts_nothing():
 
 
 def ratios(rig):
-    return rig.commands._motion.ratios
+    return rig.commands._axis.ratios
 
 
 @pytest.mark.parametrize("homing_rate", [0.5, 1.0, 2.0])
@@ -135,7 +135,7 @@ def test_a_leg_at_another_rate_than_before_is_halted_within_half_a_millimetre(
     assert says in outcome.reason
     assert "focus init" in outcome.reason
     assert abs(rig.model.motor_mm - 2.0) < 0.5
-    assert not rig.commands._motion.homed
+    assert not rig.commands._axis.homed
 
 
 @pytest.mark.parametrize("homing_rate", [0.5, 2.0])

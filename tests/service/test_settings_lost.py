@@ -49,7 +49,7 @@ def assert_true(rig, outcome, position_mm=None):
 
 
 def assert_learnt_nothing_false(rig):
-    legs = rig.commands._motion.ratios.legs
+    legs = rig.commands._axis.ratios.legs
     assert legs is None or legs == pytest.approx(1.0, rel=0.1)
 
 
@@ -99,7 +99,7 @@ def where_a_power_cut_does_not_show(rig):
     rig.model.power_cut(0.0)
     rig.rest(2.0)
     rig.home()
-    here_mm = (rig.commands._motion.origin_register - register) / 5088
+    here_mm = (rig.commands._axis.origin_register - register) / 5088
     assert rig.move(min(max(here_mm, 0.0), 4.0), exact=True) is None
 
 
@@ -198,7 +198,7 @@ def test_a_reset_as_a_move_begins_near_the_register_of_a_power_cut(make_rig, bes
     options = POWER_UPS[next(_turns) % len(POWER_UPS)]
     rig = make_rig(register=10000, baud_pacing=True, **options)
     rig.home()
-    here_mm = (rig.commands._motion.origin_register - beside_steps) / 5088
+    here_mm = (rig.commands._axis.origin_register - beside_steps) / 5088
     assert rig.move(here_mm, exact=True) is None
     for when in ("before", "after"):
         lose(rig, to="P092", when=when)
@@ -208,7 +208,7 @@ def test_a_reset_as_a_move_begins_near_the_register_of_a_power_cut(make_rig, bes
         rig.model.clear_faults()
         if rig.status != FocuserStatus.Idle:
             rig.home()
-        here_mm = (rig.commands._motion.origin_register - beside_steps) / 5088
+        here_mm = (rig.commands._axis.origin_register - beside_steps) / 5088
         assert rig.move(min(max(here_mm, leg_mm), 5.0), exact=True) is None
 
 
@@ -218,7 +218,7 @@ def test_a_move_is_stopped_that_began_at_register_0_and_lost_its_settings(make_r
         options = POWER_UPS[number % len(POWER_UPS)]
         rig = make_rig(register=10000, baud_pacing=True, **options)
         rig.home()
-        here_mm = rig.commands._motion.origin_register / 5088
+        here_mm = rig.commands._axis.origin_register / 5088
         assert rig.move(here_mm, exact=True) is None
         lose(rig, to="P092", when="before" if number % 4 == 1 else "after")
         rig.interrupt_at(14 + 2 * number)
@@ -232,7 +232,7 @@ def test_a_target_beside_the_register_of_a_power_cut_is_not_reached_by_one(make_
     """The register stands within the tolerance of the target, and the motor where it was."""
     rig = make_rig(register=10000)
     rig.home()
-    origin_register = rig.commands._motion.origin_register
+    origin_register = rig.commands._axis.origin_register
     assert rig.move((origin_register + 260) / 5088, exact=True) is None
     lose(rig, to="P092", when="after")
     outcome = rig.move((origin_register + 6) / 5088, exact=True)
@@ -243,7 +243,7 @@ def test_a_target_beside_the_register_of_a_power_cut_is_not_reached_by_one(make_
 def test_settings_that_are_lost_away_from_home_lose_the_position_and_say_so(make_rig):
     rig = make_rig(register=10000, power_up_mode=4, power_up_speed=60, slow_until_set=False)
     rig.home()
-    here_mm = rig.commands._motion.origin_register / 5088
+    here_mm = rig.commands._axis.origin_register / 5088
     assert rig.move(here_mm, exact=True) is None
     lose(rig, to="P092", when="before")
     outcome = rig.move(here_mm + 1.0)

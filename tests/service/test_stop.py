@@ -129,7 +129,7 @@ def test_while_the_daemon_connects_to_a_running_motor(make_rig):
     first = make_rig(start_mm=0.4)
     first.home()
     origin = first.model.register
-    first.commands._connection._controller._link.send(_go_to(origin - 30000))
+    first.commands._session._controller._link.send(_go_to(origin - 30000))
     first.clock.sleep(1.0)
     assert first.model.is_moving
     first.kill_process()

@@ -18,12 +18,12 @@ from rockit.focuser.ok3z.service.focuser import Focuser
 from rockit.focuser.ok3z.service.settings import Settings
 from rockit.focuser.ok3z.simulator import VirtualOK3Z, registered
 from rockit.focuser.ok3z.simulator.control import tell
-from rockit.focuser.ok3z.storage.state_store import Journal
+from rockit.focuser.ok3z.storage.state_store import StateStore
 
 SETTINGS = Settings(
     "the bench", 5.0, 180.0, Limits.from_mm(6.0, 6.0, 0.5), Drive.from_mm(0.5, 5.0, time_scale=10)
 )
-NO_JOURNAL = Journal(None, lambda *_: None)
+NO_JOURNAL = StateStore(None, lambda *_: None)
 DEVICE = {"time_scale": 10, "start_mm": 0.5, "seed": 5}
 LINES = {
     "clean": {"baud_pacing": False},

@@ -18,7 +18,7 @@ from rockit.focuser.ok3z.driver.planning import steps_from_mm
 from rockit.focuser.ok3z.errors import FocuserError, NotConnectedError, StoppedError
 from rockit.focuser.ok3z.servers.http.admission import MANNER, Bounds
 from rockit.focuser.ok3z.servers.net.listener import listen
-from rockit.focuser.ok3z.servers.web import AlpacaServer
+from rockit.focuser.ok3z.servers.web import WebServer
 from rockit.focuser.ok3z.service.focuser import Focuser
 from rockit.focuser.ok3z.service.status import Snapshot, State
 
@@ -234,12 +234,12 @@ def half_deaf(focuser: PuppetFocuser, monkeypatch: pytest.MonkeyPatch) -> list[s
 
 
 @pytest.fixture
-def serve(focuser: PuppetFocuser) -> Iterator[Callable[..., AlpacaServer]]:
+def serve(focuser: PuppetFocuser) -> Iterator[Callable[..., WebServer]]:
     """A maker of servers, with Bounds to say, and perhaps a clock for the log."""
-    servers: list[AlpacaServer] = []
+    servers: list[WebServer] = []
 
-    def make(now_s: Callable[[], float] = time.monotonic, **bounds: float) -> AlpacaServer:
-        server = AlpacaServer(
+    def make(now_s: Callable[[], float] = time.monotonic, **bounds: float) -> WebServer:
+        server = WebServer(
             listen(LOOPBACK, 0, MANNER),
             cast("Focuser", focuser),
             [LOOPBACK, OTHER_CONTROL],
@@ -265,7 +265,7 @@ def serve(focuser: PuppetFocuser) -> Iterator[Callable[..., AlpacaServer]]:
 
 
 @pytest.fixture
-def server(serve: Callable[..., AlpacaServer]) -> AlpacaServer:
+def server(serve: Callable[..., WebServer]) -> WebServer:
     """A server with its usual bounds."""
     return serve()
 
@@ -275,7 +275,7 @@ def dial() -> Iterator[Callable[..., Wire]]:
     """A maker of connections: dial(server, source=..., client_id=...)."""
     wires: list[Wire] = []
 
-    def make(server: AlpacaServer, **options: Any) -> Wire:
+    def make(server: WebServer, **options: Any) -> Wire:
         wires.append(Wire(server.port, **options))
         return wires[-1]
 
@@ -285,13 +285,13 @@ def dial() -> Iterator[Callable[..., Wire]]:
 
 
 @pytest.fixture
-def wire(server: AlpacaServer, dial: Callable[..., Wire]) -> Wire:
+def wire(server: WebServer, dial: Callable[..., Wire]) -> Wire:
     """A client that may control, on a connection of its own, and is not connected to the device."""
     return dial(server)
 
 
 @pytest.fixture
-def program(server: AlpacaServer, dial: Callable[..., Wire]) -> Wire:
+def program(server: WebServer, dial: Callable[..., Wire]) -> Wire:
     """A program with a ClientID that is connected to the device."""
     wire = dial(server, client_id=7)
     assert wire.put("connected", Connected="True").error == 0
@@ -299,7 +299,7 @@ def program(server: AlpacaServer, dial: Callable[..., Wire]) -> Wire:
 
 
 @pytest.fixture
-def stranger(server: AlpacaServer, dial: Callable[..., Wire]) -> Wire:
+def stranger(server: WebServer, dial: Callable[..., Wire]) -> Wire:
     """A client that may look only."""
     return dial(server, source=STRANGER)
 

@@ -11,7 +11,7 @@ from rockit.focuser.ok3z.servers import web as alpaca_server
 from rockit.focuser.ok3z.servers.http.access import Access, own_names
 from rockit.focuser.ok3z.servers.http.admission import MANNER
 from rockit.focuser.ok3z.servers.net.listener import listen
-from rockit.focuser.ok3z.servers.web import AlpacaServer
+from rockit.focuser.ok3z.servers.web import WebServer
 
 MEMBERS = "/api/v1/focuser/0/"
 COMMANDS = {
@@ -247,7 +247,7 @@ def test_a_full_name_is_learned_once_there_is_a_name_server(
     """As after a power cut, from which this machine is back first."""
     monkeypatch.setattr(alpaca_server, "NAMES_AGAIN_S", 0.01)
     known = [["nuc"], ["nuc", "nuc.example.org"]]
-    server = AlpacaServer(
+    server = WebServer(
         listen("127.0.0.1", 0, MANNER),
         focuser,
         ["127.0.0.1"],
@@ -271,7 +271,7 @@ def test_no_other_origin_is_invited(wire: Any) -> None:
 
 @pytest.mark.parametrize("host", ["::", "::1"])
 def test_a_program_of_this_machine_controls_over_ipv6_too(focuser: Any, host: str) -> None:
-    server = AlpacaServer(
+    server = WebServer(
         listen(host, 0, MANNER), focuser, ["127.0.0.1"], "dome_focuser", 6.0, find_own_names=list
     )
     server.start()

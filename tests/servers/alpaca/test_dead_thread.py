@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rockit.focuser.ok3z.servers.http.admission import Guard
+from rockit.focuser.ok3z.servers.http.admission import Admission
 from rockit.focuser.ok3z.servers.net.listener import stop_listening
 
 
@@ -44,7 +44,7 @@ def test_it_is_the_same_where_it_dies_before_it_serves(
         ports.append(guard._listener.getsockname()[1])
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Guard, "open", blunder)
+    monkeypatch.setattr(Admission, "open", blunder)
     server = serve()
     until(lambda: not server.lives())
     with pytest.raises(ConnectionRefusedError):

@@ -11,7 +11,7 @@ import pytest
 from rockit.focuser.ok3z.servers.http.admission import MANNER
 from rockit.focuser.ok3z.servers.http.framing import MAX_BODY_BYTES, MAX_CONTROL_HEAD_BYTES
 from rockit.focuser.ok3z.servers.net.listener import listen
-from rockit.focuser.ok3z.servers.web import AlpacaServer
+from rockit.focuser.ok3z.servers.web import WebServer
 
 NAME = b"GET /api/v1/focuser/0/name HTTP/1.1\r\nHost: localhost\r\n\r\n"
 MOVE = b"PUT /api/v1/focuser/0/move HTTP/1.1\r\nHost: localhost\r\nContent-Length: 21\r\n\r\nPosition=5&ClientID=7"
@@ -278,7 +278,7 @@ def test_closing_ends_every_connection(serve: Any, dial: Any, focuser: Any, unti
 
 
 def test_it_can_be_closed_before_it_was_started(focuser: Any) -> None:
-    AlpacaServer(listen("127.0.0.1", 0, MANNER), focuser, [], "dome_focuser", 6.0).close()
+    WebServer(listen("127.0.0.1", 0, MANNER), focuser, [], "dome_focuser", 6.0).close()
 
 
 def test_an_answer_that_comes_after_its_request_was_given_up_does_no_harm(

@@ -13,14 +13,14 @@ from rockit.focuser.ok3z.config.model import Config
 from rockit.focuser.ok3z.daemon.main import new_focuser
 from rockit.focuser.ok3z.servers.http.admission import MANNER
 from rockit.focuser.ok3z.servers.net.listener import listen
-from rockit.focuser.ok3z.servers.web import AlpacaServer
-from rockit.focuser.ok3z.storage.state_store import Journal
+from rockit.focuser.ok3z.servers.web import WebServer
+from rockit.focuser.ok3z.storage.state_store import StateStore
 
 PROJECT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AlpacaServer]:
+def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
     """A server over a focuser that runs fifty times faster than the clock."""
     text = (PROJECT / "test.json").read_text(encoding="utf-8")
     path = tmp_path / "test.json"
@@ -30,9 +30,9 @@ def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AlpacaServ
     def announce(level: int, sentence: str) -> None:
         logging.getLogger(__name__).log(level, sentence)
 
-    journal = Journal(tmp_path / "state.json", announce)
+    journal = StateStore(tmp_path / "state.json", announce)
     focuser = new_focuser(config, announce, journal)
-    server = AlpacaServer(
+    server = WebServer(
         listen("127.0.0.1", 0, MANNER),
         focuser,
         ["127.0.0.1"],
@@ -49,7 +49,7 @@ def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AlpacaServ
     journal.close()
 
 
-def test_a_focuser_is_homed_moved_and_halted(real: AlpacaServer, dial: Any, until: Any) -> None:
+def test_a_focuser_is_homed_moved_and_halted(real: WebServer, dial: Any, until: Any) -> None:
     wire = dial(real, client_id=7)
     assert wire.get("position").error == 0x407
     assert wire.put("connect").error == 0
@@ -67,7 +67,7 @@ def test_a_focuser_is_homed_moved_and_halted(real: AlpacaServer, dial: Any, unti
     assert 0 <= wire.get("position").value < 30528
 
 
-def test_a_focuser_that_others_took_away_says_so(real: AlpacaServer, dial: Any) -> None:
+def test_a_focuser_that_others_took_away_says_so(real: WebServer, dial: Any) -> None:
     wire = dial(real, client_id=7)
     assert wire.put("connected", Connected="True").error == 0
     assert wire.ask("POST", "/panel/shutdown", "{}", Content_Type="application/json").status == 200

@@ -6,12 +6,12 @@ import logging
 
 import pytest
 
-from rockit.focuser.ok3z.servers.net.log_throttle import MAX_KINDS, Tally
+from rockit.focuser.ok3z.servers.net.log_throttle import MAX_KINDS, LogThrottle
 
 
 def test_a_flood_is_one_line_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    tally = Tally("Some port")
+    tally = LogThrottle("Some port")
     assert tally.due_s is None
     for number in range(5000):
         tally.count("knock" if number % 2 else f"kind {number}")

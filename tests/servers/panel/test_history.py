@@ -7,7 +7,7 @@ from rockit.focuser.ok3z.servers.panel.chart import (
     MOST_POINTS,
     POINT_PERIOD_S,
     SHOWN_POINTS,
-    History,
+    Chart,
     Point,
 )
 from rockit.focuser.ok3z.service.status import Snapshot, State
@@ -21,18 +21,18 @@ def at(position_mm: float, target_mm: float | None = None, state: State = State.
 
 
 def test_nothing_was_seen_yet() -> None:
-    assert History().points() == []
+    assert Chart().points() == []
 
 
 def test_rest_is_two_points_however_long() -> None:
-    history = History()
+    history = Chart()
     for second in range(300):
         history.see(at(1.0), float(second))
     assert history.points() == [Point(0.0, 1.0, 1.0), Point(299.0, 1.0, 1.0)]
 
 
 def test_the_line_bends_where_the_motion_begins() -> None:
-    history = History()
+    history = Chart()
     history.see(at(1.0), 0.0)
     history.see(at(1.0), 60.0)
     history.see(at(1.125, 2.0, State.MOVING), 60.1)
@@ -40,7 +40,7 @@ def test_the_line_bends_where_the_motion_begins() -> None:
 
 
 def test_a_motion_is_kept_no_denser_than_it_can_be_seen() -> None:
-    history = History()
+    history = Chart()
     for count in range(1001):
         history.see(at(1.0 + count / 1000, 2.0, State.MOVING), count * 0.01)
     kept = history.points()
@@ -49,7 +49,7 @@ def test_a_motion_is_kept_no_denser_than_it_can_be_seen() -> None:
 
 
 def test_where_it_ends_is_kept() -> None:
-    history = History()
+    history = Chart()
     history.see(at(1.0, 2.0, State.MOVING), 0.0)
     history.see(at(1.99, 2.0, State.MOVING), 0.05)
     history.see(at(2.0), 0.06)
@@ -58,7 +58,7 @@ def test_where_it_ends_is_kept() -> None:
 
 
 def test_what_is_not_known_is_a_gap() -> None:
-    history = History()
+    history = Chart()
     history.see(at(1.0), 0.0)
     history.see(Snapshot(State.RECONNECTING), 1.0)
     history.see(at(1.0), 2.0)
@@ -67,7 +67,7 @@ def test_what_is_not_known_is_a_gap() -> None:
 
 
 def test_only_the_last_minutes_are_kept_and_the_line_begins_at_their_edge() -> None:
-    history = History()
+    history = Chart()
     history.see(at(1.0), 0.0)
     history.see(at(2.0, state=State.MOVING), 10.0)
     history.see(at(3.0), 20.0)
@@ -78,21 +78,21 @@ def test_only_the_last_minutes_are_kept_and_the_line_begins_at_their_edge() -> N
 
 
 def test_it_is_bounded_in_number() -> None:
-    history = History()
+    history = Chart()
     for count in range(3 * MOST_POINTS):
         history.see(at(1.0, count % 2), count * 1e-3)
     assert len(history.points()) <= MOST_POINTS + 1
 
 
 def test_a_short_line_is_shown_whole_and_rounded() -> None:
-    history = History()
+    history = Chart()
     history.see(at(1.0), 0.00049)
     history.see(Snapshot(State.IDLE, current_steps=1, target_steps=1), 1.23456)
     assert history.shown() == [Point(0.0, 1.0, 1.0), Point(1.235, 0.0, 0.0), Point(1.235, 0.0, 0.0)]
 
 
 def test_ten_minutes_of_motion_are_shown_thinned_and_rest_stays_level() -> None:
-    history = History()
+    history = Chart()
     for count in range(6000):
         # Back and forth within a minute, with ten seconds of rest at either end.
         phase = count % 600
@@ -111,7 +111,7 @@ def test_ten_minutes_of_motion_are_shown_thinned_and_rest_stays_level() -> None:
 
 
 def test_a_short_gap_is_shown_in_a_thinned_line() -> None:
-    history = History()
+    history = Chart()
     for count in range(6000):
         seen = Snapshot(State.RECONNECTING) if count == 3005 else at(1 + count % 7 / 10, 2.0, State.MOVING)
         history.see(seen, count * 0.1)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from rockit.focuser.ok3z.errors import Sentence
-from rockit.focuser.ok3z.servers.panel.motion_list import Moves
+from rockit.focuser.ok3z.servers.panel.motion_list import MotionList
 from rockit.focuser.ok3z.service.motion_log import RecordedMotion, Result
 
 AT = "2026-11-22T20:00:00Z"
@@ -18,13 +18,13 @@ HOMING = RecordedMotion(1, True, AT, None, None)
 
 
 def told(*motions: RecordedMotion) -> list[str]:
-    moves = Moves()
+    moves = MotionList()
     moves.see(motions)
     return [f"{move['what']}: {move['result']}, {move['words']}" for move in moves.shown()]
 
 
 def test_everything_that_the_page_shows_of_a_move() -> None:
-    moves = Moves()
+    moves = MotionList()
     moves.see((replace(MOVE, at_steps=2 * STEPS_PER_MM, result=Result.ARRIVED),))
     assert moves.shown() == [
         {
@@ -88,14 +88,14 @@ def test_a_step_inside_the_switch_is_not_minus_nothing() -> None:
     ],
 )
 def test_a_reason_stands_as_a_sentence(reason: str, shown: str) -> None:
-    moves = Moves()
+    moves = MotionList()
     moves.see((replace(MOVE, result=Result.SHORT, reason=reason),))
     assert moves.shown()[0]["reason"] == shown
 
 
 @pytest.mark.parametrize(("may_control", "reason"), [(False, "Stopped."), (True, "Stopped by 10.0.0.1.")])
 def test_whole_sentences_are_for_who_may_control(may_control: bool, reason: str) -> None:
-    moves = Moves()
+    moves = MotionList()
     named = Sentence("stopped.", "stopped by 10.0.0.1.")
     moves.see((replace(MOVE, result=Result.SHORT, reason=named),))
     shown = moves.shown(may_control)[0]["reason"]
@@ -104,13 +104,13 @@ def test_whole_sentences_are_for_who_may_control(may_control: bool, reason: str)
 
 
 def test_it_says_whether_the_list_has_changed() -> None:
-    moves = Moves()
+    moves = MotionList()
     ended = replace(MOVE, result=Result.ARRIVED)
     records = [(), (MOVE,), (MOVE,), (replace(MOVE),), (ended,), (ended, replace(MOVE, number=2))]
     assert [moves.see(record) for record in records] == [False, True, False, False, True, True]
 
 
 def test_the_newest_come_first() -> None:
-    moves = Moves()
+    moves = MotionList()
     moves.see(tuple(replace(MOVE, number=number) for number in (7, 8, 9)))
     assert [move["number"] for move in moves.shown()] == [9, 8, 7]

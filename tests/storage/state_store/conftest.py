@@ -15,7 +15,7 @@ import pytest
 
 from rockit.focuser.ok3z.storage import state_file, state_store
 from rockit.focuser.ok3z.storage.outdated import Outdated
-from rockit.focuser.ok3z.storage.state_store import Entry, Journal
+from rockit.focuser.ok3z.storage.state_store import Entry, StateStore
 
 BOUND_S = 20.0
 # On a machine under load everything takes its time; a wait that ends by its patience only would take longer.
@@ -101,7 +101,7 @@ class Bench:
         self.disk = disk
         self.note = Outdated(None)
         self.announced = Announcements()
-        self._journals: list[Journal] = []
+        self._journals: list[StateStore] = []
 
     def entry_at(self, register: int) -> Entry:
         """The entry of a focuser that was left at this register."""
@@ -111,11 +111,11 @@ class Bench:
         """The entry as it is in the file."""
         return state_file.encode(self.entry, "night", written_at)
 
-    def journal(self) -> Journal:
+    def journal(self) -> StateStore:
         """A journal on the file, as a daemon has it that was started anew."""
         self.end()
         self.announced = Announcements()
-        self._journals.append(Journal(self.path, self.announced, self.note))
+        self._journals.append(StateStore(self.path, self.announced, self.note))
         self._journals[-1].start()
         return self._journals[-1]
 

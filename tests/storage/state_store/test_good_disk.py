@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from rockit.focuser.ok3z.storage import state_file, state_store
-from rockit.focuser.ok3z.storage.state_store import Journal
+from rockit.focuser.ok3z.storage.state_store import StateStore
 
 BOUND_S = 20.0
 
@@ -77,7 +77,7 @@ def test_closing_writes_what_is_outstanding(bench: Any, disk: Any) -> None:
 
 
 def test_nothing_is_read_or_written_before_the_start_or_after_the_end(bench: Any) -> None:
-    kept = Journal(bench.path, bench.announced)
+    kept = StateStore(bench.path, bench.announced)
     kept.write(bench.entry, durable=True)
     assert kept.read() is None
     kept.close()

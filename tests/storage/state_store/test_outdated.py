@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from rockit.focuser.ok3z.storage.outdated import Outdated, note_for
-from rockit.focuser.ok3z.storage.state_store import OUTDATED, Journal
+from rockit.focuser.ok3z.storage.state_store import OUTDATED, StateStore
 
 
 @pytest.fixture(name="note")
@@ -27,19 +27,19 @@ def fail_for_the_night(disk: Any) -> None:
 
 
 @pytest.fixture(name="kept")
-def fixture_kept(bench: Any, note: Outdated) -> Journal:
+def fixture_kept(bench: Any, note: Outdated) -> StateStore:
     kept = bench.journal()
     kept.write(bench.entry, durable=True)
     return kept
 
 
-def test_what_reached_the_disk_is_not_out_of_date(bench: Any, note: Outdated, kept: Journal) -> None:
+def test_what_reached_the_disk_is_not_out_of_date(bench: Any, note: Outdated, kept: StateStore) -> None:
     assert not note.is_set
     assert bench.left() == bench.entry
 
 
 def test_a_night_on_a_read_only_disk_leaves_a_file_that_is_not_believed(
-    bench: Any, note: Outdated, kept: Journal, disk: Any
+    bench: Any, note: Outdated, kept: StateStore, disk: Any
 ) -> None:
     fail_for_the_night(disk)
     kept.write(bench.entry_at(7), durable=True)
@@ -57,14 +57,16 @@ def test_a_night_on_a_read_only_disk_leaves_a_file_that_is_not_believed(
     assert bench.left() == bench.entry_at(8)
 
 
-def test_a_position_that_was_lost_leaves_none(bench: Any, note: Outdated, kept: Journal, disk: Any) -> None:
+def test_a_position_that_was_lost_leaves_none(
+    bench: Any, note: Outdated, kept: StateStore, disk: Any
+) -> None:
     fail_for_the_night(disk)
     kept.write(replace(bench.entry, origin_register=None), durable=False)
     assert note.is_set
 
 
 def test_the_end_of_a_move_leaves_its_beginning_as_true_as_it_was(
-    bench: Any, note: Outdated, kept: Journal, disk: Any
+    bench: Any, note: Outdated, kept: StateStore, disk: Any
 ) -> None:
     fail_for_the_night(disk)
     kept.write(bench.entry_at(7), durable=False)
@@ -72,7 +74,7 @@ def test_the_end_of_a_move_leaves_its_beginning_as_true_as_it_was(
 
 
 def test_only_what_was_awaited_last_takes_the_note_away(
-    bench: Any, note: Outdated, kept: Journal, disk: Any
+    bench: Any, note: Outdated, kept: StateStore, disk: Any
 ) -> None:
     held = disk.hang("fsync")
     kept.write(bench.entry_at(1), durable=False)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rockit.focuser.ok3z.storage import state_store
-from rockit.focuser.ok3z.storage.state_store import Journal
+from rockit.focuser.ok3z.storage.state_store import StateStore
 
 WRITING = ("makedirs", "open", "write", "fsync", "replace")
 
@@ -185,7 +185,7 @@ def test_what_failed_is_tried_again_unasked(bench: Any, disk: Any, monkeypatch: 
 
 
 def test_without_a_folder_nothing_is_kept_and_that_is_said_once(bench: Any) -> None:
-    kept = Journal(None, bench.announced)
+    kept = StateStore(None, bench.announced)
     kept.start()
     for _ in range(3):
         kept.write(bench.entry, durable=True)

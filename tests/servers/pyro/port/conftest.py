@@ -16,7 +16,7 @@ import pytest
 from Pyro4 import message, util
 
 from rockit.focuser.ok3z.servers.net.listener import listen
-from rockit.focuser.ok3z.servers.pyro import MANNER, Published, PyroServer
+from rockit.focuser.ok3z.servers.pyro import MANNER, Exposed, PyroServer
 from rockit.focuser.ok3z.servers.pyro.later import Later
 
 OBJECT = "the_object"
@@ -170,7 +170,7 @@ class Served:
     def __init__(self, patience_s: float, host: str) -> None:
         self.target = Target()
         self.refused: list[tuple[str, str, Any, str]] = []
-        published = Published(
+        published = Exposed(
             OBJECT,
             self.target,
             open_methods=["report"],

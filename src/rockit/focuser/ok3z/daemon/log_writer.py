@@ -29,7 +29,7 @@ DEBUG_PRIORITY = 7
 _Line = tuple[int, str]
 
 
-class EventLog(logging.Handler):
+class LogWriter(logging.Handler):
     """Writes what is logged and what is printed, and never waits for it nor raises.
 
     What is logged goes to stderr, one line an event. stdout and stderr themselves are taken over: by what the
@@ -101,7 +101,7 @@ class _Printed(io.TextIOBase):
 
     encoding = "utf-8"
 
-    def __init__(self, log: EventLog, descriptor: int) -> None:
+    def __init__(self, log: LogWriter, descriptor: int) -> None:
         self._log = log
         self._descriptor = descriptor
         self._begun = threading.local()

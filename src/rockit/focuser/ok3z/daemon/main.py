@@ -180,11 +180,11 @@ def _time_scale(text: str) -> float:
 def _serve_and_log(config: Config, options: argparse.Namespace) -> int:
     import faulthandler
 
-    from .log_writer import STDERR, EventLog
+    from .log_writer import STDERR, LogWriter
 
     # systemd's watchdog ends a daemon that hangs by SIGABRT: its log then shows where each thread was.
     faulthandler.enable(STDERR)
-    event_log = EventLog(os.environ)
+    event_log = LogWriter(os.environ)
     event_log.start(logging.DEBUG if options.verbose else logging.INFO)
     try:
         return serve(config, options.time_scale)
@@ -200,13 +200,13 @@ def serve(config: Config, time_scale: float | None = None) -> int:
 
     Raises ConfigError where the site's library cannot be used, or too few files may be opened.
     """
-    from ..storage.state_store import Journal, note_for, path_for
+    from ..storage.state_store import StateStore, note_for, path_for
     from .systemd import ServiceManager, status_line
 
     # Only now: the configuration has shown that there is such a library, and what is wrong with it.
     try:
-        from .servers import Doors, take_port
-        from .site_log import ObservatoryLog
+        from .servers import Servers, take_port
+        from .site_log import SiteLog
     except Exception as error:
         raise ConfigError(f"the site's rockit.common cannot be used: {error!r}") from error
 
@@ -214,9 +214,9 @@ def serve(config: Config, time_scale: float | None = None) -> int:
         listener = take_port(config)
     except OSError as error:
         return _fail(str(error))
-    observatory_log = ObservatoryLog(config.log_name)
+    observatory_log = SiteLog(config.log_name)
     state_file = path_for(config.daemon_name, os.environ)
-    journal = Journal(state_file, observatory_log.announce, note_for(state_file, os.environ))
+    journal = StateStore(state_file, observatory_log.announce, note_for(state_file, os.environ))
     service_manager = ServiceManager(os.environ, time.monotonic)
     focuser = new_focuser(
         config,
@@ -225,7 +225,7 @@ def serve(config: Config, time_scale: float | None = None) -> int:
         lambda: service_manager.alive(lambda: doors.pyro.lives()),
         time_scale,
     )
-    doors = Doors(config, listener, focuser)
+    doors = Servers(config, listener, focuser)
     observatory_log.start()
     journal.start()
     focuser.start()

@@ -16,14 +16,14 @@ from ..config.site import known_names
 from ..constants import CommandStatus
 from ..errors import ConfigError, Sentence, whole
 from ..servers.net.listener import listen, stop_listening
-from ..servers.pyro import MANNER, Published, PyroFocuser, PyroServer, why_too_few_files
+from ..servers.pyro import MANNER, Exposed, PyroFocuser, PyroServer, why_too_few_files
 from ..service.focuser import Focuser
 
 if TYPE_CHECKING:
     import socket
 
     from ..servers.alpaca.discovery import Discovery
-    from ..servers.web import AlpacaServer
+    from ..servers.web import WebServer
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def take_port(config: Config) -> socket.socket:
         ) from error
 
 
-class Doors:
+class Servers:
     """The servers, from `open` to `close`.
 
     Args:
@@ -117,11 +117,11 @@ class AlpacaDoor:
         new_server: makes the server, from a socket that listens.
     """
 
-    def __init__(self, address: AlpacaAddress, new_server: Callable[[socket.socket], AlpacaServer]) -> None:
+    def __init__(self, address: AlpacaAddress, new_server: Callable[[socket.socket], WebServer]) -> None:
         self._address = address
         self._new_server = new_server
         self._listener: socket.socket | None = None
-        self._server: AlpacaServer | None = None
+        self._server: WebServer | None = None
         self._discovery: Discovery | None = None
         self._problem = ""
         self._told: set[str] = set()
@@ -206,7 +206,7 @@ def _pyro_server(
 ) -> PyroServer:
     machine_names = dict(zip(config.control_ips, config.control_machines))
     service = PyroFocuser(focuser, config.control_ips, machine_names, alpaca_problem)
-    published = Published(
+    published = Exposed(
         config.daemon.name,
         service,
         open_methods=["report_status", "last_measurement", "last_failure"],
@@ -221,12 +221,12 @@ def _pyro_server(
     return server
 
 
-def _alpaca_server(config: Config, focuser: Focuser, listener: socket.socket) -> AlpacaServer:
+def _alpaca_server(config: Config, focuser: Focuser, listener: socket.socket) -> WebServer:
     from ..servers.alpaca.management import machine_id
-    from ..servers.web import AlpacaServer
+    from ..servers.web import WebServer
 
     assert config.alpaca is not None
-    return AlpacaServer(
+    return WebServer(
         listener,
         focuser,
         config.control_ips,

@@ -49,7 +49,7 @@ class _Message:
             _log.exception("a message could not be logged")
 
 
-class ObservatoryLog:
+class SiteLog:
     """Passes messages on under one name. `announce` never waits and never raises.
 
     Args:

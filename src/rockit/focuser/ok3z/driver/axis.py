@@ -56,7 +56,7 @@ class _Way:
     stalls: int = 0
 
 
-class Motion:
+class Axis:
     """The procedures of one connected focuser, and what is known of its position.
 
     Args:

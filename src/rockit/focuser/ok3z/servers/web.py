@@ -18,15 +18,15 @@ from aiohttp.typedefs import Handler as WebHandler
 from ..service.focuser import Focuser
 from .alpaca.api import Api
 from .alpaca.device import Device
-from .alpaca.jobs import Operations
+from .alpaca.jobs import Jobs
 from .alpaca.management import management_values
 from .alpaca.sessions import Sessions
 from .http.access import Access, own_names
-from .http.admission import Bounds, Guard
+from .http.admission import Admission, Bounds
 from .http.handler import SERVER, Handler, is_last, plain, with_address
 from .http.stops import Stop, stopped
 from .net.lane import Lane
-from .net.log_throttle import Tally
+from .net.log_throttle import LogThrottle
 from .panel.panel import PAGE_PATHS, Panel
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ LAST_ANSWERS_S = 0.1
 NAMES_AGAIN_S = 300.0
 
 
-class AlpacaServer:
+class WebServer:
     """Serves a focuser to Alpaca programs and to browsers.
 
     Args:
@@ -81,7 +81,7 @@ class AlpacaServer:
         self._bounds = bounds or Bounds()
         self._find_own_names = find_own_names
         self._access = Access(control_ips, host_names, PAGE_PATHS)
-        self._tally = Tally("Alpaca port")
+        self._tally = LogThrottle("Alpaca port")
         self._now_s = now_s
         self._control = Lane("alpaca-control", CONTROL_THREADS, waiting=0)
         self._thread = threading.Thread(target=self._run, name="alpaca", daemon=True)
@@ -145,13 +145,13 @@ class AlpacaServer:
                 return
             self._loop, self._end = asyncio.get_running_loop(), end
         stop = partial(stopped, self._focuser)
-        operations = Operations(self._focuser, self._control, stop)
+        operations = Jobs(self._focuser, self._control, stop)
         runner = web.AppRunner(
             self._application(operations, stop), handler_cancellation=True, shutdown_timeout=LAST_ANSWERS_S
         )
         try:
             await runner.setup()
-            guard = Guard(
+            guard = Admission(
                 self._listener,
                 partial(self._new_handler, runner),
                 self._access.may_control,
@@ -174,7 +174,7 @@ class AlpacaServer:
         assert runner.server is not None
         return Handler(runner.server, self._bounds.patience_s, address)
 
-    def _application(self, operations: Operations, stop: Stop) -> web.Application:
+    def _application(self, operations: Jobs, stop: Stop) -> web.Application:
         may_control = self._access.may_control
         device = Device(
             self._focuser, operations, Sessions(), may_control, self._device_name, self._focus_range_mm

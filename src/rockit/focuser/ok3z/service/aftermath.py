@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 
-from ..driver.axis import Motion
+from ..driver.axis import Axis
 from ..driver.clock import Clock
 from ..errors import (
     FocuserError,
@@ -19,9 +19,9 @@ from ..errors import (
 )
 from .failures import Halt, consequence_of
 from .memory import Memory
-from .publisher import Board
+from .publisher import Publisher
 from .recovery import Recovery
-from .session import Connection
+from .session import Session
 from .settings import Settings, Worker
 from .states import State
 
@@ -40,18 +40,18 @@ class Aftermath:
         settings: Settings,
         worker: Worker,
         clock: Clock,
-        connection: Connection,
+        session: Session,
         memory: Memory,
-        board: Board,
+        publisher: Publisher,
         recovery: Recovery,
     ) -> None:
         self._settings = settings
         self._worker = worker
         self._announce = worker.announce
         self._clock = clock
-        self._connection = connection
+        self._session = session
         self._memory = memory
-        self._board = board
+        self._publisher = publisher
         self._recovery = recovery
 
     def halt_at_rest(self) -> None:
@@ -65,17 +65,17 @@ class Aftermath:
         """
         if self._recovery.is_under_way:
             self._recovery.try_now()
-        elif self._connection.motion is None and self._board.motion_unproven:
+        elif self._session.axis is None and self._publisher.motion_unproven:
             self._recovery.halt_and_let_go()
             return
-        if self._connection.motion is None:
+        if self._session.axis is None:
             raise NotConnectedError("the focuser is not connected: whether its motor stands cannot be told.")
-        if self._board.state is State.STOPPING:
-            self.halt_late(self._connection.motion)
+        if self._publisher.state is State.STOPPING:
+            self.halt_late(self._session.axis)
             return
-        self._board.halting()
-        self._connection.motion.halt()
-        self._board.stand_again(self._connection.motion)
+        self._publisher.halting()
+        self._session.axis.halt()
+        self._publisher.stand_again(self._session.axis)
 
     def settle(self, error: FocuserError) -> FocuserError | None:
         """Make the best of a command that failed: halt the motor, then publish what is known.
@@ -86,8 +86,8 @@ class Aftermath:
         Returns:
             Why the motor was not proven to stand; None where it was.
         """
-        linked = self._connection.motion is not None
-        news = not (isinstance(error, HaltFailedError) and self._board.state is State.STOPPING)
+        linked = self._session.axis is not None
+        news = not (isinstance(error, HaltFailedError) and self._publisher.state is State.STOPPING)
         halted = self._halt_after(error)
         if any(consequence_of(one).forgets for one in (error, halted) if one):
             self.forget_position()
@@ -105,29 +105,29 @@ class Aftermath:
     def settle_mistake(self, reason: str) -> None:
         """`settle` itself has failed: nothing is known any more, and the motor is halted until it is seen standing."""
         # First what everybody reads: the mistake may be in what forgets.
-        if self._connection.motion is None:
+        if self._session.axis is None:
             self._recovery.lost(reason)
         else:
-            self._board.halting_blindly(reason)
+            self._publisher.halting_blindly(reason)
         self.forget_position()
 
     def forget_position(self) -> None:
         """The position is not trusted any more."""
-        self._memory.lost(self._connection.motion)
+        self._memory.lost(self._session.axis)
 
     def _halt_after(self, error: FocuserError) -> FocuserError | None:
-        if self._connection.motion is None:
+        if self._session.axis is None:
             return HaltFailedError(
                 "there is no link to the focuser: whether its motor stands cannot be told."
             )
         after = consequence_of(error)
-        at_rest = after.halt is Halt.IF_IT_RUNS and not self._board.motor_may_run
+        at_rest = after.halt is Halt.IF_IT_RUNS and not self._publisher.motor_may_run
         if at_rest or after.halt is Halt.HAS_FAILED:
             return error
         # What is doubted is not published while the motor is halted either.
-        self._board.halting(error.reason, shows_position=not (after.forgets or after.loses_link))
+        self._publisher.halting(error.reason, shows_position=not (after.forgets or after.loses_link))
         try:
-            self._connection.motion.halt()
+            self._session.axis.halt()
         except FocuserError as failure:
             return failure
         return None
@@ -136,25 +136,25 @@ class Aftermath:
         # Where halting found the position lost, the motor was seen standing: the link is back already.
         lost = consequence_of(error).loses_link and not isinstance(halted, PositionLostError)
         halting_lost = halted is not None and consequence_of(halted).loses_link
-        if self._connection.motion is None or lost or halting_lost:
+        if self._session.axis is None or lost or halting_lost:
             self._recovery.lost((halted if halted and halting_lost else error).reason)
         elif isinstance(halted, HaltFailedError):
-            self._board.halting(halted.reason)
+            self._publisher.halting(halted.reason)
         else:
             # The first loss of the position says why; that halting found the same adds nothing.
             reason = error.reason
             stopped = isinstance(error, StoppedError)
             if halted and not consequence_of(error).forgets:
                 reason = joined(error.reason, halted.reason) if stopped else halted.reason
-            if stopped and not self._connection.motion.homed:
+            if stopped and not self._session.axis.homed:
                 reason = joined(error.reason, POSITION_UNKNOWN)
-            self._board.stand(self._connection.motion, reason, stopped=stopped and halted is None)
+            self._publisher.stand(self._session.axis, reason, stopped=stopped and halted is None)
 
     def leave(self) -> None:
         """Halt the motor and close the port, whatever the state: the daemon ends."""
-        motion = self._connection.motion
-        error = None if motion is None else self._halt_at_last()
-        is_out_of_reach = motion is None or isinstance(error, LinkError)
+        axis = self._session.axis
+        error = None if axis is None else self._halt_at_last()
+        is_out_of_reach = axis is None or isinstance(error, LinkError)
         # A port that was given back may be somebody else's by now.
         if is_out_of_reach and self.may_leave_running and self._recovery.is_wanted:
             error = self._halt_regained()
@@ -162,7 +162,7 @@ class Aftermath:
             self._announce(logging.ERROR, f"the daemon ends while the motor may be running: {error}")
         elif error is not None:
             _log.error("while leaving: %s", error)
-        if motion is not None or self._connection.motion is not None:
+        if axis is not None or self._session.axis is not None:
             self.disconnect()
 
     def _halt_regained(self) -> FocuserError | None:
@@ -171,7 +171,7 @@ class Aftermath:
         clock = self._clock
         give_up_s = self._worker.give_up_halting_s(clock.monotonic())
         while True:
-            self._connection.close()
+            self._session.close()
             error = self._halt_at_last()
             if not isinstance(error, LinkError) or clock.monotonic() + BETWEEN_LAST_TRIES_S >= give_up_s:
                 return error
@@ -179,9 +179,9 @@ class Aftermath:
 
     def _halt_at_last(self) -> FocuserError | None:
         try:
-            motion = self._connection.motion or self._connection.open_unasked()
-            motion.halt()
-            self._board.stand(motion, "")
+            axis = self._session.axis or self._session.open_unasked()
+            axis.halt()
+            self._publisher.stand(axis, "")
         except FocuserError as error:
             if consequence_of(error).forgets:
                 self.forget_position()
@@ -191,22 +191,22 @@ class Aftermath:
     @property
     def may_leave_running(self) -> bool:
         """Whether a motion that this process commanded was not proven to have ended."""
-        return self._board.motor_may_run and self._connection.has_had_link
+        return self._publisher.motor_may_run and self._session.has_had_link
 
     def disconnect(self) -> None:
         """Close the port: there shall be no link."""
         self._recovery.end()
         self._memory.let_go()
-        self._connection.close()
+        self._session.close()
         # A motor that was not seen standing may run still.
-        self._board.let_go()
+        self._publisher.let_go()
         self._announce(logging.INFO, f"disconnected from {self._settings.port_name}")
 
-    def halt_late(self, motion: Motion) -> None:
+    def halt_late(self, axis: Axis) -> None:
         """Halt the motor after a halt that was not proven, and publish where it stands."""
-        motion.halt()
+        axis.halt()
         if not self._recovery.is_wanted:
             self._recovery.let_go()
             return
-        stands = joined(self._board.reason, "It stands now.")
-        self._board.stand(motion, stands if motion.homed else joined(stands, POSITION_UNKNOWN))
+        stands = joined(self._publisher.reason, "It stands now.")
+        self._publisher.stand(axis, stands if axis.homed else joined(stands, POSITION_UNKNOWN))

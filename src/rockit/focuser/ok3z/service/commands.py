@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
-from ..driver.axis import Homing, Motion
+from ..driver.axis import Axis, Homing
 from ..driver.clock import WallClock
 from ..driver.planning import Plan, Target, mm_from_steps, requested_target
 from ..driver.reading import Progress
@@ -28,10 +28,10 @@ from .aftermath import Aftermath
 from .failures import consequence_of
 from .memory import Keeper, Memory
 from .motion_log import Record
-from .publisher import Board
+from .publisher import Publisher
 from .recovery import LOOK_FOR_DEVICE_S, Recovery
 from .resume_proof import require_young_homing
-from .session import Connection
+from .session import Session
 from .settings import Port, Settings, Worker
 from .states import State
 from .status import Audit, Snapshot
@@ -63,13 +63,13 @@ class Commands:
         self._announce = worker.announce
         self._follows_hand = False
         self._memory = Memory(settings.port_name, keeper, clock.utc_now)
-        self._board = Board(self._memory, clock.utc_now, worker.changed)
-        self._connection = Connection(
-            settings, port, worker, clock, self._memory, self._progress, self._board.leg_begins
+        self._publisher = Publisher(self._memory, clock.utc_now, worker.changed)
+        self._session = Session(
+            settings, port, worker, clock, self._memory, self._progress, self._publisher.leg_begins
         )
-        self._recovery = Recovery(settings, port, worker, clock, self._connection, self._memory, self._board)
+        self._recovery = Recovery(settings, port, worker, clock, self._session, self._memory, self._publisher)
         self._aftermath = Aftermath(
-            settings, worker, clock, self._connection, self._memory, self._board, self._recovery
+            settings, worker, clock, self._session, self._memory, self._publisher, self._recovery
         )
         # What is no command, and may follow one.
         self.halt_at_rest = self._aftermath.halt_at_rest
@@ -80,12 +80,12 @@ class Commands:
     @property
     def snapshot(self) -> Snapshot:
         """What is known: replaced whole by one assignment, so that readers need no lock."""
-        return self._board.snapshot
+        return self._publisher.snapshot
 
     @property
     def motions(self) -> Record:
         """The last motions, the newest last: replaced whole as well."""
-        return self._board.motions
+        return self._publisher.motions
 
     @property
     def may_leave_running(self) -> bool:
@@ -93,8 +93,8 @@ class Commands:
         return self._aftermath.may_leave_running
 
     @property
-    def _motion(self) -> Motion | None:
-        return self._connection.motion
+    def _axis(self) -> Axis | None:
+        return self._session.axis
 
     # The commands
 
@@ -103,7 +103,7 @@ class Commands:
         self._memory.recall()
         # A process that died in a move may have left the motor running.
         if self._memory.entry.way is not None:
-            self._board.suppose_motion()
+            self._publisher.suppose_motion()
 
     def initialize(
         self, resume: bool | None = None, restore: bool | None = None, new_controller: bool = False
@@ -128,88 +128,88 @@ class Commands:
         is_lost = self._recovery.is_under_way
         if is_lost and self._memory.is_known:
             resume = True
-        self._connection.close()
+        self._session.close()
         if new_controller:
             self._memory.another_controller()
             # What it stood at proves nothing, and its rates are measured in a homing only.
             resume = False
         self._worker.checkpoint()
-        self._board.connecting()
-        motion = self._connect(PORT_PATIENCE_S if is_lost else 0.0)
+        self._publisher.connecting()
+        axis = self._connect(PORT_PATIENCE_S if is_lost else 0.0)
         self._recovery.begin()
         self._announce(logging.INFO, f"connected to {self._settings.port_name}")
         shall_resume = self._settings.resume_on_init if resume is None else resume
-        why_not = self._resume(motion, unasked=resume is None) if shall_resume else ""
+        why_not = self._resume(axis, unasked=resume is None) if shall_resume else ""
         if why_not or not shall_resume:
-            self._bring_up(motion, why_not)
+            self._bring_up(axis, why_not)
         if self._settings.restore_on_init if restore is None else restore:
-            self._restore(motion)
+            self._restore(axis)
 
     def _proves_alive(self) -> bool:
         """Whether the focuser is at rest with a known position, and answers now."""
-        if self._motion is None or self._board.state is not State.IDLE:
+        if self._axis is None or self._publisher.state is not State.IDLE:
             return False
         try:
-            self._motion.look()
+            self._axis.look()
         except LinkError as error:
             self._recovery.lost(error.reason)
             return False
         except DeviceError as error:
             self._announce(logging.WARNING, f"connecting anew: {error}")
             # Whatever moved it may move it still.
-            self._board.suppose_motion()
-            self._board.connecting()
+            self._publisher.suppose_motion()
+            self._publisher.connecting()
             if consequence_of(error).forgets:
                 self._aftermath.forget_position()
             return False
         return True
 
-    def _connect(self, patience_s: float) -> Motion:
+    def _connect(self, patience_s: float) -> Axis:
         """Open the port. One that cannot be opened is tried again for so long, in seconds."""
         clock, checkpoint = self._clock, self._worker.checkpoint
         expires_s = clock.monotonic() + patience_s
         while True:
             try:
-                return self._connection.open(self._settings.serial_timeout_s, checkpoint)
+                return self._session.open(self._settings.serial_timeout_s, checkpoint)
             except LinkError:
                 if clock.monotonic() >= expires_s:
                     raise
             self._worker.pause(LOOK_FOR_DEVICE_S)
             checkpoint()
 
-    def _bring_up(self, motion: Motion, why_not_resumed: str) -> None:
-        self._board.homing()
+    def _bring_up(self, axis: Axis, why_not_resumed: str) -> None:
+        self._publisher.homing()
         self._memory.homing()
-        self._memory.homed(motion, motion.home(), why_not_resumed)
-        self._board.stand(motion, reason="")
+        self._memory.homed(axis, axis.home(), why_not_resumed)
+        self._publisher.stand(axis, reason="")
         self._announce(logging.INFO, "homed: the focuser stands at 0 mm")
 
-    def _resume(self, motion: Motion, unasked: bool) -> str:
+    def _resume(self, axis: Axis, unasked: bool) -> str:
         """Carry on without homing, because a call or else the configuration says so; or why that cannot be."""
         try:
             if unasked:
                 now = self._clock.utc_now()
                 require_young_homing(self._memory.entry, now, self._settings.resume_max_age_s)
-            self._recovery.prove_as_left(motion, halting=False)
+            self._recovery.prove_as_left(axis, halting=False)
         except PositionLostError as error:
-            self._memory.found_elsewhere(motion)
+            self._memory.found_elsewhere(axis)
             self._announce(logging.WARNING, f"homing, because it cannot be resumed: {error}")
             return joined("it could not be resumed:", error.reason)
-        how = f"resumed at {self._board.where} without homing"
+        how = f"resumed at {self._publisher.where} without homing"
         if unasked:
             how += f", as resume_on_init says; last homed at {self._memory.confidence.homed_at}"
-            self._board.say(f"{how}.")
+            self._publisher.say(f"{how}.")
         self._announce(logging.INFO, how)
         return ""
 
-    def _restore(self, motion: Motion) -> None:
+    def _restore(self, axis: Axis) -> None:
         target = self._memory.target
         if target is None or not 0 <= target.steps <= self._settings.limits.range_steps:
             known = "none is known" if target is None else "it lies outside focus_range_mm"
             self._announce(logging.WARNING, f"not returning to the last target: {known}.")
             return
-        self._go(motion, target)
-        self._announce(logging.INFO, f"returned to {self._board.where}")
+        self._go(axis, target)
+        self._announce(logging.INFO, f"returned to {self._publisher.where}")
 
     def shutdown(self) -> None:
         """Close the port, and stop waiting for a lost one.
@@ -219,11 +219,11 @@ class Commands:
             HaltFailedError, LinkError, PositionLostError: an earlier halt still waited for its proof, and this
                 one did not bring it; `settle` must follow.
         """
-        if not self._recovery.is_wanted and self._motion is None:
+        if not self._recovery.is_wanted and self._axis is None:
             raise NotConnectedError("the focuser is not connected: there is nothing to shut down.")
-        if self._board.state is State.STOPPING and self._motion is not None:
+        if self._publisher.state is State.STOPPING and self._axis is not None:
             # Nobody could halt the motor any more once the port is closed.
-            self._aftermath.halt_late(self._motion)
+            self._aftermath.halt_late(self._axis)
         self._aftermath.disconnect()
 
     def move(self, position: object, offset: bool, exact: bool = False) -> None:
@@ -236,32 +236,32 @@ class Commands:
             NotConnectedError, BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved.
             DeviceError, LinkError, StoppedError: it did not arrive; `settle` must follow.
         """
-        motion = self._ready_motion()
-        here = self._board.setpoint
+        axis = self._ready_axis()
+        here = self._publisher.setpoint
         target = requested_target(position, here.mm if offset and here else None, self._settings.limits)
-        self._go(motion, target if exact else self._beside_power_up(motion, target))
+        self._go(axis, target if exact else self._beside_power_up(axis, target))
 
-    def _beside_power_up(self, motion: Motion, target: Target) -> Target:
+    def _beside_power_up(self, axis: Axis, target: Target) -> Target:
         """The target, or its neighbour outward where a power cut would not show in the register. 0 mm stays."""
         inside = 0 < target.steps < self._settings.limits.range_steps
-        if not inside or not motion.is_power_up_at(target.steps):
+        if not inside or not axis.is_power_up_at(target.steps):
             return target
         return replace(target, steps=target.steps + 1)
 
-    def _go(self, motion: Motion, target: Target) -> None:
+    def _go(self, axis: Axis, target: Target) -> None:
         """Move to a position within the limits from where the motor was last seen standing."""
-        plan = motion.plan(target.steps)
+        plan = axis.plan(target.steps)
         if plan.legs:
-            self._board.moving(target)
-            self._memory.set_out(motion.registers_of(plan))
-            stalled = _stall_sentence(motion.move(plan))
+            self._publisher.moving(target)
+            self._memory.set_out(axis.registers_of(plan))
+            stalled = _stall_sentence(axis.move(plan))
             if stalled:
                 self._announce(logging.WARNING, stalled)
         else:
-            motion.look()
+            axis.look()
             stalled = ""
         reason = " ".join(filter(None, (stalled, _shortfall_sentence(plan))))
-        self._board.stand(motion, reason, plan.shortfall_steps, reached=target)
+        self._publisher.stand(axis, reason, plan.shortfall_steps, reached=target)
 
     def audit(self) -> None:
         """Home again, note how many steps were lost since the last homing, and return.
@@ -270,39 +270,39 @@ class Commands:
             NotConnectedError, BusyError: nothing moved.
             DeviceError, LinkError, StoppedError: it did not come back; `settle` must follow.
         """
-        motion = self._ready_motion()
-        motion.look()
-        within_steps = min(max(motion.place_steps, 0), self._settings.limits.range_steps)
+        axis = self._ready_axis()
+        axis.look()
+        within_steps = min(max(axis.place_steps, 0), self._settings.limits.range_steps)
         back_to = self._memory.target_at(within_steps)
-        origin_register, since = motion.origin_register, self._memory.confidence.homed_at
-        self._board.homing()
+        origin_register, since = axis.origin_register, self._memory.confidence.homed_at
+        self._publisher.homing()
         self._memory.homing()
-        homing = self._home_again(motion)
-        self._memory.homed(motion, homing)
+        homing = self._home_again(axis)
+        self._memory.homed(axis, homing)
         # The register counts what was commanded. It grows inward: what had to be gone beyond is what was lost.
         end_register = homing.first_end_register
         lost_steps = None if end_register is None else end_register - origin_register
-        self._board.audit = Audit(self._memory.confidence.homed_at, since, lost_steps)
-        self._board.stand(motion, reason="")
+        self._publisher.audit = Audit(self._memory.confidence.homed_at, since, lost_steps)
+        self._publisher.stand(axis, reason="")
         self._announce(logging.INFO, _audit_sentence(lost_steps))
-        self._go(motion, back_to)
+        self._go(axis, back_to)
 
-    def _home_again(self, motion: Motion) -> Homing:
+    def _home_again(self, axis: Axis) -> Homing:
         try:
             # What the disk took may have been time enough for a power cut.
-            motion.look()
-            return motion.home()
+            axis.look()
+            return axis.home()
         except FocuserError as error:
-            if motion.homed and not consequence_of(error).forgets:
+            if axis.homed and not consequence_of(error).forgets:
                 self._memory.homing_called_off()
             raise
 
-    def _ready_motion(self) -> Motion:
-        if self._board.state is State.STOPPING:
+    def _ready_axis(self) -> Axis:
+        if self._publisher.state is State.STOPPING:
             raise BusyError("the motor was told to stop and was not seen standing yet. Wait, and look at it.")
-        if self._motion is None or not self._motion.homed:
+        if self._axis is None or not self._axis.homed:
             raise NotConnectedError("the focuser is not connected and homed. Initialise it (focus init).")
-        return self._motion
+        return self._axis
 
     # At rest
 
@@ -318,42 +318,42 @@ class Commands:
         """
         if self._recovery.is_under_way:
             self._recovery.try_if_due()
-        elif self._motion is None:
+        elif self._axis is None:
             return
-        elif self._board.state is State.IDLE:
-            self._look_at_rest(self._motion)
-        elif self._board.state is State.STOPPING:
+        elif self._publisher.state is State.IDLE:
+            self._look_at_rest(self._axis)
+        elif self._publisher.state is State.STOPPING:
             # Standstill was not seen when it should have been. Halting is never given up.
-            self._aftermath.halt_late(self._motion)
+            self._aftermath.halt_late(self._axis)
         else:
-            self._board.heard_of(self._connection.read())
+            self._publisher.heard_of(self._session.read())
 
-    def _look_at_rest(self, motion: Motion) -> None:
+    def _look_at_rest(self, axis: Axis) -> None:
         try:
-            reading = motion.look()
+            reading = axis.look()
         except (PositionLostError, UnexpectedMotionError):
             if not self._settings.keeps_hand:
                 raise
-            self._follow_hand(motion)
+            self._follow_hand(axis)
             return
-        self._board.seen_at(motion.steps_out(reading), reading)
+        self._publisher.seen_at(axis.steps_out(reading), reading)
 
-    def _follow_hand(self, motion: Motion) -> None:
-        was_at = self._board.where
+    def _follow_hand(self, axis: Axis) -> None:
+        was_at = self._publisher.where
         self._follows_hand = True
         try:
-            motion.follow_hand()
+            axis.follow_hand()
         finally:
             self._follows_hand = False
-        self._board.stand(motion, "", self._settings.limits.backlash_steps - motion.taken_up_steps)
-        told = f"somebody drove the focuser at its controller from {was_at} to {self._board.where}"
+        self._publisher.stand(axis, "", self._settings.limits.backlash_steps - axis.taken_up_steps)
+        told = f"somebody drove the focuser at its controller from {was_at} to {self._publisher.where}"
         self._announce(logging.WARNING, f"{told}; it was watched all the way, so its position is known.")
-        self._board.say(f"{told}; its position is known.")
+        self._publisher.say(f"{told}; its position is known.")
 
     def _progress(self, progress: Progress) -> None:
-        if self._follows_hand and self._board.state is State.IDLE:
-            self._board.driven_by_hand()
-        self._board.progress(progress, self._motion)
+        if self._follows_hand and self._publisher.state is State.IDLE:
+            self._publisher.driven_by_hand()
+        self._publisher.progress(progress, self._axis)
 
 
 def _audit_sentence(lost_steps: int | None) -> str:

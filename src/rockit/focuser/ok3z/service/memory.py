@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Callable, Protocol
 
 from ..constants import UTC_FORMAT
-from ..driver.axis import Homing, Motion
+from ..driver.axis import Axis, Homing
 from ..driver.planning import Target, mm_from_steps
 from ..driver.position import Position, Trust
 from ..driver.rates import Ratios
@@ -115,7 +115,7 @@ class Memory:
         """The motor is about to run past these registers, from a known position. Kept before it starts."""
         self._keep(replace(self.entry, way=tuple(registers), near_switch=False), durable=True)
 
-    def stands(self, motion: Motion, reached: Target | None = None, durable: bool = False) -> None:
+    def stands(self, axis: Axis, reached: Target | None = None, durable: bool = False) -> None:
         """The motor is proven to stand, at a known position.
 
         Args:
@@ -126,13 +126,13 @@ class Memory:
         entry = replace(
             self.entry,
             origin_register=self.position.origin_register,
-            register=motion.standing.register,
+            register=axis.standing.register,
             way=None,
             taken_up_steps=self.position.taken_up_steps,
             homed_at=self.position.homed_at,
             target_steps=target.steps if target else None,
             target_mm=target.asked_mm if target else None,
-            near_switch=motion.is_near_switch,
+            near_switch=axis.is_near_switch,
         )
         self._keep(entry, durable)
 
@@ -154,7 +154,7 @@ class Memory:
         """The motor was not told to run after all: what was known before `homing` is as good as it was."""
         self._keep(replace(self._before_homing, homings=self.entry.homings), durable=False)
 
-    def homed(self, motion: Motion, homing: Homing, reason: str = "") -> None:
+    def homed(self, axis: Axis, homing: Homing, reason: str = "") -> None:
         """The motor was homed and stands at 0 mm.
 
         Args:
@@ -166,20 +166,20 @@ class Memory:
         before = self._before_homing
         if before.way is None:
             self._note_beginning(homing.begun_register, before)
-        self.entry = replace(self.entry, ratios=motion.ratios)
-        _log_ratios(motion.ratios)
+        self.entry = replace(self.entry, ratios=axis.ratios)
+        _log_ratios(axis.ratios)
         # It took half a minute and more: whoever hears that it is done may rely on it.
-        self.stands(motion, durable=True)
+        self.stands(axis, durable=True)
 
     def resumed(self, reason: str) -> None:
         """The controller was found as it had been left."""
         self.position.rests_on(Trust.RESUMED, reason, self.entry.homed_at)
         self.is_watched = True
 
-    def link_lost(self, motion: Motion) -> None:
+    def link_lost(self, axis: Axis) -> None:
         """The link is lost: keep what was seen last. What was seen without knowing the position proves nothing."""
-        if motion.homed:
-            self.sighting = motion.sighting
+        if axis.homed:
+            self.sighting = axis.sighting
 
     def told_to_halt(self, now_s: float) -> None:
         """The motor that is sought is about to be told to halt, at a moment of the clock."""
@@ -190,7 +190,7 @@ class Memory:
         """The focuser is not watched any more: others may have it."""
         self.is_watched = False
 
-    def lost(self, motion: Motion | None) -> None:
+    def lost(self, axis: Axis | None) -> None:
         """The position is not known any more.
 
         Args:
@@ -198,20 +198,20 @@ class Memory:
         """
         # First, and by an assignment: a mistake in what follows shall leave no false position.
         self.position.forget()
-        if motion is not None:
-            self.found_elsewhere(motion)
+        if axis is not None:
+            self.found_elsewhere(axis)
         self._keep(replace(self.entry, origin_register=None, register=None, homed_at=None), durable=False)
 
-    def found_elsewhere(self, motion: Motion) -> None:
+    def found_elsewhere(self, axis: Axis) -> None:
         """The motor is not where it was left: where it stands may be the register of a power cut."""
-        sighting = motion.sighting
+        sighting = axis.sighting
         if sighting is not None and sighting.stands:
             self._note_beginning(sighting.seen.register, self.entry)
 
-    def stands_somewhere(self, motion: Motion) -> None:
+    def stands_somewhere(self, axis: Axis) -> None:
         """The motor is proven to stand, at a position that is not known now."""
         if self.entry.origin_register is None:
-            self._keep(replace(self.entry, way=None, near_switch=motion.is_near_switch), durable=False)
+            self._keep(replace(self.entry, way=None, near_switch=axis.is_near_switch), durable=False)
 
     def another_controller(self) -> None:
         """What was measured of the controller before this one says nothing of it."""

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Callable
 
 from ..constants import UTC_FORMAT
-from ..driver.axis import Motion
+from ..driver.axis import Axis
 from ..driver.planning import Leg, Target, mm_from_steps
 from ..driver.reading import Progress, Reading
 from .memory import Memory
@@ -38,7 +38,7 @@ class _Details:
     stopped: bool = False
 
 
-class Board:
+class Publisher:
     """The state of one focuser, its published snapshot, and the record of motions. Belongs to the thread that owns the
     port.
 
@@ -139,7 +139,7 @@ class Board:
 
     def stand(
         self,
-        motion: Motion,
+        axis: Axis,
         reason: str,
         shortfall_steps: int = 0,
         reached: Target | None = None,
@@ -153,21 +153,21 @@ class Board:
             reached: the target that was reached; None where it stands elsewhere.
             stopped: somebody wanted it to stand.
         """
-        standing = motion.standing
-        if motion.homed:
-            self._memory.stands(motion, reached)
-            self._stands_at(standing, motion.steps_out(standing), reason, shortfall_steps)
+        standing = axis.standing
+        if axis.homed:
+            self._memory.stands(axis, reached)
+            self._stands_at(standing, axis.steps_out(standing), reason, shortfall_steps)
             return
-        self._memory.stands_somewhere(motion)
+        self._memory.stands_somewhere(axis)
         result = Result.STOPPED if stopped else Result.FAILED
         self._motion_log.stands(result, None, reason or self.reason, standing.at_s)
         self._happens(
             Event.STAND_SOMEWHERE, _Details(reason=reason, read_at_s=standing.at_s, stopped=stopped)
         )
 
-    def stand_again(self, motion: Motion) -> None:
+    def stand_again(self, axis: Axis) -> None:
         """It was halted where it stood, and stands there as it did."""
-        self.stand(motion, self.reason, self._details.shortfall_steps)
+        self.stand(axis, self.reason, self._details.shortfall_steps)
 
     def _stands_at(self, standing: Reading, here_steps: int, reason: str, shortfall_steps: int) -> None:
         # A move that was halted has not arrived, wherever it stands: its caller was told so.
@@ -226,12 +226,12 @@ class Board:
         """A leg of a move begins."""
         self._say(leg=leg, speed_mm_sec=0.0)
 
-    def progress(self, progress: Progress, motion: Motion | None) -> None:
+    def progress(self, progress: Progress, axis: Axis | None) -> None:
         """The motor was looked at while it runs."""
         # A position that was taken down, because it is doubted, is not put up again.
-        known = motion is not None and motion.homed and self._details.here_steps is not None
+        known = axis is not None and axis.homed and self._details.here_steps is not None
         self._say(
-            here_steps=motion.steps_out(progress.reading) if motion and known else None,
+            here_steps=axis.steps_out(progress.reading) if axis and known else None,
             speed_mm_sec=progress.speed_mm_sec,
             time_left_s=progress.time_left_s,
             homing_travelled_mm=progress.homing_travelled_mm,

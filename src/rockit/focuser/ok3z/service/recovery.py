@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import math
 
-from ..driver.axis import Motion
+from ..driver.axis import Axis
 from ..driver.clock import Clock
 from ..driver.link import Checkpoint, Device
 from ..driver.reading import Reading
@@ -15,10 +15,10 @@ from ..driver.registers import is_at
 from ..errors import DeviceError, FocuserError, LinkError, PositionLostError, StoppedError, whole
 from .failures import consequence_of
 from .memory import Memory
-from .publisher import Board
+from .publisher import Publisher
 from .reconnection import Reconnection
 from .resume_proof import require_known_position, taken_up_at_an_end, taken_up_at_rest, taken_up_on_the_way
-from .session import Connection
+from .session import Session
 from .settings import Port, Settings, Worker
 
 _log = logging.getLogger(__name__)
@@ -42,18 +42,18 @@ class Recovery:
         port: Port,
         worker: Worker,
         clock: Clock,
-        connection: Connection,
+        session: Session,
         memory: Memory,
-        board: Board,
+        publisher: Publisher,
     ) -> None:
         self._settings = settings
         self._port = port
         self._worker = worker
         self._announce = worker.announce
         self._clock = clock
-        self._connection = connection
+        self._session = session
         self._memory = memory
-        self._board = board
+        self._publisher = publisher
         self._reconnection = Reconnection()
         self._device: Device | None = None
         self.is_wanted = False
@@ -81,17 +81,17 @@ class Recovery:
 
     def lost(self, reason: str) -> None:
         """The link failed, or could not be made; `reason`: why, in one sentence."""
-        if self._connection.motion is not None:
-            self._memory.link_lost(self._connection.motion)
-        self._connection.close()
+        if self._session.axis is not None:
+            self._memory.link_lost(self._session.axis)
+        self._session.close()
         if not self.is_wanted:
-            self._board.let_go(reason)
+            self._publisher.let_go(reason)
             return
         if self._reconnection.lost(self._clock.monotonic()):
             port = self._settings.port_name
             self._announce(logging.ERROR, f"fault: {whole(reason)} {port} is opened again until it is back.")
         self._device = self._port.device()
-        self._board.link_lost(reason)
+        self._publisher.link_lost(reason)
 
     def try_if_due(self) -> None:
         """Try the link again, if it is time, or if an adapter has come. A call that comes meanwhile goes first."""
@@ -112,16 +112,16 @@ class Recovery:
             LinkError: the port cannot be opened, or no focuser answers.
             HaltFailedError: standstill was not seen. The link stays, for halting is never given up.
         """
-        motion = self._connection.open(self._patience_s, _never)
-        motion.come_to_rest(halting=True)
+        axis = self._session.open(self._patience_s, _never)
+        axis.come_to_rest(halting=True)
         self.let_go()
 
     def let_go(self) -> None:
         """The motor of a focuser that nobody wants connected was seen standing: the port is for others again."""
-        if self._connection.motion is not None:
-            self._memory.stands_somewhere(self._connection.motion)
-        self._connection.close()
-        self._board.let_go(HALTED, stands=True)
+        if self._session.axis is not None:
+            self._memory.stands_somewhere(self._session.axis)
+        self._session.close()
+        self._publisher.let_go(HALTED, stands=True)
 
     def _has_come(self) -> bool:
         """Whether the port's path leads to a device that was not there before, or that nobody might open."""
@@ -134,43 +134,43 @@ class Recovery:
 
     def _try(self, checkpoint: Checkpoint, halting: bool) -> None:
         try:
-            motion = self._connection.open(self._patience_s, checkpoint)
-            self._take_up_again(motion, halting or self._board.motor_may_run)
+            axis = self._session.open(self._patience_s, checkpoint)
+            self._take_up_again(axis, halting or self._publisher.motor_may_run)
         except (LinkError, DeviceError, StoppedError) as error:
             self._not_back(error, halting)
 
     def _not_back(self, error: FocuserError, halting: bool) -> None:
         after, now_s = consequence_of(error), self._clock.monotonic()
-        self._connection.close()
+        self._session.close()
         _log.debug("not back yet: %s", error)
         if after.is_fault:
             # A controller that answers, and was not seen standing, is halted again at once, and for ever.
-            self._board.not_back(error.reason, running=not after.loses_link)
+            self._publisher.not_back(error.reason, running=not after.loses_link)
         if not after.loses_link:
             self._reconnection.hurry(now_s)
         elif not halting and self._reconnection.failed(now_s):
             self._announce(logging.ERROR, f"the link is still lost: {error}")
 
-    def _take_up_again(self, motion: Motion, halting: bool) -> None:
+    def _take_up_again(self, axis: Axis, halting: bool) -> None:
         was_known = self._memory.is_known
         why = ""
         try:
             if not self._memory.is_watched:
-                motion.come_to_rest(halting)
+                axis.come_to_rest(halting)
                 raise PositionLostError("it was not known when the link was lost.")
-            self.prove_as_left(motion, halting)
+            self.prove_as_left(axis, halting)
         except PositionLostError as error:
             why = f"{POSITION_LOST} {error.reason[:1].upper()}{error.reason[1:]}"
         message = self._reconnection.returned(self._clock.monotonic())
         if why:
             if was_known:
                 self._announce(logging.ERROR, f"fault: {why}")
-                self._memory.lost(motion)
-            self._board.stand(motion, why)
+                self._memory.lost(axis)
+            self._publisher.stand(axis, why)
         elif message:
-            self._announce(logging.INFO, f"{message} The focuser stands at {self._board.where}")
+            self._announce(logging.INFO, f"{message} The focuser stands at {self._publisher.where}")
 
-    def prove_as_left(self, motion: Motion, halting: bool) -> None:
+    def prove_as_left(self, axis: Axis, halting: bool) -> None:
         """Prove that the controller is as it was left, and carry on from there.
 
         Args:
@@ -185,21 +185,21 @@ class Recovery:
         halting = halting or (entry.way is not None and not way)
         if halting:
             self._memory.told_to_halt(self._clock.monotonic())
-        standing = motion.come_to_rest(halting, way)
+        standing = axis.come_to_rest(halting, way)
         origin_register = require_known_position(entry, self._settings.port_name)
         try:
             taken_up_steps = self._judge(standing, halting)
         except PositionLostError:
             # There is no checksum: one surprising reading is no fact.
-            standing = motion.come_to_rest(halting, way)
+            standing = axis.come_to_rest(halting, way)
             taken_up_steps = self._judge(standing, halting)
-        motion.resume(origin_register, taken_up_steps)
+        axis.resume(origin_register, taken_up_steps)
         on_its_way = entry.way is not None
         self._memory.resumed(ON_ITS_WAY if on_its_way else AS_LEFT)
         target_steps = None if on_its_way else entry.target_steps
-        reached = target_steps is not None and is_at(motion.steps_out(standing), target_steps)
+        reached = target_steps is not None and is_at(axis.steps_out(standing), target_steps)
         shortfall_steps = limits.backlash_steps - taken_up_steps if reached else 0
-        self._board.stand(motion, ON_ITS_WAY if on_its_way else "", shortfall_steps)
+        self._publisher.stand(axis, ON_ITS_WAY if on_its_way else "", shortfall_steps)
 
     def _judge(self, standing: Reading, halted: bool) -> int:
         entry, limits, sighting = self._memory.entry, self._settings.limits, self._memory.sighting

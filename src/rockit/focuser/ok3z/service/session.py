@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Callable
 
-from ..driver.axis import Motion
+from ..driver.axis import Axis
 from ..driver.clock import Clock
 from ..driver.controller import Answers, Controller
 from ..driver.link import Checkpoint
@@ -20,7 +20,7 @@ from .settings import Port, Settings, Worker
 _log = logging.getLogger(__name__)
 
 
-class Connection:
+class Session:
     """Makes and unmakes the parts that exist only while there is a link.
 
     Args:
@@ -48,14 +48,14 @@ class Connection:
         self._notice = notice
         self._leg_begins = leg_begins
         self._controller: Controller | None = None
-        self.motion: Motion | None = None
+        self.axis: Axis | None = None
         """What moves; None without a link."""
         self._refresh = Refresh()
         self._answers = Answers(settings.serial_timeout_s)
         self.has_had_link = False
         """Whether this process ever spoke to the controller."""
 
-    def open(self, patience_s: float, checkpoint: Checkpoint) -> Motion:
+    def open(self, patience_s: float, checkpoint: Checkpoint) -> Axis:
         """Open the port, and see that a focuser answers.
 
         Args:
@@ -75,10 +75,10 @@ class Connection:
         _log.info("%s answered, with the text %r", self._settings.port_name, text)
         self.has_had_link = True
         self._controller = controller
-        self.motion = self._new_motion(controller)
-        return self.motion
+        self.axis = self._new_axis(controller)
+        return self.axis
 
-    def open_unasked(self) -> Motion:
+    def open_unasked(self) -> Axis:
         """Open the port of a controller that has answered before, without a word to it: there is no time.
 
         Raises:
@@ -86,21 +86,21 @@ class Connection:
         """
         self.close()
         self._controller = Controller(self._port.open(), self._clock, self._worker.checkpoint, self._answers)
-        self.motion = self._new_motion(self._controller)
-        return self.motion
+        self.axis = self._new_axis(self._controller)
+        return self.axis
 
     def close(self) -> None:
         """Give the port back, if there is one."""
         if self._controller is not None:
             self._controller.close()
-        self._controller = self.motion = None
+        self._controller = self.axis = None
 
     def read(self) -> Reading:
         """One look at a motor whose position does not matter; there must be a link."""
         assert self._controller is not None
         return self._controller.read()
 
-    def _new_motion(self, controller: Controller) -> Motion:
+    def _new_axis(self, controller: Controller) -> Axis:
         settings, clock = self._settings, self._clock
         motor = Motor(
             controller,
@@ -115,7 +115,7 @@ class Connection:
         )
         # What was known on an earlier link is to be proven anew.
         self._memory.position.forget()
-        motion = Motion(
+        axis = Axis(
             motor,
             self._memory.position,
             settings.drive,
@@ -125,7 +125,7 @@ class Connection:
             self._leg_begins,
         )
         entry = self._memory.entry
-        motion.is_near_switch = entry.near_switch
+        axis.is_near_switch = entry.near_switch
         if entry.ratios is not None:
-            motion.ratios = entry.ratios
-        return motion
+            axis.ratios = entry.ratios
+        return axis

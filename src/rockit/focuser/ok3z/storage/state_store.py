@@ -19,7 +19,7 @@ from . import state_file
 from .outdated import Outdated, note_for
 from .state_file import Entry, UnusableError, path_for
 
-__all__ = ["Entry", "Journal", "note_for", "path_for"]
+__all__ = ["Entry", "StateStore", "note_for", "path_for"]
 
 _log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ MISTAKE = f"the daemon made a mistake with the state file; its log has more. Rep
 NO_NOTE = Outdated(None)
 
 
-class Journal:
+class StateStore:
     """Keeps the newest entry. No method raises, and none waits longer than it says.
 
     Args:

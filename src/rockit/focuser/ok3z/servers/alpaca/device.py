@@ -19,7 +19,7 @@ from ...service import outcomes
 from ...service.focuser import Focuser
 from ...service.status import Snapshot
 from ...version import VERSION
-from .jobs import Halt, Operations, is_ready, why_not_ready
+from .jobs import Halt, Jobs, is_ready, why_not_ready
 from .parameters import Parameters
 from .responses import NotImplementedHereError
 from .sessions import Client, Session, Sessions
@@ -95,7 +95,7 @@ class Device:
     def __init__(
         self,
         focuser: Focuser,
-        operations: Operations,
+        operations: Jobs,
         sessions: Sessions,
         may_control: Callable[[str], bool],
         name: str,

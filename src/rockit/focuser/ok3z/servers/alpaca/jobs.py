@@ -65,7 +65,7 @@ class Halt:
         return await asyncio.shield(self._halting)
 
 
-class Operations:
+class Jobs:
     """What runs on behalf of Alpaca clients.
 
     Args:

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, Callable
 
 from ..net.listener import Manner
-from ..net.log_throttle import Tally
+from ..net.log_throttle import LogThrottle
 from .connection import Connection
 from .framing import MAX_CONTROL_HEAD_BYTES, MAX_HEAD_BYTES
 from .handler import Handler
@@ -67,7 +67,7 @@ class Bounds:
     per_s: float = PER_S
 
 
-class Guard:
+class Admission:
     """Accepts connections, and ends those that go too far. Belongs to one loop.
 
     Args:
@@ -85,7 +85,7 @@ class Guard:
         new_handler: Callable[[str], Handler],
         may_control: Callable[[str], bool],
         bounds: Bounds,
-        tally: Tally,
+        tally: LogThrottle,
         now_s: Callable[[], float],
     ) -> None:
         self._listener = listener

@@ -11,7 +11,7 @@ MAX_KINDS = 20
 _log = logging.getLogger(__name__)
 
 
-class Tally:
+class LogThrottle:
     """Counts events by kind. The first is logged at once, later ones together, PERIOD_S after the last line.
 
     Args:

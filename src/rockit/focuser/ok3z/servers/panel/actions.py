@@ -31,7 +31,7 @@ BODY_PATIENCE_S = 5.0
 JSON_TYPE = "application/json"
 
 
-class Commands:
+class Actions:
     """The commands of the page. Who calls has been found to be permitted already.
 
     Args:

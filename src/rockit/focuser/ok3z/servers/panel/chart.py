@@ -26,7 +26,7 @@ class Point(NamedTuple):
     target_mm: float | None
 
 
-class History:
+class Chart:
     """The points of a line: what lies between two of them with the same position was the same."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from ...service.motion_log import Record, RecordedMotion, Result
 from .view import for_people, sentence, shown_mm, told
 
 
-class Moves:
+class MotionList:
     """The record as it was last looked at."""
 
     def __init__(self) -> None:

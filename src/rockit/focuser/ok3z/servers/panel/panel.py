@@ -18,9 +18,9 @@ from ...service.focuser import Focuser
 from ...service.status import Snapshot
 from ...version import VERSION
 from ..http.stops import Stop
-from .actions import Commands
-from .chart import HISTORY_S, History
-from .motion_list import Moves
+from .actions import Actions
+from .chart import HISTORY_S, Chart
+from .motion_list import MotionList
 from .pages import Pages, refused
 from .stream import Viewers, encoded
 from .view import described
@@ -71,12 +71,12 @@ class Panel:
         self._count_refusal = count_refusal
         self._about = {"name": name, "range_mm": range_mm, "version": VERSION, "history_s": HISTORY_S}
         self._pages = Pages()
-        self._commands = Commands(focuser, stop, self._look)
+        self._commands = Actions(focuser, stop, self._look)
         self._viewers = Viewers(now_s)
-        self._history = History()
+        self._history = Chart()
         self._kept_history = b""
         self._kept_at_s = 0.0
-        self._moves = Moves()
+        self._moves = MotionList()
         self._seen: Snapshot | None = None
         self._sent_at_s = 0.0
 

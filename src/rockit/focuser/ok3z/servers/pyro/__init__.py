@@ -4,7 +4,7 @@ One thread speaks to all connections and never waits for one. Calls that wait ru
 (docs/decisions/0009-connections.md). Only `focuser`, `reports`, `refusals` and `callers` know what a focuser is.
 """
 
-from .exposed import CONTROL_THREADS, URGENT_THREADS, Published
+from .exposed import CONTROL_THREADS, URGENT_THREADS, Exposed
 from .focuser import COMMAND_STATUS_OF, LONGEST_WAIT_S, PyroFocuser, command_status
 from .message import MAX_MESSAGE_BYTES
 from .pool import LEAST_FILES, MAX_CONNECTIONS, why_too_few_files

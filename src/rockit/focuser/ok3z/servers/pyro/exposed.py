@@ -43,7 +43,7 @@ def _nobody_is_told(address: str, method: str, answer: object, why: str) -> None
     pass
 
 
-class Published:
+class Exposed:
     """One object, under one name. Its exposed methods can be called, and nothing else of it.
 
     Args:

@@ -73,7 +73,7 @@ def _raised_limit(needed: int) -> int:
     return allowed
 
 
-class Room:
+class Pool:
     """The connections of one sort of clients, at most `size`, in the order in which they give way."""
 
     def __init__(self, size: int) -> None:

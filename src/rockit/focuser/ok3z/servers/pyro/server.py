@@ -15,9 +15,9 @@ from itertools import chain
 from Pyro4.errors import MessageTooLargeError, ProtocolError
 
 from ..net.listener import Manner
-from ..net.log_throttle import Tally
+from ..net.log_throttle import LogThrottle
 from .connection import Connection, Received, TooLargeError
-from .exposed import Published
+from .exposed import Exposed
 from .later import Later
 from .message import (
     Call,
@@ -32,7 +32,7 @@ from .message import (
     rejected,
     result,
 )
-from .pool import Room, allowed_files
+from .pool import Pool, allowed_files
 from .waiting import Waiting
 
 _log = logging.getLogger(__name__)
@@ -58,14 +58,14 @@ class PyroServer:
         patience_s: how long a client may leave something half done, in seconds.
     """
 
-    def __init__(self, listener: socket.socket, published: Published, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, listener: socket.socket, published: Exposed, patience_s: float = PATIENCE_S) -> None:
         self._listener = listener
         self._published = published
         self._patience_s = patience_s
         self._files = allowed_files()
         half = self._files.connections // 2
-        self._rooms = {True: Room(half), False: Room(half)}
-        self._tally = Tally("Pyro port")
+        self._rooms = {True: Pool(half), False: Pool(half)}
+        self._tally = LogThrottle("Pyro port")
         # In the order in which they end, since all are equally long.
         self._deadlines: dict[Connection, float] = {}
         self._accept_again_s: float | None = None
@@ -376,7 +376,7 @@ class PyroServer:
         room.add(connection)
         self._settle(connection, now_s)
 
-    def _room_of(self, connection: Connection) -> Room:
+    def _room_of(self, connection: Connection) -> Pool:
         return self._rooms[connection.may_control]
 
     def _refuse(self, connection: Connection, error: Exception, last_words: bytes) -> None:
