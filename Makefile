@@ -1,17 +1,23 @@
-# The two commands of the README are `make demo` and `make test`; the rest serves them.
+# The two commands of the README are `make demo` and `make test`; the rest serves them. `make help` lists all.
 PYTHON ?= python3
 VENV ?= .venv
-# How many tests run side by side.
-JOBS ?= 2
+# How many tests run side by side: more than there are cores, for many wait for a process.
+JOBS ?= $(shell expr $$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 2)
+# Whoever is done takes from the others, in pieces that keep what belongs together.
+SIDE_BY_SIDE = -n $(JOBS) --dist worksteal
 # A file of versions that pip keeps to.
 CONSTRAINTS ?=
 BIN := $(VENV)/bin
 # One that was made with other versions is made anew.
 INSTALLED := $(VENV)/.installed$(if $(CONSTRAINTS),-$(notdir $(CONSTRAINTS)))
 
-.PHONY: demo test test-packaging test-browser pictures rpm pages lint types contracts suite bench soak format venv clean
+.PHONY: help demo test quick test-bench test-packaging test-browser pictures rpm pages lint types contracts suite bench \
+	soak format venv clean
 
-venv: $(INSTALLED)
+help:
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+venv: $(INSTALLED) ## .venv, with all that the tests need
 
 $(INSTALLED): setup.cfg common/setup.cfg pyproject.toml $(CONSTRAINTS) $(if $(CONSTRAINTS),$(wildcard packaging/rpm/oldest-*.txt))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 9) and "focusd needs Python 3.9 or newer; this is %s. Use: make PYTHON=python3.9" % sys.version.split()[0] or 0)'
@@ -19,58 +25,66 @@ $(INSTALLED): setup.cfg common/setup.cfg pyproject.toml $(CONSTRAINTS) $(if $(CO
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e ./common -e '.[test]'
 	@touch $@
 
-demo: venv
+demo: venv ## focusd on the virtual controller, and every command of focus
 	@$(BIN)/python packaging/demo
 
-test: lint types contracts suite
+test: lint types contracts suite ## all that a change must pass; FOCUSER_EVERY_CASE=1 has each matrix whole
 
-lint: venv
+# What one waits for after each edit. Left out are matrices of which even `make test` has a sample, and all that starts a
+# process or opens a port.
+PURE := tests/client tests/config tests/driver tests/service tests/servers/pyro/object tests/storage tests/test_constants.py \
+	tests/test_errors.py
+quick: lint types contracts ## in a minute: lint, types, contracts, pure rooms, and the driver without its matrices
+	$(BIN)/pytest $(SIDE_BY_SIDE) -q -m "not matrix" $(PURE)
+
+lint: venv ## ruff
 	$(BIN)/ruff check . packaging/rpm/check-imports
 	$(BIN)/ruff format --check . packaging/rpm/check-imports
 
-types: venv
+types: venv ## mypy
 	$(BIN)/mypy src common/src docs/examples
 	$(BIN)/mypy packaging/rpm packaging/repository packaging/pages
 
-contracts: venv
+contracts: venv ## who may import whom
 	$(BIN)/lint-imports
 
-suite: venv
-	$(BIN)/pytest -n $(JOBS)
+suite: venv ## the tests of `make test`
+	$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
 
-# Packages for Enterprise Linux, into dist/rpm: on such a machine for itself, elsewhere for 9 and 10.
-rpm:
+# On such a machine for itself, elsewhere for 9 and 10.
+rpm: ## packages for Enterprise Linux, into dist/rpm
 	python3 packaging/rpm/build.py --out dist/rpm $(ARGS)
 
-# Man pages and completions, into dist/pages.
-pages:
+pages: ## man pages and completions, into dist/pages
 	PYTHONPATH=src:common/src python3 packaging/pages dist/pages
 
 # Builds, publishes, installs, upgrades, boots and removes the packages. As root, with Debian's packages (.ci/run).
-test-packaging: venv
+test-packaging: venv ## the packages, as root on Debian 12
 	$(BIN)/pytest -n $(JOBS) packaging/tests
 
-# The panel in a real browser: Debian's chromium and chromium-driver (.ci/run).
-test-browser: venv
+# With Debian's chromium and chromium-driver (.ci/run).
+test-browser: venv ## the panel in a real browser
 	$(BIN)/pytest browser
 
-# The pictures of the panel in docs/.
-pictures: venv
+pictures: venv ## the pictures of the panel in docs/
 	$(BIN)/pytest browser/pictures.py
 
-# How fast it is. ARGS="--page docs/performance.md" renews the published tables; ARGS=--quick is a smoke run.
-bench: venv
+test-bench: venv ## the tests of bench/
+	$(BIN)/pytest $(SIDE_BY_SIDE) bench/tests
+
+# ARGS="--page docs/performance.md" renews the published tables; ARGS=--quick is a smoke run.
+bench: test-bench ## how fast it is, once its own tests have passed
 	$(BIN)/python -m bench $(ARGS)
 
-# Faults for so many minutes (docs/reliability.md). A seed repeats a run.
+# For so many minutes (docs/reliability.md). A seed repeats a run.
 MINUTES ?= 5
 SEED ?=
-soak: venv
+soak: venv ## hours of faults
 	$(BIN)/python bench/soak.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-format: venv
+format: venv ## ruff mends what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:
+clean: ## away with .venv and all that was made
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -32,7 +32,7 @@ from bench.mutations import PyroMessages, WireFrames
 from bench.rig import BIN, CONFIG, OBJECT_NAME, Workspace, end, wait_until, workspace
 from rockit.focuser.ok3z.driver import protocol
 from rockit.focuser.ok3z.errors import MalformedReplyError
-from rockit.focuser.ok3z.servers.pyro import CONTROL_THREADS, URGENT_THREADS
+from rockit.focuser.ok3z.servers.pyro import LOOK_UP_THREADS
 
 COUNT = 1_000_000
 CONTROL_IP, STRANGER_IP = "127.0.0.1", "127.0.0.2"
@@ -189,7 +189,7 @@ def _wrong_with(target: Target, before: dict[str, float]) -> list[str]:
     usage = target.usage()
     bounds = {
         "memory_mb": before["memory_mb"] + MEMORY_GROWTH_MB,
-        "threads": CONTROL_THREADS + URGENT_THREADS + OTHER_THREADS,
+        "threads": LOOK_UP_THREADS + OTHER_THREADS,
         "files": OTHER_FILES,
     }
     wrong += [

@@ -34,7 +34,9 @@ PROJECT = Path(__file__).parents[1]
 PACKAGE = PROJECT / "src/rockit/focuser/ok3z"
 BIN = Path(sys.executable).parent
 PAGES = sorted(
-    path for where in ("*.md", "docs/**/*.md", "common/*.md", "tests/*/*.md") for path in PROJECT.glob(where)
+    path
+    for where in ("*.md", "docs/**/*.md", "common/*.md", "tests/*.md", "tests/*/*.md")
+    for path in PROJECT.glob(where)
 )
 SOURCES = sorted([*PROJECT.glob("src/**/*.py"), *PROJECT.glob("common/src/**/*.py")])
 SCRIPTS = [PROJECT / "Makefile", PROJECT / "packaging/run-from-clone"]
@@ -352,6 +354,42 @@ def test_files_that_the_architecture_names_are_there() -> None:
     named = re.findall(r"`([a-z_]+/[a-z_/]+\.(?:py|json))`", page("docs/architecture.md"))
     assert len(named) > 20
     assert [name for name in named if not ((PACKAGE / name).exists() or (PROJECT / name).exists())] == []
+
+
+def test_folders_of_tests_that_the_architecture_names_are_there_and_none_is_left_out() -> None:
+    named = {
+        name for row in rows("docs/architecture.md", "Folder or file") for name in code(row["Folder or file"])
+    }
+    assert [name for name in named if not list(PROJECT.glob(name))] == []
+    tests = {path.parent for path in PROJECT.glob("tests/*/**/test_*.py")}
+    covered = [PROJECT / name for name in named]
+    assert [path for path in sorted(tests) if not any(path.is_relative_to(one) for one in covered)] == []
+
+
+def test_every_promise_names_its_tests_and_every_decision_has_a_promise() -> None:
+    promises = rows("tests/README.md", "Promise", "From", "Tests")
+    assert len(promises) >= 40
+    for row in promises:
+        assert code(row["Tests"]), row["Promise"]
+        assert [name for name in code(row["Tests"]) if not (PROJECT / name).is_file()] == [], row["Promise"]
+    cited = {name for row in promises for name in re.findall(r"/decisions/([\w.-]+)\)", row["From"])}
+    assert cited == {path.name for path in PROJECT.glob("docs/decisions/*.md")}
+
+
+def test_make_help_names_every_target() -> None:
+    told = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    ).stdout
+    assert [line.split()[0] for line in told.splitlines()] == [
+        target
+        for target in re.findall(r"^([a-z-]+):", page("Makefile"), flags=re.MULTILINE)
+        if target != "help"
+    ]
 
 
 def test_the_python_page_names_what_a_program_can_use() -> None:

@@ -6,8 +6,6 @@ import inspect
 import re
 from collections.abc import Iterator
 
-import pytest
-
 from rockit.focuser.ok3z import errors
 from rockit.focuser.ok3z.errors import FocuserError
 
@@ -68,9 +66,6 @@ def tree(cls: type[FocuserError] = FocuserError) -> Iterator[type[FocuserError]]
             yield from tree(child)
 
 
-every_error = pytest.mark.parametrize("cls", list(tree()), ids=lambda cls: cls.__name__)
-
-
 def test_every_error_hangs_on_the_one_tree() -> None:
     defined = {
         cls
@@ -84,23 +79,23 @@ def test_the_codes_are_those_that_were_published() -> None:
     assert {cls.__name__: cls.code for cls in tree()} == CODES
 
 
-@every_error
-def test_every_code_is_the_class_s_own_and_unlike_the_others(cls: type[FocuserError]) -> None:
-    assert "code" in vars(cls)
-    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", cls.code)
-    assert [other for other in tree() if other.code == cls.code] == [cls]
+def test_every_code_is_the_class_s_own_and_unlike_the_others() -> None:
+    for cls in tree():
+        assert "code" in vars(cls), cls
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", cls.code), cls
+        assert [other for other in tree() if other.code == cls.code] == [cls]
 
 
-@every_error
-def test_every_error_says_whether_a_retry_helps(cls: type[FocuserError]) -> None:
-    assert cls.retry_helps is (cls.__name__ in RETRY_HELPS)
+def test_every_error_says_whether_a_retry_helps() -> None:
+    for cls in tree():
+        assert cls.retry_helps is (cls.__name__ in RETRY_HELPS), cls
 
 
-@every_error
-def test_every_error_has_a_docstring_of_its_own(cls: type[FocuserError]) -> None:
-    docstring = vars(cls)["__doc__"]
-    assert docstring
-    assert docstring.endswith(".")
+def test_every_error_has_a_docstring_of_its_own() -> None:
+    for cls in tree():
+        docstring = vars(cls)["__doc__"]
+        assert docstring, cls
+        assert docstring.endswith("."), cls
 
 
 def test_what_is_refused_before_the_wire_is_a_request_error() -> None:

@@ -71,17 +71,14 @@ def test_the_first_daemons_say_less() -> None:
 
 
 @pytest.mark.parametrize("key", IDLE)
-@pytest.mark.parametrize(
-    "value",
-    [None, "", "text", float("nan"), 10**400, True, [1], {}, 1.5],
-    ids=lambda value: str(value)[:9],
-)
-def test_a_value_of_another_kind_is_as_good_as_none(key: str, value: Any) -> None:
-    status = Status.of({**IDLE, key: value})
+def test_a_value_of_another_kind_is_as_good_as_none(key: str) -> None:
+    for value in (None, "", "text", float("nan"), 10**400, True, [1], {}, 1.5):
+        status = Status.of({**IDLE, key: value})
 
-    for field in dataclasses.fields(Status):
-        if field.name != "report":
-            assert type(getattr(status, field.name)) in KINDS[field.type], field.name
+        for field in dataclasses.fields(Status):
+            if field.name != "report":
+                kind = type(getattr(status, field.name))
+                assert kind in KINDS[field.type], (field.name, str(value)[:9])
 
 
 def test_an_empty_report_is_neither_idle_nor_moving() -> None:

@@ -90,8 +90,8 @@ def test_the_journal_is_told_levels_and_no_time(tmp_path: Path, named: bool) -> 
         log = "for level in (10, 20, 30, 40): logging.log(level, 'level %d\\nand more', level)"
         program = (
             "import logging, os\n"
-            "from rockit.focuser.ok3z.daemon.log_writer import EventLog\n"
-            f"log = EventLog(os.environ); log.start(logging.DEBUG)\n{log}\nlog.finish()"
+            "from rockit.focuser.ok3z.daemon.log_writer import LogWriter\n"
+            f"log = LogWriter(os.environ); log.start(logging.DEBUG)\n{log}\nlog.finish()"
         )
         subprocess.run(
             [sys.executable, "-c", program],
@@ -242,8 +242,8 @@ def test_what_comes_after_the_end_is_written_all_the_same(start: Start, written:
 
 PROGRAM = """
 import logging, sys, threading
-from rockit.focuser.ok3z.daemon.log_writer import EventLog
-log = EventLog()
+from rockit.focuser.ok3z.daemon.log_writer import LogWriter
+log = LogWriter()
 log.start(logging.INFO)
 """
 

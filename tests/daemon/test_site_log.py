@@ -11,14 +11,14 @@ import pytest
 from rockit.common import log as site_log
 
 from rockit.focuser.ok3z.daemon import site_log as observatory_log
-from rockit.focuser.ok3z.daemon.log_writer import EventLog
-from rockit.focuser.ok3z.daemon.site_log import MAX_WAITING_MESSAGES, ObservatoryLog
+from rockit.focuser.ok3z.daemon.log_writer import LogWriter
+from rockit.focuser.ok3z.daemon.site_log import MAX_WAITING_MESSAGES, SiteLog
 
 BOUND_S = 10.0
 THREAD_NAME = "observatory-log"
 
 
-class SiteLog:
+class SlowLog:
     """The site's log, which is as slow and as broken as the test wants."""
 
     def __init__(self) -> None:
@@ -49,8 +49,8 @@ class SiteLog:
 
 
 @pytest.fixture(name="site")
-def fixture_site(monkeypatch: pytest.MonkeyPatch) -> Iterator[SiteLog]:
-    site = SiteLog()
+def fixture_site(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowLog]:
+    site = SlowLog()
     for level in ("info", "warning", "error"):
         monkeypatch.setattr(site_log, level, site.receiver(level))
     monkeypatch.setattr(observatory_log, "CLOSE_PATIENCE_S", 0.01)
@@ -62,7 +62,7 @@ def fixture_site(monkeypatch: pytest.MonkeyPatch) -> Iterator[SiteLog]:
             assert not thread.is_alive()
 
 
-def closed(log: ObservatoryLog, site: SiteLog) -> None:
+def closed(log: SiteLog, site: SlowLog) -> None:
     """Close a log whose messages all come through, and wait until they have."""
     site.gate.set()
     while any(thread.name == THREAD_NAME for thread in threading.enumerate()):
@@ -70,8 +70,8 @@ def closed(log: ObservatoryLog, site: SiteLog) -> None:
 
 
 @pytest.fixture(name="log")
-def fixture_log(site: SiteLog) -> Iterator[ObservatoryLog]:
-    log = ObservatoryLog("focusd@test")
+def fixture_log(site: SlowLog) -> Iterator[SiteLog]:
+    log = SiteLog("focusd@test")
     yield log
     closed(log, site)
 
@@ -87,7 +87,7 @@ def fixture_log(site: SiteLog) -> Iterator[ObservatoryLog]:
     ],
 )
 def test_a_message_goes_out_under_the_log_s_name_and_its_level(
-    level: int, function: str, log: ObservatoryLog, site: SiteLog
+    level: int, function: str, log: SiteLog, site: SlowLog
 ) -> None:
     log.start()
     log.announce(level, "homed: 100 % done")
@@ -95,7 +95,7 @@ def test_a_message_goes_out_under_the_log_s_name_and_its_level(
     assert site.taken == [(function, "focusd@test", "homed: 100 % done")]
 
 
-def test_messages_keep_their_order(log: ObservatoryLog, site: SiteLog) -> None:
+def test_messages_keep_their_order(log: SiteLog, site: SlowLog) -> None:
     log.start()
     messages = [f"message {number}" for number in range(100)]
     for message in messages:
@@ -112,7 +112,7 @@ def own_lines(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
 
 
 def test_what_the_site_s_log_takes_and_prints_is_not_repeated(
-    log: ObservatoryLog, site: SiteLog, caplog: pytest.LogCaptureFixture
+    log: SiteLog, site: SlowLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     log.start()
@@ -126,7 +126,7 @@ def test_what_the_site_s_log_takes_and_prints_is_not_repeated(
 
 
 def test_what_the_site_s_log_does_not_take_in_time_is_on_the_daemon_s_own_once(
-    log: ObservatoryLog, site: SiteLog, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    log: SiteLog, site: SlowLog, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.DEBUG)
     site.gate.clear()
@@ -145,7 +145,7 @@ def test_what_the_site_s_log_does_not_take_in_time_is_on_the_daemon_s_own_once(
 
 
 def test_what_is_left_at_the_end_is_on_the_daemon_s_own_log(
-    log: ObservatoryLog, site: SiteLog, caplog: pytest.LogCaptureFixture
+    log: SiteLog, site: SlowLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     site.gate.clear()
@@ -159,7 +159,7 @@ def test_what_is_left_at_the_end_is_on_the_daemon_s_own_log(
 
 
 def test_what_finds_no_room_is_on_the_daemon_s_own_log(
-    log: ObservatoryLog, site: SiteLog, caplog: pytest.LogCaptureFixture
+    log: SiteLog, site: SlowLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     for number in range(MAX_WAITING_MESSAGES + 3):
@@ -183,13 +183,13 @@ def test_a_mistake_in_an_announcement_reaches_nobody_who_announces(
     level: Any,
     text: Any,
     is_ending: bool,
-    log: ObservatoryLog,
-    site: SiteLog,
+    log: SiteLog,
+    site: SlowLog,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     # In the place of pytest's, which does not forgive such mistakes.
-    monkeypatch.setattr(logging.getLogger(), "handlers", [EventLog()])
+    monkeypatch.setattr(logging.getLogger(), "handlers", [LogWriter()])
     caplog.set_level(logging.DEBUG)
     if is_ending:
         log.close()
@@ -202,7 +202,7 @@ def test_a_mistake_in_an_announcement_reaches_nobody_who_announces(
     assert "the next one" in site.messages
 
 
-def test_what_is_announced_before_the_start_is_not_lost(log: ObservatoryLog, site: SiteLog) -> None:
+def test_what_is_announced_before_the_start_is_not_lost(log: SiteLog, site: SlowLog) -> None:
     log.announce(logging.INFO, "early")
     assert site.taken == []
     log.start()
@@ -210,7 +210,7 @@ def test_what_is_announced_before_the_start_is_not_lost(log: ObservatoryLog, sit
     assert site.messages == ["early"]
 
 
-def test_a_log_that_hangs_delays_nobody_and_what_waits_is_bounded(log: ObservatoryLog, site: SiteLog) -> None:
+def test_a_log_that_hangs_delays_nobody_and_what_waits_is_bounded(log: SiteLog, site: SlowLog) -> None:
     """That this test comes to its end shows that no announcement waits for the one that hangs."""
     site.gate.clear()
     log.start()
@@ -230,7 +230,7 @@ def test_a_log_that_hangs_delays_nobody_and_what_waits_is_bounded(log: Observato
     assert site.taken[1][0] == "warning"
 
 
-def test_dropped_messages_are_told_once(log: ObservatoryLog, site: SiteLog) -> None:
+def test_dropped_messages_are_told_once(log: SiteLog, site: SlowLog) -> None:
     site.gate.clear()
     log.start()
     for number in range(MAX_WAITING_MESSAGES + 10):
@@ -243,7 +243,7 @@ def test_dropped_messages_are_told_once(log: ObservatoryLog, site: SiteLog) -> N
     "failure", [RuntimeError("no log server"), OSError(111, "refused"), KeyError("x"), AssertionError()]
 )
 def test_a_log_that_raises_loses_that_message_only(
-    failure: Exception, log: ObservatoryLog, site: SiteLog, caplog: pytest.LogCaptureFixture
+    failure: Exception, log: SiteLog, site: SlowLog, caplog: pytest.LogCaptureFixture
 ) -> None:
     site.failure = failure
     caplog.set_level(logging.INFO)
@@ -260,7 +260,7 @@ def test_a_log_that_raises_loses_that_message_only(
     ]
 
 
-def test_many_threads_may_announce_at_once(log: ObservatoryLog, site: SiteLog) -> None:
+def test_many_threads_may_announce_at_once(log: SiteLog, site: SlowLog) -> None:
     def announce_some() -> None:
         for _ in range(20):
             log.announce(logging.INFO, "x")
@@ -278,9 +278,7 @@ def test_many_threads_may_announce_at_once(log: ObservatoryLog, site: SiteLog) -
 # The end
 
 
-def test_closing_passes_on_what_waits(
-    log: ObservatoryLog, site: SiteLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_closing_passes_on_what_waits(log: SiteLog, site: SlowLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(observatory_log, "CLOSE_PATIENCE_S", BOUND_S)
     for number in range(10):
         log.announce(logging.INFO, f"message {number}")
@@ -291,7 +289,7 @@ def test_closing_passes_on_what_waits(
 
 
 @pytest.mark.parametrize("waiting", [0, 10, MAX_WAITING_MESSAGES, MAX_WAITING_MESSAGES + 10])
-def test_closing_does_not_wait_for_a_log_that_hangs(waiting: int, log: ObservatoryLog, site: SiteLog) -> None:
+def test_closing_does_not_wait_for_a_log_that_hangs(waiting: int, log: SiteLog, site: SlowLog) -> None:
     site.gate.clear()
     log.start()
     log.announce(logging.INFO, "the one that hangs")
@@ -303,7 +301,7 @@ def test_closing_does_not_wait_for_a_log_that_hangs(waiting: int, log: Observato
     closed(log, site)
 
 
-def test_closing_twice_and_announcing_afterwards_do_no_harm(log: ObservatoryLog, site: SiteLog) -> None:
+def test_closing_twice_and_announcing_afterwards_do_no_harm(log: SiteLog, site: SlowLog) -> None:
     log.start()
     closed(log, site)
     log.close()
@@ -311,12 +309,12 @@ def test_closing_twice_and_announcing_afterwards_do_no_harm(log: ObservatoryLog,
     assert site.messages == []
 
 
-def test_closing_what_was_never_started_does_no_harm(site: SiteLog) -> None:
-    ObservatoryLog("focusd@test").close()
+def test_closing_what_was_never_started_does_no_harm(site: SlowLog) -> None:
+    SiteLog("focusd@test").close()
     assert site.taken == []
 
 
-def test_the_thread_holds_up_no_process_that_ends(log: ObservatoryLog, site: SiteLog) -> None:
+def test_the_thread_holds_up_no_process_that_ends(log: SiteLog, site: SlowLog) -> None:
     log.start()
     (thread,) = [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
     assert thread.daemon

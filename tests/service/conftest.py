@@ -109,6 +109,9 @@ class RigWorker:
     def announce(self, level: int, message: str) -> None:
         self._rig.announced.append((level, message))
 
+    def moves(self) -> None:
+        pass
+
     def changed(self) -> None:
         pass
 

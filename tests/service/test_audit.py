@@ -27,6 +27,7 @@ def test_an_audit_finds_the_steps_that_were_lost_and_returns(rig, lost_steps):
     rig.assert_stands_at(2.0)
 
 
+@pytest.mark.matrix
 def test_a_stop_in_an_audit_leaves_the_position_unknown_or_true(rig):
     for number in range(5, 400, 23):
         assert rig.move(2.0) is None
@@ -47,6 +48,7 @@ def left_at_2_mm(rig):
     return rig.confidence, rig.keeper.kept, len(rig.sent())
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("resumed", [False, True])
 @pytest.mark.parametrize("number", EXCHANGES_BEFORE_THE_RUN)
 def test_an_audit_that_is_stopped_before_it_runs_leaves_all_as_it_was(rig, number, resumed):
@@ -112,6 +114,7 @@ def test_an_audit_that_finds_the_focuser_moved_before_it_runs_believes_nothing_o
     assert all(entry.origin_register is None for entry, _ in rig.keeper.written[-2:])
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("cut", [False, True], ids=["by hand", "power cut"])
 @pytest.mark.parametrize("moved_at", range(1, 10))
 @pytest.mark.parametrize("stopped_after", range(3))
@@ -142,6 +145,7 @@ def assert_counted_nothing_false(rig, ended) -> None:
         assert rig.commands.snapshot.audit.lost_steps in (None, 0, 1, -1)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("exchange", [*range(2, 12), *range(12, 130, 9)])
 def test_an_audit_that_did_not_see_the_whole_run_counts_nothing(rig, exchange):
     """A power cut in the homing run begins the register anew: two registers then say nothing of lost steps."""

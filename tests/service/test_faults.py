@@ -39,8 +39,8 @@ def inject(rig, name, **details):
 @pytest.mark.parametrize("fault", REPLY_FAULTS)
 @pytest.mark.parametrize("query", ["S001", "P081"])
 @pytest.mark.parametrize("count", [1, 2])
-def test_one_bad_reply_anywhere_in_a_move_changes_nothing(make_rig, fault, query, count):
-    for after in range(0, 36, 1 if count == 1 else 5):
+def test_one_bad_reply_anywhere_in_a_move_changes_nothing(make_rig, some_of, fault, query, count):
+    for after in some_of(range(36), every=6) if count == 1 else some_of(range(0, 36, 5), every=3):
         rig = make_rig(start_mm=0.1, seed=after + 1)
         rig.home()
         inject(rig, fault, to=query, count=count, after=after)
@@ -52,8 +52,8 @@ def test_one_bad_reply_anywhere_in_a_move_changes_nothing(make_rig, fault, query
 
 @pytest.mark.parametrize("fault", REPLY_FAULTS)
 @pytest.mark.parametrize("query", ["S051", "S001", "P081"])
-def test_one_bad_reply_anywhere_in_homing_changes_nothing(make_rig, fault, query):
-    for after in range(30):
+def test_one_bad_reply_anywhere_in_homing_changes_nothing(make_rig, some_of, fault, query):
+    for after in some_of(range(30), every=6):
         rig = make_rig(start_mm=0.1, seed=after + 1)
         inject(rig, fault, to=query, after=after)
         rig.home()
@@ -108,6 +108,7 @@ def test_a_power_cut_that_fakes_an_arrival(make_rig):
     assert rig.status == FocuserStatus.Disabled
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("after", range(0, 60, 4))
 def test_a_power_cut_in_a_move_loses_the_position_and_says_so(make_rig, after):
     """Also where the register after the cut lies on the way."""
@@ -138,6 +139,7 @@ def test_a_power_cut_with_the_target_at_the_power_up_register(make_rig):
         pytest.fail("an arrival was believed that a power cut had faked")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("after", range(0, 30, 3))
 def test_a_power_cut_while_homing_makes_no_origin(make_rig, after):
     for power_up in (0, -40000, -39990, -39000):
@@ -292,6 +294,7 @@ def test_a_power_cut_at_rest_is_noticed_by_the_next_move(rig):
     assert not any("P092" in frame for frame in rig.sent()[len(before) :])
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize(
     "rates",
@@ -395,6 +398,7 @@ def test_after_a_power_cut_at_rest_no_false_position_is_published_not_even_while
     assert all(published == pytest.approx(true, abs=1 / 5088) for published, true in pairs)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("exchange", range(20, 300, 8))
 def test_a_power_cut_in_a_move_past_the_power_up_register_publishes_no_false_position(make_rig, exchange):
     """0 lies on the way, and now and then within the motor's reach."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -25,7 +26,7 @@ from rockit.focuser.ok3z.errors import (
     StoppedError,
 )
 from rockit.focuser.ok3z.service import focuser as focuser_module
-from rockit.focuser.ok3z.service.focuser import Focuser
+from rockit.focuser.ok3z.service.focuser import Ending, Focuser
 from rockit.focuser.ok3z.service.settings import Settings
 from rockit.focuser.ok3z.service.status import Snapshot, State, Trust
 from rockit.focuser.ok3z.simulator import VirtualOK3Z, registered
@@ -46,6 +47,31 @@ def until(condition):
     while not condition():
         assert time.monotonic() < end_s, "it never came about"
         time.sleep(0.002)
+
+
+class Waiting(Focuser):
+    """A focuser whose commands are waited for."""
+
+    def initialize(self, *arguments, **named):
+        self._wait(self.begin_initialize(*arguments, **named))
+
+    def audit(self):
+        self._wait(self.begin_audit())
+
+    def shutdown(self):
+        self._wait(self.begin_shutdown())
+
+    def set_focus(self, *arguments):
+        self._wait(self.begin_move(*arguments).ended)
+
+    def stop(self, by):
+        self._wait(self.begin_stop(by))
+
+    def _wait(self, ending):
+        with suppress(TimeoutError, FutureTimeoutError):
+            ending.result(ending.patience_s)
+        if ending.failure:
+            raise ending.failure
 
 
 class Bench:
@@ -79,7 +105,7 @@ def make_bench(request, **options):
     model = VirtualOK3Z(**{"time_scale": TIME_SCALE, "start_mm": 1.0, **options})
     announced: list[str] = []
     with registered(f"bench{id(model)}", model) as url:
-        focuser = Focuser(
+        focuser = Waiting(
             SETTINGS,
             SerialPort(url, 38400, SystemClock()),
             lambda level, message: announced.append(message),
@@ -159,16 +185,16 @@ def test_who_asks_while_a_stop_is_under_way_shares_it_and_cannot_cancel_it(homed
 
 def test_a_stop_in_the_moment_after_a_stop_is_one_of_its_own(homed, monkeypatch):
     """Whoever hears that the first has ended may have begun a move meanwhile: it must be stopped too."""
-    later = []
-    resolve = focuser_module._resolve
+    first, later = None, []
+    resolve = Ending.resolve
 
-    def resolve_and_go_on(future, outcome):
-        if future is first and not later:
+    def resolve_and_go_on(ending, outcome):
+        if ending is first and not later:
             # Before anybody can have heard of the end: on the worker's own thread.
             later.append(homed.call(homed.focuser.begin_stop, "another").result(PATIENCE_S))
-        resolve(future, outcome)
+        resolve(ending, outcome)
 
-    monkeypatch.setattr(focuser_module, "_resolve", resolve_and_go_on)
+    monkeypatch.setattr(Ending, "resolve", resolve_and_go_on)
     move = homed.begin_move(5.0)
     with homed.focuser._attention:
         first = homed.focuser.begin_stop("the test")
@@ -238,7 +264,7 @@ def test_a_port_that_never_opens_does_not_hold_up_the_end(monkeypatch):
         release.wait(PATIENCE_S)
         raise PortUnavailableError("it took too long.")
 
-    focuser = Focuser(SETTINGS, PortOf(open_port), lambda level, message: None, NO_JOURNAL)
+    focuser = Waiting(SETTINGS, PortOf(open_port), lambda level, message: None, NO_JOURNAL)
     monkeypatch.setattr(focuser_module, "CLOSE_PATIENCE_S", 0.05)
     focuser.start()
     with ThreadPoolExecutor(1) as callers:
@@ -259,7 +285,7 @@ def test_a_worker_gives_signs_of_life_until_it_hangs():
         release.wait(PATIENCE_S)
         raise PortUnavailableError("it took too long.")
 
-    focuser = Focuser(SETTINGS, PortOf(open_port), lambda *_: None, NO_JOURNAL, None, lambda: signs.append(1))
+    focuser = Waiting(SETTINGS, PortOf(open_port), lambda *_: None, NO_JOURNAL, None, lambda: signs.append(1))
     with ThreadPoolExecutor(1) as callers, focuser:
         until(lambda: len(signs) >= 2)
         call = callers.submit(focuser.initialize)
@@ -277,7 +303,7 @@ def test_a_motion_gives_signs_of_life_all_along():
     signs = []
     model = VirtualOK3Z(time_scale=TIME_SCALE, start_mm=1.0)
     with registered(f"signs{id(model)}", model) as url:
-        focuser = Focuser(
+        focuser = Waiting(
             SETTINGS,
             SerialPort(url, 38400, SystemClock()),
             lambda *_: None,
@@ -355,7 +381,7 @@ def test_what_one_process_knew_the_next_one_resumes(request, tmp_path):
         for number in range(3):
             journal = StateStore(tmp_path / "bench.json", lambda level, message: None)
             journal.start()
-            focuser = Focuser(
+            focuser = Waiting(
                 SETTINGS,
                 SerialPort(url, 38400, SystemClock()),
                 lambda level, message: None,
@@ -454,62 +480,76 @@ def test_a_worker_that_hangs_in_a_move_leaves_a_motor_that_may_run(homed, monkey
     assert isinstance(move.exception(PATIENCE_S), StoppedError)
 
 
-def test_a_caller_does_not_wait_for_ever(homed, monkeypatch):
+def test_a_worker_that_gives_no_answer_has_failed(homed, monkeypatch):
     monkeypatch.setattr(focuser_module, "STOP_PATIENCE_S", 0.0)
     move = homed.begin_move(5.0)
-    with pytest.raises(HaltFailedError):
-        homed.focuser.stop("the test")
+    with homed.focuser._attention:
+        # The worker comes to look when this is left.
+        stop = homed.focuser.begin_stop("the test")
+        assert isinstance(stop.failure, HaltFailedError)
+        assert str(stop.failure).startswith("the focuser's thread gave no answer for 0 s.")
     assert isinstance(move.exception(PATIENCE_S), StoppedError)
+    assert stop.result(PATIENCE_S) is stop.failure is None
 
 
-def test_begin_move_returns_as_soon_as_the_status_says_moving(homed):
-    move = homed.focuser.begin_move(5.0)
+def test_a_move_is_under_way_as_soon_as_the_status_says_moving(homed):
+    begun = homed.focuser.begin_move(5.0)
+    begun.under_way.result(PATIENCE_S)
+    assert not begun.ended.done()
     assert homed.focuser.snapshot.state is State.MOVING
     assert homed.focuser.snapshot.target_mm == 5.0
     with pytest.raises(BusyError):
         homed.focuser.begin_move(1.0)
-    assert move.result(PATIENCE_S) is None
+    assert begun.ended.result(PATIENCE_S) is None
     assert homed.model.carriage_mm == pytest.approx(5.0, abs=0.0003)
-    assert not move.cancel()
+    assert not any(ending.cancel() for ending in begun)
 
 
-def test_begin_move_raises_what_speaks_against_it(bench):
-    with pytest.raises(NotConnectedError):
-        bench.focuser.begin_move(1.0)
+def test_a_move_that_is_refused_is_never_under_way(bench):
+    def refusal(position):
+        begun = bench.focuser.begin_move(position)
+        failure = begun.under_way.exception(PATIENCE_S)
+        assert begun.ended.done()
+        assert begun.ended.failure is failure
+        return failure
+
+    assert isinstance(refusal(1.0), NotConnectedError)
     bench.focuser.initialize()
-    with pytest.raises(OutsideLimitsError):
-        bench.focuser.begin_move(6.1)
-    with pytest.raises(InvalidArgumentError):
-        bench.focuser.begin_move("1")
+    assert isinstance(refusal(6.1), OutsideLimitsError)
+    assert isinstance(refusal("1"), InvalidArgumentError)
     assert bench.focuser.snapshot.state is State.IDLE
 
 
-def test_a_begun_move_of_no_length_has_ended(homed):
+def test_a_move_of_no_length_has_ended_when_it_is_under_way(homed):
     homed.focuser.set_focus(1.0)
-    assert homed.focuser.begin_move(0, offset=True).done()
+    begun = homed.focuser.begin_move(0, offset=True)
+    begun.under_way.result(PATIENCE_S)
+    assert begun.ended.done()
 
 
-def test_a_begun_move_that_is_stopped_ends_as_stopped(homed):
-    move = homed.focuser.begin_move(5.0)
+def test_a_move_that_is_stopped_ends_as_stopped(homed):
+    begun = homed.focuser.begin_move(5.0)
+    begun.under_way.result(PATIENCE_S)
     homed.focuser.stop("the test")
-    with pytest.raises(StoppedError):
-        move.result(PATIENCE_S)
+    assert isinstance(begun.ended.exception(PATIENCE_S), StoppedError)
+    assert begun.under_way.failure is None
 
 
-def test_nobody_waits_for_a_begun_move_of_a_daemon_that_ends(request):
+def test_nobody_waits_for_a_move_of_a_daemon_that_ends(request):
     with make_bench(request) as bench:
         bench.focuser.initialize()
-        move = bench.focuser.begin_move(5.0)
-    with pytest.raises((StoppedError, NotConnectedError)):
-        move.result(PATIENCE_S)
+        begun = bench.focuser.begin_move(5.0)
+    for ending in begun:
+        assert isinstance(ending.exception(PATIENCE_S), (StoppedError, NotConnectedError, type(None)))
+    assert begun.ended.failure
 
 
-@pytest.mark.parametrize(("target_steps", "begun"), [(None, False), (5088, True)])
-def test_a_hand_at_the_controller_does_not_pass_for_the_move_that_waits_for_its_end(target_steps, begun):
+def test_what_moves_is_told_and_not_inferred_from_the_status():
+    """A hand at the controller does not pass for the move that somebody waits for."""
     focuser = Focuser(SETTINGS, PortOf(lambda: pytest.fail("nothing is opened")), lambda *_: None, NO_JOURNAL)
-    task = focuser_module._Task("set_focus", lambda: None)
-    focuser._task = task
-    focuser._commands._publisher.publish(
-        Snapshot(state=State.MOVING, current_steps=0, target_steps=target_steps)
-    )
-    assert task.under_way.is_set() is begun
+    move = focuser.begin_move(1.0)
+    focuser._commands._publisher.publish(Snapshot(state=State.MOVING, current_steps=0, target_steps=5088))
+    assert not move.under_way.done()
+    focuser.moves()
+    assert move.under_way.done()
+    assert not move.ended.done()

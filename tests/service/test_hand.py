@@ -23,6 +23,7 @@ def fixture_at_2_mm(make_rig):
     return rig
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("phase_s", [0.05, 0.35, 0.65, 0.95])
 @pytest.mark.parametrize("by_mm", [-1.2, 1.0, 3.5])
 def test_a_position_that_was_watched_all_the_way_is_kept_and_that_is_said(at_2_mm, by_mm, phase_s):

@@ -8,11 +8,13 @@ from rockit.focuser.ok3z.errors import StoppedError
 from rockit.focuser.ok3z.service.status import State
 
 
+@pytest.mark.parametrize(("register", "every"), [(-40000, 9), (2000, 1)])
 @pytest.mark.parametrize("held_s", [0.7, 3.0, 40.0])
-def test_a_move_arrives_wherever_the_process_was_held_up(make_rig, held_s):
-    rig = make_rig(start_mm=0.5)
+def test_a_move_arrives_wherever_the_process_was_held_up(make_rig, held_s, register, every):
+    """Also if the register of a power cut lies on the way, and it is past that when the process is back."""
+    rig = make_rig(start_mm=0.5, register=register)
     rig.home()
-    for look in range(1, 200, 9):
+    for look in range(1, 200 if every > 1 else 40, every):
         target_mm = 0.3 if rig.position_mm > 1.0 else 1.4
         rig.late_clock.hold_up(look, held_s)
         assert rig.move(target_mm) is None, look

@@ -53,6 +53,7 @@ def test_the_focuser_comes_to_the_switch_twice_each_time_with_its_settings(make_
     assert rig.model.highest_motor_mm <= 1.0 + 0.2 + 1 / 5088
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("register", [0, -5088, -6106, 5000])
 @pytest.mark.parametrize("start_mm", [0.0, 0.05, 1.0, 9.0])
 def test_homing_ends_at_the_switch_wherever_it_begins_and_whatever_the_register(make_rig, start_mm, register):
@@ -122,6 +123,7 @@ def test_elsewhere_homing_runs_inward_first_for_there_may_be_no_room_outward(mak
     assert runs(rig)[before] == "P103"
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("steps", [1, 7, 8, 9, 60, 400])
 @pytest.mark.parametrize("counts", [False, True])
 @pytest.mark.parametrize("random", [False, True])

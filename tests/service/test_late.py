@@ -29,6 +29,7 @@ def any_drive(request, make_rig):
     return rig
 
 
+@pytest.mark.one_in(5)
 @pytest.mark.parametrize("late_s", LATE_S)
 @pytest.mark.parametrize("number", [4, 6, 9, 14])
 def test_while_it_halts_the_position_is_kept(any_drive, number, late_s):
@@ -49,9 +50,9 @@ def test_while_it_halts_the_position_is_kept(any_drive, number, late_s):
 
 
 @pytest.mark.parametrize("late_s", LATE_S)
-def test_in_a_move_it_arrives_all_the_same(any_drive, late_s):
+def test_in_a_move_it_arrives_all_the_same(any_drive, some_of, late_s):
     rig = any_drive
-    for look in range(1, 120, 2):
+    for look in some_of(range(1, 120, 2), every=5):
         rig.late_clock.hold_up(look, late_s)
         target_mm = 0.2 if rig.position_mm > 0.3 else 0.4
         assert rig.move(target_mm) is None
@@ -64,6 +65,7 @@ def assert_position_is_lost(rig, outcome) -> None:
     assert "not known" in rig.commands.snapshot.reason
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("late_s", LATE_S)
 @pytest.mark.parametrize("power_up_register", [0, -60000])
 @pytest.mark.parametrize("resumed", [False, True])
@@ -114,9 +116,9 @@ def test_at_rest_a_process_that_was_held_up_finds_its_answer_in_the_port(make_ri
     assert rig.announced == []
 
 
-def test_in_a_move_a_process_that_was_held_up_for_longer_loses_no_link(any_drive):
+def test_in_a_move_a_process_that_was_held_up_for_longer_loses_no_link(any_drive, some_of):
     rig = any_drive
-    for look in range(1, 90, 2):
+    for look in some_of(range(1, 90, 2), every=3):
         rig.late_clock.hold_up(look, 1.9)
         outcome = rig.move(0.2 if rig.position_mm > 0.3 else 0.4)
         # The time of the move may be over by then. Its position is not lost.

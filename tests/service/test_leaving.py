@@ -95,7 +95,7 @@ def test_it_is_tried_no_longer_than_there_is_time(rig):
     lose_in_a_move(rig, "hang-up")
     attempts = come_back_at(rig, 10**6)
     began_s = rig.clock.monotonic()
-    object.__setattr__(rig.surroundings, "give_up_halting_s", lambda begun_s: began_s + 0.45)
+    rig.worker.give_up_halting_s = lambda begun_s: began_s + 0.45
     rig.commands.leave()
     assert len(attempts) > 2
     assert attempts[-1] <= began_s + 0.45
@@ -106,7 +106,7 @@ def test_a_port_that_was_slow_to_open_gets_the_halt_all_the_same(rig):
     lose_in_a_move(rig, "hang-up")
     rig.give_back("hang-up")
     # All the time that there was is over.
-    object.__setattr__(rig.surroundings, "give_up_halting_s", lambda begun_s: begun_s - 10.0)
+    rig.worker.give_up_halting_s = lambda begun_s: begun_s - 10.0
     rig.commands.leave()
     assert rig.sent()[-1] == "#P021 F $"
     rig.clock.sleep(1.0)

@@ -66,6 +66,7 @@ def test_a_halt_that_moves_the_motor_after_a_power_cut_proves_nothing_either(mak
     assert rig.commands.snapshot.reason.startswith(LOST)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("how", ["hang-up", "silence"])
 @pytest.mark.parametrize(("target_mm", "at_mm"), [(4.0, 2.5), (4.0, 4.2), (1.0, 1.7)])
 @pytest.mark.parametrize("away_s", [0.2, 30.0])
@@ -153,6 +154,7 @@ def test_a_stop_without_a_link_says_that_it_halted_nothing(rig):
     assert rig.commands.snapshot.motor_may_run
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("hand_steps", [-2500, -500, 0, 6, 100, 500, 2000, 4000])
 @pytest.mark.parametrize("away_s", [HAND_NEEDS_S, 3.0, 30.0])
 def test_a_hand_that_counts_on_from_a_power_cut_is_not_believed_because_it_lies_on_the_way(
@@ -188,6 +190,7 @@ def test_a_gap_too_short_for_a_hand_keeps_the_position_near_a_power_cut(make_rig
     rig.assert_honest()
 
 
+@pytest.mark.one_in(12)
 @pytest.mark.parametrize("how", ["hang-up", "silence"])
 @pytest.mark.parametrize(("start_mm", "target_mm"), [(5.0, 0.5), (0.5, 5.0), (2.0, 1.9), (3.0, 3.2)])
 @pytest.mark.parametrize("later", range(1, 120, 17))
@@ -214,6 +217,7 @@ def test_wherever_in_a_move_the_link_goes_and_comes_back_the_position_is_kept(
     rig.assert_stands_at(3.0)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("power_up_register", [0, 8000, 10000, 11500])
 @pytest.mark.parametrize("away_s", [0.1, 1.0, 3.0, 30.0])
 def test_a_power_cut_to_another_register_on_the_way_is_found(make_rig, power_up_register, away_s):
@@ -229,6 +233,7 @@ def test_a_power_cut_to_another_register_on_the_way_is_found(make_rig, power_up_
     assert rig.commands.snapshot.state is State.UNHOMED
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("number", range(1, 30, 2))
 def test_a_link_that_is_lost_again_while_it_is_judged_proves_nothing_by_what_was_found(rig, number):
     """What was read of a motor of unknown position is no sighting of it."""

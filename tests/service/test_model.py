@@ -1,6 +1,7 @@
 """Random lives of a focuser: moves, stops and faults in any order, against the true carriage (model-based).
 
-They are the same ones each time, so that a change is judged and not chance. `FOCUSER_LIVES=5000` gives as many others.
+They are the same ones each time, so that a change is judged and not chance: some, and more with `FOCUSER_EVERY_CASE=1`.
+`FOCUSER_LIVES=5000` gives as many others.
 """
 
 from __future__ import annotations
@@ -304,8 +305,9 @@ class FocuserLife(RuleBasedStateMachine):
 
 
 others = int(os.environ.get("FOCUSER_LIVES", "0"))
+the_same = 60 if os.environ.get("FOCUSER_EVERY_CASE", "0") != "0" else 12
 FocuserLife.TestCase.settings = settings(
-    max_examples=others or 60,
+    max_examples=others or the_same,
     derandomize=not others,
     # A life that fails is shown as it was: to shorten it would take five minutes, in which the test is ended.
     phases=[Phase.explicit, Phase.generate],
@@ -315,5 +317,5 @@ FocuserLife.TestCase.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-# Sixty lives are one test: on a busy machine they take longer than others may.
-TestFocuserLife = pytest.mark.timeout(400 + 10 * others)(FocuserLife.TestCase)
+# Many lives are one test: on a busy machine they take longer than others may.
+TestFocuserLife = pytest.mark.matrix(pytest.mark.timeout(400 + 10 * others)(FocuserLife.TestCase))

@@ -47,7 +47,7 @@ def test_homing_and_moves_are_counted_with_their_beginnings(make_rig):
     begun = []
     for run in (rig.home, lambda: rig.move(2.0), lambda: rig.move(1.9)):
         rig.clock.sleep(3600.0)
-        begun.append(rig.surroundings.utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"))
+        begun.append(rig.late_clock.utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"))
         run()
     assert told(rig) == [HOMED, moved(0.0, 2.0), moved(2.0, 1.9)]
     assert [motion.began_at for motion in rig.commands.motions] == begun
@@ -169,6 +169,7 @@ def test_whoever_reads_a_snapshot_finds_the_motions_that_belong_to_it(rig):
 # Stops
 
 
+@pytest.mark.matrix
 def test_a_stop_in_every_exchange_of_a_move_ends_one_motion_where_it_stands(make_rig):
     number = 0
     while True:
@@ -202,6 +203,7 @@ def test_a_stop_at_the_target_before_the_arrival_is_proven_is_no_arrival(rig):
     assert told(rig)[2:] == [("move", 2.0, 1.5, 1.5, Result.SHORT)]
 
 
+@pytest.mark.matrix
 def test_a_stop_in_every_exchange_of_homing_ends_one_motion_that_was_stopped(make_rig):
     number, begun = 0, 0
     while True:

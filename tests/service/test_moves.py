@@ -14,6 +14,7 @@ from rockit.focuser.ok3z.errors import (
 )
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("start_mm", [0.0, 0.001, 0.3, 2.0, 9.0])
 @pytest.mark.parametrize("register", [-40000, 0, 1, 2_000_000_000])
 def test_homing_finds_the_switch_from_everywhere(make_rig, start_mm, register):
@@ -22,6 +23,7 @@ def test_homing_finds_the_switch_from_everywhere(make_rig, start_mm, register):
     rig.assert_stands_at(0.0)
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("speed_mm_sec", [0.012, 0.05, 0.12, 0.2])
 def test_homing_from_far_out_succeeds_where_the_controller_keeps_it_to_the_configured_speed(
     make_rig, speed_mm_sec

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rockit.focuser.ok3z.driver.rates import RateWatch, agree
@@ -96,6 +98,7 @@ def ratios(rig):
     return rig.commands._axis.ratios
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("homing_rate", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize("leg_rate", [0.5, 1.0, 2.0])
 def test_a_device_at_half_or_twice_of_what_is_computed_works_in_homing_and_in_legs(
@@ -183,3 +186,24 @@ def test_a_ratio_is_not_learnt_from_a_homing_that_lost_its_settings(make_rig):
     rig.home()
     assert ratios(rig).homing == pytest.approx(1.0, rel=0.05)
     assert ratios(rig).legs == pytest.approx(1.0, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "options", [{"power_up_mode": 4, "power_up_speed": 41}, {"power_up_mode": 2, "power_up_speed": 41}]
+)
+@pytest.mark.parametrize("reply_delay_s", [0.25, 0.3])
+def test_where_answers_are_too_slow_for_a_ratio_of_legs_the_time_tells_of_lost_settings(
+    make_rig, options, reply_delay_s
+):
+    """At a power-up register, and the settings are lost just as the run begins."""
+    rig = make_rig(register=10000, reply_delay_s=reply_delay_s, slow_until_set=False, **options)
+    rig.home()
+    rig.commands._axis.ratios = replace(rig.commands._axis.ratios, legs=None)
+    here_mm = rig.commands._axis.origin_register / 5088
+    assert rig.move(here_mm, exact=True) is None
+    rig.model.fault("reset", to="P092", when="before")
+    assert rig.move(here_mm - 1.2) is not None
+    rig.home()
+    assert rig.move(here_mm, exact=True) is None
+    assert rig.move(here_mm - 1.2) is None
+    rig.assert_stands_at(here_mm - 1.2)

@@ -50,6 +50,7 @@ def test_the_time_of_the_homing_is_of_the_homing(rig):
     assert rig.confidence.homed_at > first
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("target_mm", [0.5, 3.5])
 def test_a_process_that_dies_at_any_exchange_of_a_move_is_resumed_where_the_motor_stands(make_rig, target_mm):
     rig = make_rig()
@@ -283,6 +284,7 @@ def stale_entry(rig):
     assert min(stale.way) < rig.model.register < max(stale.way)
 
 
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("disturbance", ["stop", "silence", "hang-up"])
 @pytest.mark.parametrize("number", [1, 3, 5, 8, 12])
 def test_a_stale_entry_is_not_resumed_unasked_when_resuming_was_disturbed(make_rig, disturbance, number):

@@ -71,7 +71,7 @@ def test_a_motor_that_stood_when_it_went_out_of_sight_stands(state):
     machine.suppose_motion()
     machine.on(Event.LOSE_LINK)
     assert machine.motor_may_run
-    machine.motion_ended()
+    machine.on(Event.STAND_SOMEWHERE)
     machine.on(Event.LET_GO)
     assert not machine.motor_may_run
 

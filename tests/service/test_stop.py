@@ -31,10 +31,10 @@ def assert_stopped_at_once(rig, outcome, sent_before):
 
 
 @pytest.mark.timeout(300)
-def test_in_every_exchange_of_the_bring_up(make_rig):
+def test_in_every_exchange_of_the_bring_up(make_rig, some_of):
     count = exchanges_of(make_rig, lambda rig: rig.home())
     assert count > 20
-    for number in range(1, count + 1):
+    for number in some_of(range(1, count + 1), every=7):
         rig = make_rig(start_mm=0.4)
         rig.interrupt_at(number)
         outcome = rig.carry_out(rig.commands.initialize)
@@ -46,14 +46,14 @@ def test_in_every_exchange_of_the_bring_up(make_rig):
 
 
 @pytest.mark.parametrize(("start_mm", "target_mm"), [(0.0, 0.8), (2.0, 1.6), (2.0, 1.9)])
-def test_in_every_exchange_of_a_move(make_rig, start_mm, target_mm):
+def test_in_every_exchange_of_a_move(make_rig, some_of, start_mm, target_mm):
     def prepare(rig):
         rig.home()
         assert rig.move(start_mm) is None
 
     count = exchanges_of(make_rig, lambda rig: rig.move(target_mm), prepare)
     assert count > 10
-    for number in range(1, count + 1):
+    for number in some_of(range(1, count + 1), every=5):
         rig = make_rig(start_mm=0.4)
         prepare(rig)
         sent_before = len(rig.sent())
@@ -70,8 +70,8 @@ def test_in_every_exchange_of_a_move(make_rig, start_mm, target_mm):
         assert rig.commands.snapshot.reason == ""
 
 
-def test_between_any_two_bytes_of_a_reply(make_rig):
-    for number in range(1, 1500, 23):
+def test_between_any_two_bytes_of_a_reply(make_rig, some_of):
+    for number in some_of(range(1, 1500, 23), every=5):
         rig = make_rig(start_mm=0.1, baud_pacing=True)
         rig.home()
         sent_before = len(rig.sent())
@@ -148,17 +148,17 @@ def _go_to(register):
 
 @pytest.mark.parametrize("stop_mode", ["hard", "soft"])
 @pytest.mark.parametrize("lost", [1, 2])
-def test_just_after_a_lost_reply_keeps_the_position(make_rig, stop_mode, lost):
+def test_just_after_a_lost_reply_keeps_the_position(make_rig, some_of, stop_mode, lost):
     """The motor ran on while nobody heard it: that is no reason to home again."""
-    for after in range(4, 40, 5):
-        for number in range(after, after + 30, 3):
-            rig = make_rig(start_mm=0.1, stop_mode=stop_mode)
-            rig.home()
-            rig.model.fault("lost", count=lost, after=after)
-            rig.interrupt_at(number)
-            assert isinstance(rig.move(3.0), StoppedError)
-            assert rig.commands.snapshot.state is State.IDLE, (after, number, rig.commands.snapshot.reason)
-            rig.assert_honest()
+    cases = [(after, number) for after in range(4, 40, 5) for number in range(after, after + 30, 3)]
+    for after, number in some_of(cases, every=7):
+        rig = make_rig(start_mm=0.1, stop_mode=stop_mode)
+        rig.home()
+        rig.model.fault("lost", count=lost, after=after)
+        rig.interrupt_at(number)
+        assert isinstance(rig.move(3.0), StoppedError)
+        assert rig.commands.snapshot.state is State.IDLE, (after, number, rig.commands.snapshot.reason)
+        rig.assert_honest()
 
 
 def test_a_shutdown_while_a_halt_is_unproven_does_not_let_go_of_a_running_motor(rig):

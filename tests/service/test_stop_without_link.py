@@ -55,6 +55,7 @@ def test_it_is_halted(rig, leave):
     assert isinstance(stop(rig), NotConnectedError)
 
 
+@pytest.mark.one_in(4)
 @LEAVING
 @pytest.mark.parametrize("number", range(1, 40, 3))
 def test_from_wherever_it_was_halted_a_resume_is_never_false(rig, leave, number):

@@ -24,6 +24,8 @@ SETTINGS = Settings(
     "the bench", 5.0, 180.0, Limits.from_mm(6.0, 6.0, 0.5), Drive.from_mm(0.5, 5.0, time_scale=10)
 )
 NO_JOURNAL = StateStore(None, lambda *_: None)
+# It only ends a test that fails.
+PATIENCE_S = 50.0
 DEVICE = {"time_scale": 10, "start_mm": 0.5, "seed": 5}
 LINES = {
     "clean": {"baud_pacing": False},
@@ -56,28 +58,29 @@ def on_a_pseudo_terminal(options, tmp_path):
             assert program.wait(10) == 0
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("line", LINES)
 @pytest.mark.parametrize("port", [in_process, on_a_pseudo_terminal])
 def test_a_night(port, line, tmp_path):
     with port({**DEVICE, **LINES[line]}, tmp_path) as (url, state):
         focuser = Focuser(SETTINGS, SerialPort(url, 38400, SystemClock()), lambda *_: None, NO_JOURNAL)
         with focuser:
-            focuser.initialize()
+            focuser.begin_initialize().result(PATIENCE_S)
             assert state()["carriage_mm"] == pytest.approx(0, abs=0.0003)
             for position, offset, expected_mm in ((1.0, False, 1.0), (-0.05, True, 0.95), (2.0, False, 2.0)):
-                focuser.set_focus(position, offset)
+                focuser.begin_move(position, offset).ended.result(PATIENCE_S)
                 assert focuser.snapshot.current_steps == round(expected_mm * 5088)
                 assert state()["carriage_mm"] == pytest.approx(expected_mm, abs=0.0003)
                 assert not state()["moving"]
 
-            stopper = threading.Timer(0.15, focuser.stop, ("the test",))
+            stopper = threading.Timer(0.15, focuser.begin_stop, ("the test",))
             stopper.start()
             with pytest.raises(StoppedError):
-                focuser.set_focus(5.5)
+                focuser.begin_move(5.5).ended.result(PATIENCE_S)
             stopper.join()
             assert not state()["moving"]
             assert focuser.snapshot.current_steps / 5088 == pytest.approx(state()["motor_mm"], abs=0.0003)
-            focuser.set_focus(1.5)
+            focuser.begin_move(1.5).ended.result(PATIENCE_S)
             assert state()["carriage_mm"] == pytest.approx(1.5, abs=0.0003)
-            focuser.shutdown()
+            focuser.begin_shutdown().result(PATIENCE_S)
         assert not state()["port_open"] or port is on_a_pseudo_terminal

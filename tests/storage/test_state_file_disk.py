@@ -231,11 +231,10 @@ def test_what_is_no_file_is_not_read(
         state_file.content_of(path)
 
 
-@pytest.mark.parametrize("name", [*errno.errorcode.values()])
-def test_every_error_of_the_disk_is_told_in_two_sentences_without_the_path(name: str) -> None:
-    number = getattr(errno, name)
-    told = state_file.told("written", OSError(number, os.strerror(number), "/a/secret/path"))
+def test_every_error_of_the_disk_is_told_in_two_sentences_without_the_path() -> None:
+    for number, name in errno.errorcode.items():
+        told = state_file.told("written", OSError(number, os.strerror(number), "/a/secret/path"))
 
-    assert told.startswith(f"the state file cannot be written: {os.strerror(number)}. ")
-    assert told.endswith(".")
-    assert "secret" not in told
+        assert told.startswith(f"the state file cannot be written: {os.strerror(number)}. "), name
+        assert told.endswith("."), name
+        assert "secret" not in told, name

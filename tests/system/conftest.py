@@ -451,3 +451,23 @@ def run_all(
         return [each.result() for each in runs]
 
     return run
+
+
+@pytest.fixture
+def proxy_from(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any, str], Any]]:
+    """A connected proxy whose calls come from another address of this machine."""
+    proxies: list[Any] = []
+
+    def connect(daemon: Any, source_ip: str) -> Any:
+        def from_there(connect: tuple[str, int], timeout: float, **_: Any) -> socket.socket:
+            return socket.create_connection(connect, timeout, source_address=(source_ip, 0))
+
+        proxies.append(daemon.proxy())
+        with monkeypatch.context() as patch:
+            patch.setattr(Pyro4.socketutil, "createSocket", from_there)
+            proxies[-1]._pyroBind()
+        return proxies[-1]
+
+    yield connect
+    for proxy in proxies:
+        proxy._pyroRelease()

@@ -16,7 +16,7 @@ import pytest
 
 from rockit.focuser.ok3z.config.model import AlpacaAddress
 from rockit.focuser.ok3z.daemon import library
-from rockit.focuser.ok3z.daemon.servers import AlpacaDoor
+from rockit.focuser.ok3z.daemon.servers import AlpacaPort
 from rockit.focuser.ok3z.errors import ConfigError, whole
 from rockit.focuser.ok3z.servers.alpaca import discovery
 
@@ -179,8 +179,8 @@ class Server:
         self.listener.close()
 
 
-def new_door(port: int, new_server: Any = Server, discovery: bool = False) -> AlpacaDoor:
-    return AlpacaDoor(AlpacaAddress("127.0.0.1", port, discovery, name="Dome"), new_server)
+def new_door(port: int, new_server: Any = Server, discovery: bool = False) -> AlpacaPort:
+    return AlpacaPort(AlpacaAddress("127.0.0.1", port, discovery, name="Dome"), new_server)
 
 
 def test_what_everybody_may_read_of_a_port_names_no_address(reserve: Any) -> None:

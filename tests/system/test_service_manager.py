@@ -20,7 +20,8 @@ SITE_CUSTOMIZE = """\
 import itertools, threading, time
 from pathlib import Path
 
-from rockit.focuser.ok3z import daemon, focuser
+from rockit.focuser.ok3z.daemon import main
+from rockit.focuser.ok3z.service import focuser
 from rockit.focuser.ok3z.service.commands import Commands
 from rockit.focuser.ok3z.servers.pyro import PyroServer
 from rockit.focuser.ok3z.daemon.systemd import ServiceManager
@@ -41,7 +42,7 @@ def hang_in(owner, name):
 
 hang_in(Commands, "watch_rest")
 hang_in(PyroServer, "_serve_ready")
-daemon.LOOK_AT_PYRO_S = focuser.REST_PERIOD_S = 0.02
+main.LOOK_AT_PYRO_S = focuser.REST_PERIOD_S = 0.02
 tell_status, rounds = ServiceManager.status, itertools.count()
 ServiceManager.status = lambda self, line: tell_status(self, f"{line}, round {next(rounds)}")
 """

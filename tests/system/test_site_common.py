@@ -130,6 +130,31 @@ def test_who_may_control_is_the_sites_answer(daemon: Any, run_focus: Run) -> Non
     assert daemon.status()["status"] == 0
 
 
+def test_a_stop_gets_through_while_the_sites_name_server_does_not_answer(
+    daemon: Any, tmp_path: Path, background: Callable[..., Any], proxy_from: Callable[[Any, str], Any]
+) -> None:
+    is_away = tmp_path / "away"
+    helpers = tmp_path / "site" / "rockit" / "common" / "helpers.py"
+    look_up = f"    while os.path.exists({str(is_away)!r}):\n        time.sleep(0.01)\n    return"
+    helpers.write_text("import os\nimport time\n" + HELPERS.replace("    return", look_up))
+    daemon.write_config(control_machines=["LocalHost", "Elsewhere"], serial_port={"time_scale": 4})
+    daemon.start()
+    assert daemon.call("initialize") == 0
+    move = background(daemon.call, "set_focus", 5.0)
+    daemon.wait_for_leg("overshoot")
+    is_away.touch()
+    other = proxy_from(daemon, "127.0.0.2")
+    waiting = background(proxy_from(daemon, "127.0.0.2").audit)
+    assert other.stop() == 0
+    assert move.result() == 1
+    assert daemon.truth()["moving"] is False
+    # What it may do for others is remembered.
+    assert daemon.call("set_focus", 0.1) == 0
+    assert not waiting.done()
+    is_away.unlink()
+    assert waiting.result() == 0
+
+
 def test_names_that_the_site_does_not_know_are_named(daemon: Any) -> None:
     daemon.write_config(control_machines=["NGTSDASNUC"], daemon="localhost_test", serial_port={})
     daemon.launch()

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, Callable, cast
 from urllib.parse import urlencode
@@ -15,11 +15,11 @@ from urllib.parse import urlencode
 import pytest
 
 from rockit.focuser.ok3z.driver.planning import steps_from_mm
-from rockit.focuser.ok3z.errors import FocuserError, NotConnectedError, StoppedError
+from rockit.focuser.ok3z.errors import BusyError, FocuserError, NotConnectedError, StoppedError
 from rockit.focuser.ok3z.servers.http.admission import MANNER, Bounds
 from rockit.focuser.ok3z.servers.net.listener import listen
 from rockit.focuser.ok3z.servers.web import WebServer
-from rockit.focuser.ok3z.service.focuser import Focuser
+from rockit.focuser.ok3z.service.focuser import BegunMove, Ending, Focuser
 from rockit.focuser.ok3z.service.status import Snapshot, State
 
 LOOPBACK = "127.0.0.1"
@@ -31,7 +31,7 @@ MEMBERS = "/api/v1/focuser/0/"
 
 
 class PuppetFocuser:
-    """Stands in for the service: each call waits for its gate, then ends as the test has set."""
+    """Stands in for the service: each command waits for its gate, then ends as the test has set."""
 
     def __init__(self) -> None:
         self.snapshot = Snapshot()
@@ -45,9 +45,10 @@ class PuppetFocuser:
         self.move_error: FocuserError | None = None
         self.stop_error: FocuserError | None = None
         self.stopped_by = ""
-        self._stops = ThreadPoolExecutor(1)
-        self._stop: Future[None] = Future()
-        self._stop.set_result(None)
+        # As many as a test lets wait at a time.
+        self._workers = ThreadPoolExecutor(24)
+        self._stop = Ending(PATIENCE_S)
+        self._stop.resolve(None)
 
     def reading_age_s(self, snapshot: Snapshot) -> float | None:
         return 0.25 if snapshot.current_steps is not None else None
@@ -58,22 +59,36 @@ class PuppetFocuser:
     def lose_link(self, reason: str = "the serial port failed (unplugged).") -> None:
         self.snapshot = Snapshot(state=State.RECONNECTING, reason=reason)
 
-    def initialize(self, resume: bool = False, restore: bool | None = None) -> None:
+    def begin_initialize(self, resume: bool = False, restore: bool | None = None) -> Ending:
         self.calls.append(("initialize", resume, restore))
+        if isinstance(self.initialise_error, BusyError):
+            raise self.initialise_error
         if self.initialise_error is None:
             self.snapshot = Snapshot(state=State.HOMING)
+        return self._ending(self._initialize)
+
+    def _initialize(self) -> None:
         assert self.initialise_gate.wait(PATIENCE_S)
         if self.initialise_error:
             raise self.initialise_error
         self.stand()
 
-    def set_focus(self, position: float, offset: bool = False, exact: bool = False) -> None:
-        self.calls.append(("set_focus", position, offset, exact))
+    def begin_move(self, position: float, offset: bool = False, exact: bool = False) -> BegunMove:
+        self.calls.append(("move", position, offset, exact))
         if self.move_refusal:
             raise self.move_refusal
         self.stopped_by = ""
         target_steps = steps_from_mm(position)
         self.snapshot = replace(self.snapshot, state=State.MOVING, target_steps=target_steps)
+        is_short = self.move_gate.is_set()
+        ended = self._ending(lambda: self._move(target_steps))
+        if is_short:
+            return BegunMove(ended, ended)
+        under_way = Ending(PATIENCE_S)
+        under_way.resolve(None)
+        return BegunMove(under_way, ended)
+
+    def _move(self, target_steps: int) -> None:
         assert self.move_gate.wait(PATIENCE_S)
         self.stand(target_steps)
         if self.stopped_by:
@@ -81,11 +96,11 @@ class PuppetFocuser:
         if self.move_error:
             raise self.move_error
 
-    def begin_stop(self, by: str) -> Future[None]:
+    def begin_stop(self, by: str) -> Ending:
         # As the service: who asks while one is under way is given the same one.
         if self._stop.done():
             self.calls.append(("stop", by))
-            self._stop = self._stops.submit(self._end_stop, by)
+            self._stop = self._ending(lambda: self._end_stop(by))
         return self._stop
 
     def _end_stop(self, by: str) -> None:
@@ -97,11 +112,26 @@ class PuppetFocuser:
         self.stopped_by = by
         self.move_gate.set()
 
+    def _ending(self, run: Callable[[], None]) -> Ending:
+        """Of what runs on a thread of its own."""
+        ending = Ending(PATIENCE_S)
+
+        def end() -> None:
+            outcome = None
+            try:
+                run()
+            except FocuserError as error:
+                outcome = error
+            ending.resolve(outcome)
+
+        self._workers.submit(end)
+        return ending
+
     def close(self) -> None:
         """Let everything end."""
         for gate in (self.initialise_gate, self.move_gate, self.stop_gate):
             gate.set()
-        self._stops.shutdown()
+        self._workers.shutdown()
 
     def named(self, name: str) -> list[tuple[Any, ...]]:
         """The calls of one method."""
@@ -219,13 +249,13 @@ def half_deaf(focuser: PuppetFocuser, monkeypatch: pytest.MonkeyPatch) -> list[s
     """Makes a move that does not hear the first stop, as one that comes to the service only after it. Who has asked."""
     heard: list[str] = []
 
-    def begin_stop(by: str) -> Future[None]:
+    def begin_stop(by: str) -> Ending:
         heard.append(by)
         if len(heard) == 2:
             focuser.stopped_by = by
             focuser.move_gate.set()
-        stands: Future[None] = Future()
-        stands.set_result(None)
+        stands = Ending(PATIENCE_S)
+        stands.resolve(None)
         return stands
 
     monkeypatch.setattr(focuser, "begin_stop", begin_stop)

@@ -40,7 +40,7 @@ def test_a_request_may_come_in_pieces(program: Any, focuser: Any) -> None:
     for n in range(len(MOVE)):
         program.send(MOVE[n : n + 1])
     assert program.answer().error == 0
-    assert len(focuser.named("set_focus")) == 6
+    assert len(focuser.named("move")) == 6
 
 
 def test_a_client_may_wait_to_be_asked_for_the_body(wire: Any) -> None:

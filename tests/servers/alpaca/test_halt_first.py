@@ -109,10 +109,9 @@ def test_what_follows_a_body_that_is_not_read_is_no_request(
     assert answer.status == (status if verb == "PUT" else 200)
     assert answer.headers["connection"] == "close"
     assert program.hung_up()
-    assert focuser.named("set_focus") == []
+    assert focuser.named("move") == []
 
 
-@EACH
 @pytest.mark.parametrize(
     ("head", "refusal"),
     [
@@ -121,14 +120,14 @@ def test_what_follows_a_body_that_is_not_read_is_no_request(
         (HOST + b"Sec-Fetch-Site: cross-site\r\n", b"another site"),
     ],
 )
-def test_access_is_judged_before(
-    wire: Any, focuser: Any, rest: bytes, status: int, head: bytes, refusal: bytes
-) -> None:
-    wire.send(sent(rest, head=head))
-    answer = wire.answer()
-    assert answer.status == 403
-    assert refusal in answer.body
-    assert focuser.calls == []
+def test_access_is_judged_before(server: Any, dial: Any, focuser: Any, head: bytes, refusal: bytes) -> None:
+    for name, (rest, _) in MALFORMED.items():
+        wire = dial(server)
+        wire.send(sent(rest, head=head))
+        answer = wire.answer()
+        assert answer.status == 403, name
+        assert refusal in answer.body, name
+        assert focuser.calls == [], name
 
 
 @EACH
@@ -140,15 +139,16 @@ def test_a_stranger_halts_nothing_with_it(stranger: Any, focuser: Any, rest: byt
     assert focuser.calls == []
 
 
-@EACH
 @pytest.mark.parametrize("member", ["move", "connect", "disconnect", "tempcomp"])
 def test_nothing_else_is_done_before_the_request_is_understood(
-    wire: Any, focuser: Any, rest: bytes, status: int, member: str
+    server: Any, dial: Any, focuser: Any, member: str
 ) -> None:
     focuser.lose_link()
-    wire.send(sent(rest, f"/api/v1/focuser/0/{member}"))
-    assert wire.answer().status == status
-    assert focuser.calls == []
+    for name, (rest, status) in MALFORMED.items():
+        wire = dial(server)
+        wire.send(sent(rest, f"/api/v1/focuser/0/{member}"))
+        assert wire.answer().status == status, name
+        assert focuser.calls == [], name
 
 
 @OF_ENDLESS

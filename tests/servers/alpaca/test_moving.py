@@ -39,7 +39,7 @@ READS = pytest.mark.parametrize("member", MEMBERS)
 )
 def test_a_move_goes_to_the_step_or_the_limit(program: Any, focuser: Any, asked: int, steps: int) -> None:
     assert program.put("move", Position=asked).error == 0
-    ((_, position_mm, offset, exact),) = focuser.named("set_focus")
+    ((_, position_mm, offset, exact),) = focuser.named("move")
     assert (steps_from_mm(position_mm), offset, exact) == (steps, False, True)
     assert 0 <= position_mm <= 6.0
     assert program.get("position").value == steps
@@ -75,7 +75,7 @@ def test_other_programs_see_that_it_moves(server: Any, dial: Any, program: Any, 
     assert other.get("ismoving").value is True
     assert other.put("move", Position=200).error == 0x40B
     assert program.put("move", Position=200).error == 0x40B
-    assert len(focuser.named("set_focus")) == 1
+    assert len(focuser.named("move")) == 1
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_a_halt_without_a_session_that_fails_says_so_first(server: Any, dial: An
     assert dial(server, client_id=99).put("halt").error == 0x535
 
 
-def test_a_halt_has_threads_of_its_own(
+def test_a_halt_waits_for_no_other_command(
     server: Any, dial: Any, program: Any, focuser: Any, until: Any
 ) -> None:
     focuser.snapshot = Snapshot()

@@ -114,7 +114,7 @@ def test_it_is_told_why_a_focuser_cannot_be_used(nameless: Any, focuser: Any, me
     for answer in (nameless.get(member), nameless.put("move", Position=5)):
         assert answer.error == NOT_CONNECTED
         assert "The cable is broken." in answer.json["ErrorMessage"]
-    assert focuser.named("set_focus") == []
+    assert focuser.named("move") == []
 
 
 @pytest.mark.parametrize("client_id", [None, 0])

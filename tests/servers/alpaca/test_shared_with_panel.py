@@ -75,7 +75,7 @@ def test_all_who_share_it_hear_that_standstill_was_not_seen(
 def test_a_stop_of_the_panel_waits_for_nothing_that_others_have_begun(
     server: Any, dial: Any, focuser: Any, until: Any
 ) -> None:
-    """Moves of programs, commands of the panel: as many as there are threads, and more."""
+    """Moves of programs, commands of the panel: as many as may wait, and more."""
     focuser.initialise_gate.clear()
     wires = [dial(server) for _ in range(20)]
     for wire in wires[:10]:

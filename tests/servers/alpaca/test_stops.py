@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from concurrent.futures import Future
 from typing import Any, Callable, cast
 
 import pytest
 
 from rockit.focuser.ok3z.errors import FocuserError, HaltFailedError, NotConnectedError
-from rockit.focuser.ok3z.servers.http import stops
 from rockit.focuser.ok3z.servers.http.stops import stopped
-from rockit.focuser.ok3z.service.focuser import Focuser
+from rockit.focuser.ok3z.service.focuser import Ending, Focuser
 
 LOST = HaltFailedError("standstill was not seen.")
 
@@ -22,10 +20,10 @@ class Stopping:
 
     def __init__(self) -> None:
         self.begun: list[str] = []
-        self.stop: Future[None] = Future()
+        self.stop = Ending(10.0)
         self.refusal: FocuserError | None = None
 
-    def begin_stop(self, by: str) -> Future[None]:
+    def begin_stop(self, by: str) -> Ending:
         if self.refusal:
             raise self.refusal
         self.begun.append(by)
@@ -62,7 +60,7 @@ def test_all_who_wait_hear_how_it_ended(focuser: Stopping, outcome: FocuserError
         # The service has heard of every one of them, and waits for no thread.
         assert focuser.begun == [f"10.0.0.{number}" for number in range(400)]
         assert not any(task.done() for task in asking)
-        focuser.stop.set_exception(outcome) if outcome else focuser.stop.set_result(None)
+        focuser.stop.resolve(outcome)
         return await asyncio.gather(*asking)
 
     assert run(test) == [outcome] * 400
@@ -77,10 +75,8 @@ def test_a_service_that_ends_says_so(focuser: Stopping) -> None:
     assert run(test) is focuser.refusal
 
 
-def test_a_service_that_does_not_answer_is_not_waited_for_for_ever(
-    focuser: Stopping, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stops, "STOP_PATIENCE_S", 0.0)
+def test_a_service_that_does_not_answer_is_not_waited_for_for_ever(focuser: Stopping) -> None:
+    focuser.stop = Ending(0.0)
 
     async def test() -> FocuserError | None:
         return await asked(focuser)
@@ -97,7 +93,7 @@ def test_who_goes_away_takes_nobody_elses_stop_along(focuser: Stopping, outcome:
         await asyncio.sleep(0)
         assert gone.cancelled()
         assert not focuser.stop.cancelled()
-        focuser.stop.set_exception(outcome) if outcome else focuser.stop.set_result(None)
+        focuser.stop.resolve(outcome)
         return await stays
 
     assert run(test) is outcome

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, Callable, cast
 
@@ -15,14 +15,15 @@ import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from rockit.focuser.ok3z.errors import FocuserError
+from rockit.focuser.ok3z.errors import BusyError, FocuserError
 from rockit.focuser.ok3z.servers.http.stops import stopped
 from rockit.focuser.ok3z.servers.panel.panel import Panel
-from rockit.focuser.ok3z.service.focuser import Focuser
-from rockit.focuser.ok3z.service.motion_log import Record, recorded
+from rockit.focuser.ok3z.service.focuser import BegunMove, Ending, Focuser
+from rockit.focuser.ok3z.service.motion_log import MotionLog, Record, Result
 from rockit.focuser.ok3z.service.status import Confidence, Snapshot, State, Trust
 
 BOUND_S = 20.0
+BEGAN_AT = "2026-11-22T20:00:00Z"
 HOMED = Confidence(Trust.HOMED, "", "2026-11-22T20:00:00Z")
 IDLE = Snapshot(State.IDLE, current_steps=5088, target_steps=5088, read_at_s=1.0, confidence=HOMED)
 
@@ -31,7 +32,7 @@ class StandIn:
     """A service whose snapshot is set by hand, and which notes what it is asked."""
 
     def __init__(self) -> None:
-        self.motions: Record = ()
+        self._motion_log = MotionLog()
         self._snapshot = IDLE
         self.age_s: float | None = 0.25
         self.asked: list[tuple[Any, ...]] = []
@@ -43,9 +44,14 @@ class StandIn:
         # A stop waits for this.
         self.may_stand = threading.Event()
         self.may_stand.set()
-        self._stops = ThreadPoolExecutor(1)
-        self._stop: Future[None] = Future()
-        self._stop.set_result(None)
+        # As many as a test lets wait at a time.
+        self._workers = ThreadPoolExecutor(8)
+        self._stop = Ending(BOUND_S)
+        self._stop.resolve(None)
+
+    @property
+    def motions(self) -> Record:
+        return self._motion_log.record
 
     @property
     def snapshot(self) -> Snapshot:
@@ -55,47 +61,69 @@ class StandIn:
     def snapshot(self, snapshot: Snapshot | None) -> None:
         # None is a mistake in this program.
         if snapshot is not None:
-            self.motions = recorded(self.motions, self._snapshot, snapshot, "2026-11-22T20:00:00Z")
+            self._tell(self._snapshot or Snapshot(), snapshot)
         self._snapshot = snapshot  # type: ignore[assignment]
+
+    def _tell(self, before: Snapshot, now: Snapshot) -> None:
+        """Tell the record of motions what the snapshots of a test mean."""
+        log, reason = self._motion_log, now.reason or before.reason
+        running = log.record[-1] if log.record and log.record[-1].result is Result.RUNNING else None
+        if now.state in (State.HOMING, State.MOVING):
+            if running is None or running.to_steps != now.target_steps:
+                start = before if before.state is State.IDLE else now
+                log.begins(now.state is State.HOMING, BEGAN_AT, start.current_steps, now.target_steps)
+        elif now.state is State.IDLE:
+            result = Result.SHORT if before.state is State.STOPPING else Result.ARRIVED
+            log.stands(result, now.current_steps, reason, now.read_at_s)
+        elif now.state is State.UNHOMED:
+            log.stands(Result.STOPPED if now.stopped else Result.FAILED, None, reason, now.read_at_s)
+        elif now.state is not State.STOPPING:
+            log.unseen(reason)
 
     def reading_age_s(self, snapshot: Snapshot) -> float | None:
         return self.age_s
 
-    def set_focus(self, position: object, offset: bool = False) -> None:
-        self._do("set_focus", position, offset)
+    def begin_move(self, position: object, offset: bool = False) -> BegunMove:
+        ended = self._begin("move", position, offset)
+        return BegunMove(ended, ended)
 
-    def initialize(self, resume: bool = False, restore: bool | None = None) -> None:
-        self._do("initialize", resume, restore)
+    def begin_initialize(self, resume: bool = False, restore: bool | None = None) -> Ending:
+        return self._begin("initialize", resume, restore)
 
-    def shutdown(self) -> None:
-        self._do("shutdown")
+    def begin_shutdown(self) -> Ending:
+        return self._begin("shutdown")
 
-    def begin_stop(self, by: str) -> Future[None]:
+    def begin_stop(self, by: str) -> Ending:
         # As the service: who asks while one is under way is given the same one.
         if self._stop.done():
             self.asked.append(("stop", by))
-            self._stop = self._stops.submit(self._end_stop)
+            self._stop = self._ending(self.may_stand)
         return self._stop
-
-    def _end_stop(self) -> None:
-        assert self.may_stand.wait(BOUND_S)
-        self._raise()
 
     def close(self) -> None:
         """Let everything end."""
         self.may_end.set()
         self.may_stand.set()
-        self._stops.shutdown()
+        self._workers.shutdown()
 
-    def _do(self, *what: Any) -> None:
+    def _begin(self, *what: Any) -> Ending:
         self.asked.append(what)
         self.begun.set()
-        assert self.may_end.wait(BOUND_S)
-        self._raise()
-
-    def _raise(self) -> None:
-        if self.raises is not None:
+        if self.raises is not None and (
+            isinstance(self.raises, BusyError) or not isinstance(self.raises, FocuserError)
+        ):
             raise self.raises
+        return self._ending(self.may_end)
+
+    def _ending(self, gate: threading.Event) -> Ending:
+        ending = Ending(BOUND_S)
+
+        def end() -> None:
+            assert gate.wait(BOUND_S)
+            ending.resolve(cast("FocuserError | None", self.raises))
+
+        self._workers.submit(end)
+        return ending
 
 
 class Served:

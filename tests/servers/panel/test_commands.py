@@ -21,9 +21,9 @@ COMMANDS = ["set", "offset", "stop", "initialize", "shutdown"]
 @pytest.mark.parametrize(
     ("command", "values", "asked"),
     [
-        ("set", {"position_mm": 2.5}, ("set_focus", 2.5, False)),
-        ("set", {"position_mm": 2}, ("set_focus", 2, False)),
-        ("offset", {"offset_mm": -0.01}, ("set_focus", -0.01, True)),
+        ("set", {"position_mm": 2.5}, ("move", 2.5, False)),
+        ("set", {"position_mm": 2}, ("move", 2, False)),
+        ("offset", {"offset_mm": -0.01}, ("move", -0.01, True)),
         ("stop", {}, ("stop", "127.0.0.1")),
         ("initialize", {"resume": False}, ("initialize", False, None)),
         ("initialize", {"resume": True}, ("initialize", True, None)),
@@ -217,11 +217,11 @@ def test_a_stop_waits_for_no_other_command(run: Run, service: Any) -> None:
         assert await served.post("stop", {}) == DONE
         service.may_end.set()
         answers = [answer for _, answer in await asyncio.gather(*waiting)]
-        # As many as there are threads wait for the service; the others are told so at once.
+        # As many as may wait for the service do; the others are told so at once.
         assert sorted({answer["code"] for answer in answers}) == ["", "busy"]
 
     run(test)
-    assert service.asked.count(("set_focus", 1, False)) < 20
+    assert service.asked.count(("move", 1, False)) < 20
 
 
 def test_stops_that_are_asked_for_together_are_one_and_none_is_refused(run: Run, service: Any) -> None:
@@ -299,7 +299,7 @@ def test_who_goes_away_stops_nothing(run: Run, service: Any, caplog: pytest.LogC
             await asyncio.sleep(0.01)
 
     run(test)
-    assert service.asked == [("set_focus", 1, False)]
+    assert service.asked == [("move", 1, False)]
 
 
 def test_commands_are_posted_and_nothing_else(run: Run, service: Any) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Callable
 
-from rockit.focuser.ok3z.servers.pyro import CONTROL_THREADS, MAX_CONNECTIONS, URGENT_THREADS
+from rockit.focuser.ok3z.servers.pyro import LOOK_UP_THREADS, MAX_CONNECTIONS
 
 Background = Callable[..., "Future[Any]"]
 
@@ -31,7 +31,7 @@ def halts(daemon: Any) -> list[float]:
 
 
 def assert_bounded(usage: Any, memory_kb: int) -> None:
-    assert usage.threads <= CONTROL_THREADS + URGENT_THREADS + OTHER_THREADS
+    assert usage.threads <= LOOK_UP_THREADS + OTHER_THREADS
     assert usage.files <= MAX_CONNECTIONS + OTHER_FILES
     assert usage.memory_kb < memory_kb + MEMORY_GROWTH_KB
 
@@ -103,7 +103,7 @@ def test_callers_that_wait_hold_up_neither_stop_nor_status(
     assert slow_focuser.status()["status"] in (1, 2)
     assert [stop.result() for stop in stops] == [0] * 30
     assert move.result() == 1
-    assert usage_of(slow_focuser).threads <= CONTROL_THREADS + URGENT_THREADS + OTHER_THREADS
+    assert usage_of(slow_focuser).threads <= LOOK_UP_THREADS + OTHER_THREADS
 
 
 def test_a_daemon_that_may_open_few_files(

@@ -81,7 +81,7 @@ def test_a_position_that_cannot_be_read_is_1(service: PyroFocuser) -> None:
 def test_an_offset_is_a_yes_or_a_no(offset: Any, service: PyroFocuser, stand_in: Any) -> None:
     assert service.set_focus(0.5, offset) == 0
     (given,) = stand_in.calls
-    assert given == ("set_focus", 0.5, bool(offset))
+    assert given == ("move", 0.5, bool(offset))
     assert type(given[2]) is bool
 
 

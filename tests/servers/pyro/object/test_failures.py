@@ -96,6 +96,15 @@ def test_a_mistake_of_the_daemon_has_its_reason(service: PyroFocuser, stand_in: 
     assert "made a mistake (ZeroDivisionError)" in service.report_status()["reason"]
 
 
+def test_a_service_that_gives_no_answer_is_a_failure(
+    command: str, service: PyroFocuser, stand_in: Any, call: Any
+) -> None:
+    stand_in.hangs, stand_in.patience_s = True, 0.01
+    assert call(service, command) == 1
+    reason = service.last_failure()["reason"]
+    assert reason.startswith("the focuser's thread gave no answer for 0 s. Look at the daemon's log")
+
+
 def test_a_wrong_call_explains_until_the_next_that_succeeds(service: PyroFocuser) -> None:
     service.set_focus("2.5")
     assert service.set_focus(2.0) == 0

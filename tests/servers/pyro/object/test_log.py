@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, Callable
 
@@ -13,6 +12,7 @@ import pytest
 
 from rockit.focuser.ok3z.errors import AlreadyConnectedError, StoppedError
 from rockit.focuser.ok3z.servers.pyro import PyroFocuser, refusals
+from rockit.focuser.ok3z.service.focuser import Ending
 from rockit.focuser.ok3z.service.status import Audit, Confidence, Snapshot, State, Trust
 
 ASKED = "asked by NGTSDASNUC (10.2.5.115)"
@@ -73,9 +73,9 @@ def test_a_refused_move_tells_of_anything_that_was_sent(
 def test_a_begun_move_has_a_line_at_its_beginning_and_at_its_end(
     service: PyroFocuser, stand_in: Any, lines: Any
 ) -> None:
-    stand_in.begun.append(Future())
+    stand_in.begun.append(Ending(20.0))
     assert service.begin_move(2.5) == 0
-    stand_in.begun[-1].set_result(None)
+    stand_in.begun[-1].resolve(None)
     begun = f"begin_move 2.5 mm, {ASKED}"
     assert lines() == [f"{begun}: under way", f"{begun}: arrived at 2.000 mm after 7.4 s"]
 
@@ -83,10 +83,10 @@ def test_a_begun_move_has_a_line_at_its_beginning_and_at_its_end(
 def test_a_begun_move_that_fails_later_is_its_caller_s_failure(
     service: PyroFocuser, stand_in: Any, lines: Any
 ) -> None:
-    stand_in.begun.append(Future())
+    stand_in.begun.append(Ending(20.0))
     assert service.begin_move(2.5) == 0
     assert service.last_failure() == {}
-    stand_in.begun[-1].set_exception(StoppedError("stopped."))
+    stand_in.begun[-1].resolve(StoppedError("stopped."))
     assert service.last_failure()["command"] == "begin_move"
     assert service.report_status()["reason"] == "stopped."
     assert lines()[-1] == f"begin_move 2.5 mm, {ASKED}: ended at 2.000 mm after 7.4 s: stopped."

@@ -58,23 +58,21 @@ def test_at_rest_all_is_valid() -> None:
     assert list(answer) == KEYS
 
 
-@pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("steps", [None, 10240])
 @pytest.mark.parametrize("motions", [(), (replace(MOTION, from_steps=None, at_steps=None, ended_s=None),)])
-def test_every_key_is_always_there_and_nothing_is_none_or_nan(
-    state: State, steps: int | None, motions: Any
-) -> None:
-    snapshot = replace(AT_REST, state=state, current_steps=steps, target_steps=steps)
-    answer = measurement(snapshot, motions, None, NOW)
-    assert list(answer) == KEYS
-    for key, kind in KINDS.items():
-        assert type(answer[key]) is kind
-        assert answer[key] == answer[key]
-        assert type(answer[f"{key}_valid"]) is bool
-        if not answer[f"{key}_valid"]:
-            assert answer[key] == kind()
-    assert not answer["settled_s_valid"]
-    assert answer["current_mm_valid"] is (snapshot.status != 0)
+def test_every_key_is_always_there_and_nothing_is_none_or_nan(steps: int | None, motions: Any) -> None:
+    for state in State:
+        snapshot = replace(AT_REST, state=state, current_steps=steps, target_steps=steps)
+        answer = measurement(snapshot, motions, None, NOW)
+        assert list(answer) == KEYS, state
+        for key, kind in KINDS.items():
+            assert type(answer[key]) is kind, (state, key)
+            assert answer[key] == answer[key], (state, key)
+            assert type(answer[f"{key}_valid"]) is bool, (state, key)
+            if not answer[f"{key}_valid"]:
+                assert answer[key] == kind(), (state, key)
+        assert not answer["settled_s_valid"], state
+        assert answer["current_mm_valid"] is (snapshot.status != 0), state
 
 
 def test_while_it_moves_it_has_not_settled_and_the_last_motion_is_the_one_before() -> None:

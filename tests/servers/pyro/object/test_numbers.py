@@ -28,9 +28,10 @@ def all_errors(cls: type[FocuserError] = FocuserError) -> Iterator[type[FocuserE
             yield from all_errors(child)
 
 
-@pytest.mark.parametrize("cls", list(all_errors()), ids=lambda cls: cls.__name__)
-def test_every_error_has_its_published_number(cls: type[FocuserError]) -> None:
-    assert command_status(cls("why")) == NAMED_STATUS.get(cls, 1)
+def test_every_error_has_its_published_number() -> None:
+    found = {cls: command_status(cls("why")) for cls in all_errors()}
+    assert found == {cls: NAMED_STATUS.get(cls, 1) for cls in all_errors()}
+    assert len(found) > 20
 
 
 def test_an_error_of_tomorrow_is_answered_as_its_ancestor_is() -> None:
@@ -49,16 +50,16 @@ def test_the_table_is_total_and_names_no_stranger() -> None:
     assert set(COMMAND_STATUS_OF) <= set(all_errors())
 
 
-@pytest.mark.parametrize("cls", list(all_errors()), ids=lambda cls: cls.__name__)
 def test_no_error_reaches_the_caller_as_an_exception(
-    cls: type[FocuserError], command: str, service: PyroFocuser, stand_in: Any, call: Any
+    command: str, service: PyroFocuser, stand_in: Any, call: Any
 ) -> None:
-    stand_in.failure = cls("why")
-    status = call(service, command)
-    expected = NAMED_STATUS.get(cls, 1)
-    if command == "stop" and expected != 3:
-        expected = 1
-    assert status == expected
+    for cls in all_errors():
+        stand_in.failure = cls("why")
+        status = call(service, command)
+        expected = NAMED_STATUS.get(cls, 1)
+        if command == "stop" and expected != 3:
+            expected = 1
+        assert status == expected, cls
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,8 @@ def test_a_command_that_succeeds_is_0_and_reaches_the_focuser_once(
     command: str, service: PyroFocuser, stand_in: Any, call: Any
 ) -> None:
     assert call(service, command) == 0
-    assert [name for name, *_ in stand_in.calls] == [command]
+    asked = "move" if command in ("set_focus", "begin_move") else command
+    assert [name for name, *_ in stand_in.calls] == [asked]
 
 
 def test_a_stop_says_who_asked(service: PyroFocuser, stand_in: Any) -> None:

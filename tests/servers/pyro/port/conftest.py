@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, Callable
 
@@ -17,7 +17,7 @@ from Pyro4 import message, util
 
 from rockit.focuser.ok3z.servers.net.listener import listen
 from rockit.focuser.ok3z.servers.pyro import MANNER, Exposed, PyroServer
-from rockit.focuser.ok3z.servers.pyro.later import Later
+from rockit.focuser.ok3z.servers.pyro.later import AtEnd, Later
 
 OBJECT = "the_object"
 LOOPBACK, CONTROL_IP = "127.0.0.1", "127.0.0.1"
@@ -27,6 +27,31 @@ NOT_PERMITTED, BUSY = 3, 2
 SERPENT = util.get_serializer("serpent")
 
 
+class GoOn:
+    """Ends all that wait for it, and from then on whatever comes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_set = False
+        self._ends: list[Future[None]] = []
+
+    def end(self) -> Future[None]:
+        """What ends when it is set."""
+        end: Future[None] = Future()
+        with self._lock:
+            self._ends.append(end)
+        if self._is_set:
+            self.set()
+        return end
+
+    def set(self) -> None:
+        self._is_set = True
+        with self._lock:
+            ends, self._ends = self._ends, []
+        for end in ends:
+            end.set_result(None)
+
+
 class Target:
     """Notes what is called, and lets `wait` calls wait."""
 
@@ -34,7 +59,8 @@ class Target:
         self.calls: list[tuple[Any, ...]] = []
         self.callers: list[Any] = []
         self.waiting = threading.Semaphore(0)
-        self.go_on = threading.Event()
+        self.go_on = GoOn()
+        self.patience_s = BOUND_S
         self.news = 0
         self.asked_for_news = 0
 
@@ -50,11 +76,11 @@ class Target:
         return 0
 
     @Pyro4.expose
-    def wait(self) -> int:
+    def wait(self) -> Any:
         self.calls.append(("wait",))
         self.waiting.release()
-        assert self.go_on.wait(BOUND_S)
-        return 0
+        end = self.go_on.end()
+        return AtEnd(end, self.patience_s, lambda: 0 if end.done() else 1)
 
     @Pyro4.expose
     def wait_for_news(self, since: Any, patience_s: Any) -> Any:

@@ -14,8 +14,6 @@ import Pyro4
 import pytest
 from Pyro4 import errors
 
-from rockit.focuser.ok3z.servers.pyro import CONTROL_THREADS, URGENT_THREADS
-
 PROJECT = Path(__file__).parents[4]
 OBJECT = "the_object"
 CONTROL_IP, STRANGER_IP = "127.0.0.1", "127.0.0.2"
@@ -63,4 +61,4 @@ def test_random_and_mutated_messages(served: Any, seed: int) -> None:
     assert all(
         not isinstance(pos, Pyro4.Proxy) for name, pos, *_ in [(*c, None) for c in served.target.calls]
     )
-    assert threading.active_count() <= 2 + CONTROL_THREADS + URGENT_THREADS
+    assert threading.active_count() <= 2

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
-import threading
+from concurrent.futures import Future
 from typing import Any
 
 import Pyro4
 import pytest
 from Pyro4 import message, util
+
+from rockit.focuser.ok3z.servers.pyro.later import AtEnd
 
 OBJECT = "the_object"
 CONTROL_IP, STRANGER_IP = "127.0.0.1", "127.0.0.2"
@@ -123,26 +125,28 @@ def test_a_stop_and_the_next_call_may_be_sent_at_once(served: Any, say: Any) -> 
 
 
 def test_one_connection_waits_with_one_stop_at_a_time(
-    served: Any, say: Any, monkeypatch: pytest.MonkeyPatch
+    served: Any, say: Any, until: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A flood of them, whose answers nobody wants, must not keep the others waiting."""
-    entered, go_on = threading.Semaphore(0), threading.Event()
+    ends: list[Future[None]] = []
 
-    def slow_stop() -> int:
-        entered.release()
-        assert go_on.wait(BOUND_S)
-        return 0
+    def slow_stop() -> AtEnd:
+        ends.append(Future())
+        return AtEnd(ends[-1], BOUND_S, lambda: 0)
 
     monkeypatch.setattr(served.target, "stop", slow_stop)
     flood = served.greeted()
     flood.send(say.call("stop", flags=ONEWAY) * 200)
-    assert entered.acquire(timeout=BOUND_S)
+    until(lambda: len(ends) == 1, "the first of the flood")
     other = served.greeted()
     other.send(say.call("stop"))
-    assert entered.acquire(timeout=BOUND_S), "the second that runs is the other's"
-    assert not entered.acquire(timeout=0.05)
-    go_on.set()
+    until(lambda: len(ends) == 2, "that of the other")
+    assert served.ask() == {"calls": 0}
+    assert len(ends) == 2
+    ends[1].set_result(None)
     assert other.value() == 0
+    ends[0].set_result(None)
+    until(lambda: len(ends) == 3, "the second of the flood")
 
 
 def test_annotations_are_passed_over(served: Any, say: Any) -> None:
@@ -161,9 +165,15 @@ def test_a_call_that_wants_no_answer_is_made_and_does_not_block_the_next(served:
     assert ("wait",) in served.target.calls or served.target.waiting.acquire(timeout=BOUND_S)
 
 
-def test_a_context_never_outlives_its_call(served: Any, until: Any) -> None:
-    served.proxy().move(1.0)
+def test_a_context_never_outlives_its_call(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
-    served.server._published._control.submit(lambda: seen.append(Pyro4.current_context.client_sock_addr))
-    until(lambda: seen, "the job")
-    assert seen == [None]
+    end: Future[None] = Future()
+    end.set_result(None)
+
+    def wait() -> AtEnd:
+        seen.append(Pyro4.current_context.client_sock_addr[0])
+        return AtEnd(end, BOUND_S, lambda: seen.append(Pyro4.current_context.client_sock_addr))
+
+    monkeypatch.setattr(served.target, "wait", wait)
+    served.proxy().wait()
+    assert seen == [CONTROL_IP, None]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rockit.focuser.ok3z.servers.pyro import CONTROL_THREADS, exposed, waiting
+from rockit.focuser.ok3z.servers.pyro import MOST_CALLS, calls, waiting
 
 CONTROL_IP, STRANGER_IP = "127.0.0.1", "127.0.0.2"
 LONG_S = 1000.0
@@ -46,14 +46,14 @@ def test_whose_patience_ends_is_answered_without_news(served: Any, patience_s: f
 
 
 def test_who_waits_takes_no_thread_and_no_turn(served: Any, begin: Any, until: Any) -> None:
-    for _ in range(CONTROL_THREADS + 4):
+    for _ in range(MOST_CALLS + 4):
         begin()
     assert served.greeted().call("move", 1) == 0
     assert served.greeted().call("stop") == 0
     turns, asked = served.server._turns, served.target.asked_for_news
     # Of the looks of once a second there may be one on the way.
     assert served.server._turns <= turns + 1
-    assert served.target.asked_for_news <= asked + CONTROL_THREADS + 4
+    assert served.target.asked_for_news <= asked + MOST_CALLS + 4
 
 
 def test_news_that_nobody_rings_for_are_found_all_the_same(
@@ -128,7 +128,7 @@ def test_each_refused_call_is_told_with_its_caller_and_its_reason(
     client.call("move")
     client.call("report", 1)
     client.call("fly", 1)
-    monkeypatch.setattr(exposed.Lane, "submit", lambda *_: False)
+    monkeypatch.setattr(calls, "MOST_CALLS", 0)
     client.call("move", 1)
     served.greeted(STRANGER_IP).call("move", 1)
     client.send(say.pyro(4, b"()"))

@@ -134,7 +134,7 @@ def new_parser() -> Parser:
         commands,
         "status",
         "print state and position",
-        "Print state and position in one line. Where there is more to say (why the focuser is offline, how\n"
+        "Print state and position in one line. If there is more to say (why the focuser is offline, how\n"
         "homing gets on), indented lines follow; they go to stderr where stdout is not a terminal.",
         "examples:\n  focus status\n  ssh telescope focus status",
         f"{STATUS_TIMEOUT_S:g} s",

@@ -28,7 +28,7 @@ def carry_out(client: FocuserClient, answers: Answers, move: Callable[[], int]) 
 
 
 def _final_report(outcome: Outcome, answers: Answers) -> Report | None:
-    """The status after the motion; None where nobody waits for it, or it cannot be had."""
+    """The status after the motion; None if nobody waits for it, or it cannot be had."""
     unreachable = outcome.answer is not None and isinstance(outcome.answer.error, DaemonUnreachableError)
     return None if outcome.gave_up or unreachable else answers.report()
 

@@ -14,7 +14,7 @@ class UsageError(Exception):
 
 
 class Options:
-    """A command, and what was given with it; None where it was not given."""
+    """A command, and what was given with it; None if it was not given."""
 
     def __init__(self, command: str = "") -> None:
         self.command = command

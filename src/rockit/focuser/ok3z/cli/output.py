@@ -12,9 +12,9 @@ class WriteError(Exception):
 
 
 def result(line: str) -> bool:
-    """Write one line to stdout at once. False where nobody reads it any more (`focus watch | head -1`).
+    """Write one line to stdout at once. False if nobody reads it any more (`focus watch | head -1`).
 
-    Raises WriteError where it cannot be written.
+    Raises WriteError if it cannot be written.
     """
     if sys.stdout is None:
         raise WriteError("the result cannot be written: stdout is closed.")

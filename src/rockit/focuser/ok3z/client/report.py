@@ -14,7 +14,7 @@ from ..constants import FocuserStatus
 
 
 def number_in(report: Mapping[str, Any], key: str) -> float | None:
-    """A finite number of a report, or None where there is none."""
+    """A finite number of a report, or None if there is none."""
     value = report.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
@@ -25,7 +25,7 @@ def number_in(report: Mapping[str, Any], key: str) -> float | None:
 
 
 def text_in(report: Mapping[str, Any], key: str) -> str:
-    """A text of a report on one line without control characters; empty where there is none."""
+    """A text of a report on one line without control characters; empty if there is none."""
     value = report.get(key)
     if not isinstance(value, str):
         return ""
@@ -55,7 +55,7 @@ class Status:
         reading_age_s: how old the reading is.
         position_trust: `homed`, `resumed` or `unknown`.
         homed_at: UTC time of the homing that the position rests on.
-        lost_steps: what the last audit found; None where there was none, or where its end was not seen.
+        lost_steps: what the last audit found; None if there was none, or if its end was not seen.
         version: of the daemon.
         report: everything that the daemon said, with keys of tomorrow too.
     """

@@ -35,7 +35,7 @@ class Document(NamedTuple):
 
 
 def parse(path: Path) -> Document:
-    """The JSON in a file. Raises ConfigError where there is none: absent, unreadable, too large, broken."""
+    """The JSON in a file. Raises ConfigError if there is none: absent, unreadable, too large, broken."""
     text = _read(path)
     repeating: list[tuple[dict[str, Any], list[str]]] = []
 

@@ -14,7 +14,7 @@ _INSTALL = (
 
 
 def require_aiohttp() -> None:
-    """Raises ConfigError where aiohttp is absent, broken or too old; it says what to install."""
+    """Raises ConfigError if aiohttp is absent, broken or too old; it says what to install."""
     wanted = f"alpaca is configured, which needs aiohttp {'.'.join(map(str, OLDEST))} or newer"
     try:
         from aiohttp import __version__ as version

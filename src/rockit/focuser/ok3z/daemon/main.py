@@ -198,7 +198,7 @@ def serve(config: Config, time_scale: float | None = None) -> int:
     At the signal the TCP ports are given back. Within 2 s of it the motor is halted, the serial port closed, and
     everybody hung up on. `time_scale` as for `new_focuser`.
 
-    Raises ConfigError where the site's library cannot be used, or too few files may be opened.
+    Raises ConfigError if the site's library cannot be used, or too few files may be opened.
     """
     from ..storage.state_store import StateStore, note_for, path_for
     from .systemd import ServiceManager, status_line

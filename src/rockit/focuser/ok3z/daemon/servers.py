@@ -66,13 +66,13 @@ class Servers:
         self._listener = listener
         self._alpaca = None
         if config.alpaca is not None:
-            self._alpaca = AlpacaDoor(config.alpaca, partial(_alpaca_server, config, focuser))
+            self._alpaca = AlpacaPort(config.alpaca, partial(_alpaca_server, config, focuser))
         self.pyro = _pyro_server(config, listener, focuser, lambda: self.problem)
         self.pyro_thread = threading.Thread(target=self.pyro.serve_forever, name="pyro", daemon=True)
 
     @property
     def problem(self) -> str:
-        """Why Alpaca programs are not served though they should be; empty where they are."""
+        """Why Alpaca programs are not served though they should be; empty if they are."""
         return "" if self._alpaca is None else self._alpaca.problem
 
     def open(self) -> None:
@@ -108,7 +108,7 @@ class Servers:
                 thread.join(LAST_ANSWERS_S)
 
 
-class AlpacaDoor:
+class AlpacaPort:
     """The port for Alpaca programs and browsers, and the one by which they find it. Belongs to one thread, but for
     `problem`.
 
@@ -128,7 +128,7 @@ class AlpacaDoor:
 
     @property
     def problem(self) -> str:
-        """Why it is not served, in a sentence for everybody (an `errors.Sentence`); empty where it is."""
+        """Why it is not served, in a sentence for everybody (an `errors.Sentence`); empty if it is."""
         if self._server is None or self._server.lives():
             return self._problem
         return "Alpaca programs and browsers are not served any more. Restart the daemon; its log has the details."

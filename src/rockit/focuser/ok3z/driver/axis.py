@@ -34,7 +34,7 @@ class Homing:
     Args:
         begun_register: what the register was before it.
         first_end_register: where its first approach ended, if that can be compared with what the register was before
-            it; None where it cannot.
+            it; None if it cannot.
     """
 
     begun_register: int
@@ -96,7 +96,7 @@ class Axis:
 
     @property
     def origin_register(self) -> int:
-        """The register at 0 mm. Raises PositionLostError where it is not known."""
+        """The register at 0 mm. Raises PositionLostError if it is not known."""
         return self._position.origin_register
 
     @property
@@ -115,7 +115,7 @@ class Axis:
         return self._position.taken_up_steps
 
     def steps_out(self, reading: Reading) -> int:
-        """A reading's position in steps out. Raises PositionLostError where the origin is not known."""
+        """A reading's position in steps out. Raises PositionLostError if the origin is not known."""
         return self.origin_register - reading.register
 
     @property

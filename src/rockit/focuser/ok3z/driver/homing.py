@@ -52,7 +52,7 @@ class Approach:
     Args:
         register: where the motor stands.
         end: how it ended.
-        ratio: how fast the register changed, over what the settings make; None where that was not seen.
+        ratio: how fast the register changed, over what the settings make; None if that was not seen.
         leg_ratio: the same for the leg that led away from the switch before.
         error: what ended it, if not the switch.
     """
@@ -184,7 +184,7 @@ class Homer:
 
     @property
     def _shows_power_cut(self) -> bool:
-        """Whether the register would change in a power cut. Where it was before the homing, it may just have begun."""
+        """Whether the register would change in a power cut. Just where it was before the homing, it may have begun."""
         begun = is_at(self._motor.standing.register, self._begun_register)
         return not (begun or self._motor.is_at_power_up)
 

@@ -39,7 +39,7 @@ LINGER_S = 0.05
 OWED_REPLY_S = 0.06
 # With every kind of question abandoned, none is left to tell the replies apart: they are waited out.
 WAIT_OUT_S = 0.5
-# A wait looks at the clock every READ_SLICE_S. Where it was away for longer than this, the process was held up.
+# A wait looks at the clock every READ_SLICE_S. If it was away for longer than this, the process was held up.
 HELD_UP_S = 0.5
 # A port that gives out more than so many reads hold is no focuser; its noise must not hold the thread.
 MAX_DRAIN_READS = 1000
@@ -340,7 +340,7 @@ class Device:
 
 
 def device_at(url: str) -> Device | None:
-    """What is at the end of a path now; None where there is nothing, and where a URL is no path."""
+    """What is at the end of a path now; None if there is nothing, and if a URL is no path."""
     try:
         found = os.stat(url)
     except (OSError, ValueError):

@@ -21,7 +21,6 @@ from .rates import RateWatch, Ratios, learnable_steps
 from .reading import End, Progress, Reading
 from .refresh import Refresh
 from .registers import (
-    POSITION_TOLERANCE_STEPS,
     POWER_UP_REGISTER,
     STEPS_PER_MM,
     TRAVEL_MM,
@@ -82,7 +81,7 @@ class Motor:
         give_up_halting_s: for a halt that began at a moment of the clock, the moment to give it up.
         notice: is told every reading while the motor runs; must not wait.
         power_ups: where the controller was seen to begin after a power cut.
-        found: where it was found when nothing was known of it: perhaps it begins there, too.
+        found: where it was found when nothing was known of it: perhaps it begins there, too. Targets avoid them.
         refresh: how often the controller renews its register, as was seen on earlier links.
     """
 
@@ -117,6 +116,7 @@ class Motor:
         self._is_measured = False
         self._is_commanded = False
         self._unexpected: Reading | None = None
+        self._flickers = False
         self._speeds_are_sent = False
         self._ratios = Ratios(None, None, drive.speed_register, drive.acceleration_register)
 
@@ -141,7 +141,7 @@ class Motor:
 
     @property
     def learnable_mm(self) -> float:
-        """How long a leg must be so that its ratio can be learnt; 0 where that is known."""
+        """How long a leg must be so that its ratio can be learnt; 0 if that is known."""
         if self._ratios.legs is not None:
             return 0.0
         return mm_from_steps(
@@ -208,7 +208,7 @@ class Motor:
         A register that was kept proves them, but where a power cut would not change it. Elsewhere the motor is not
         released, for it could slip.
         """
-        if near_power_up(self.standing.register, (*self._power_ups(), *self._found())):
+        if self.is_at_power_up:
             self.configure()
         elif not self._speeds_are_sent:
             self._controller.configure_speeds(self._drive.speed_register, self._drive.acceleration_register)
@@ -216,12 +216,12 @@ class Motor:
 
     @property
     def is_at_power_up(self) -> bool:
-        """Whether the motor stands where a power cut would not show in the register."""
-        return self.is_power_up(self.standing.register, POSITION_TOLERANCE_STEPS)
+        """Whether the motor stands where a power cut is known not to show in the register."""
+        return near_power_up(self.standing.register, self._power_ups())
 
     def is_power_up(self, register: int, within_steps: int = 0) -> bool:
-        """Whether a register is one at which this controller begins after a power cut, or no further from it."""
-        return near_power_up(register, self._power_ups(), within_steps)
+        """Whether a register is one at which this controller may begin after a power cut, or no further from it."""
+        return near_power_up(register, (*self._power_ups(), *self._found()), within_steps)
 
     def _hides_power_cut(self, inward: bool) -> bool:
         """Whether a power cut just as a run begins here would pass for the run itself, so near is its register: ahead
@@ -235,7 +235,7 @@ class Motor:
     def proof_steps(self, inward: bool) -> int:
         """How long a leg from here must be to prove by its rate that the settings are there.
 
-        0 where the register proves it, and where that cannot be asked.
+        0 if the register proves it, and if that cannot be asked.
         """
         return self._rate_shows_from_steps if self._hides_power_cut(inward) else 0
 
@@ -258,7 +258,7 @@ class Motor:
             switch_register: where the limit switch is, if that is known.
 
         Returns:
-            False where the motor never left its place; its target may have been elsewhere.
+            False if the motor never left its place; its target may have been elsewhere.
 
         Raises:
             NoProgressError, MoveTimeoutError: it did not arrive.
@@ -266,25 +266,30 @@ class Motor:
             LinkLostError: the link died.
         """
         self.make_ready()
-        start, drive = self._start_here(), self.leg_drive
+        start = self._start_here()
+        # Where a power cut does not show, the time is judged that the run took: of slow answers less proof can be had.
+        must_take_its_time = switch_register is not None and self.is_at_power_up
+        ratio = self._ratios.legs
+        if ratio is None and must_take_its_time:
+            # Never measured, of slow answers or of a drive that is all ramps: most run as they home.
+            ratio = self._ratios.homing
+        drive = self._drive.at_ratio(ratio)
         speed_steps_s = steps_from_mm(self._drive.speed_mm_sec)
         tracker = Tracker(
             start,
             target_register,
             speed_steps_s,
-            self._ratios.legs,
+            ratio,
             self._power_ups(),
             self._controller.answer_s,
             refresh=self._refresh,
         )
         ramp_steps = self._drive.ramp_steps(self._drive.speed_mm_sec)
-        rate = RateWatch(start, target_register, speed_steps_s, ramp_steps, self._ratios.legs, self._refresh)
+        rate = RateWatch(start, target_register, speed_steps_s, ramp_steps, ratio, self._refresh)
         self._tracker, self._rate = tracker, rate
         inward = target_register > start.register
         self._must_prove = switch_register is not None and self.proof_steps(inward) > 0
         self._can_prove = switch_register is not None and self._rate_shows_from_steps > 0
-        # Of slow answers the time is judged that the run took, which is less of a proof.
-        must_take_its_time = switch_register is not None and self.is_at_power_up
         run_s = drive.duration_s(target_register - start.register)
         # Legs are measured while the switch is not found yet.
         self._is_measured = switch_register is None and self._ratios.legs is None
@@ -303,11 +308,8 @@ class Motor:
             return is_at(self.standing.register, target_register)
         self._left_at_register = target_register
         self._require_proof(rate, tracker)
-        if (
-            must_take_its_time
-            and self._ratios.legs is not None
-            and not (rate.is_judged and watch.took_its_time)
-        ):
+        seen_well = watch.took_its_time and (rate.is_judged or self._ratios.legs is None)
+        if must_take_its_time and ratio is not None and not seen_well:
             raise SettingsLostError(
                 "the motor ran from a register at which a power cut does not show, and nobody could see "
                 "that it kept its speed. Was the controller's power cut? Home the focuser (focus init)."
@@ -405,6 +407,9 @@ class Motor:
                     return False
                 if isinstance(watch, LegWatch):
                     self.make_ready()
+                else:
+                    # In homing nothing is lost if the motor slips, and the settings may be.
+                    self.configure()
                 command()
                 watch.restarted(self._clock.monotonic())
             elif verdict is Verdict.LOOK_AGAIN:
@@ -528,21 +533,35 @@ class Motor:
 
         Raises:
             PositionLostError: the register changed; the motor may be running.
+            SettingsLostError: it began anew.
             UnexpectedMotionError: the register is as it was, but the motor is said to run.
             LinkLostError: nothing valid was answered.
         """
         expected = self._left_at_register
         for _ in range(BELIEVED_READINGS):
             reading = self._unexpected = self._controller.read()
-            if reading.stands_still and is_at(reading.register, expected):
+            begun_anew = self._may_have_begun_anew(reading)
+            if reading.stands_still and is_at(reading.register, expected) and not begun_anew:
+                self._flickers |= self._standing is not None and reading.register != self._standing.register
                 self._standing = reading
                 return reading
+        if begun_anew:
+            raise SettingsLostError(
+                f"at rest the register went from {self.standing.register} to {reading.register}, where the controller "
+                "may begin. Was its power cut? Home the focuser (focus init)."
+            )
         if is_at(reading.register, expected):
             raise UnexpectedMotionError(
                 "the controller says that the motor runs, though nothing was commanded and the register stands at "
                 f"{expected}. Look at the focuser."
             )
         raise moved_unasked(expected, reading.register)
+
+    def _may_have_begun_anew(self, reading: Reading) -> bool:
+        """Whether a register that did not change at rest went to where the controller may begin, if only by a step."""
+        here = self._standing
+        went = here is not None and reading.register != here.register and not self._flickers
+        return went and self.is_power_up(reading.register)
 
     def follow_hand(self, inner_register: int) -> HandWatch:
         """Follow a motor that somebody drives at its controller, until it stands.

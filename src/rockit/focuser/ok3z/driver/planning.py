@@ -91,7 +91,7 @@ class Drive:
         )
 
     def at_ratio(self, ratio: float | None) -> Drive:
-        """This drive as it was seen to run: speed and ramps so many times as computed; None where that is not known."""
+        """This drive as it was seen to run: speed and ramps so many times as computed; None if that is not known."""
         if ratio is None:
             return self
         acceleration_mm_sec_sec = self.acceleration_mm_sec_sec * ratio
@@ -121,10 +121,10 @@ class Drive:
         return 2 * self.homing_duration_s() + 10
 
     def proof_steps(self, ratio: float | None, seen_for_s: float) -> int:
-        """How many steps a leg must have to prove by its rate that the settings are there; 0 where none can.
+        """How many steps a leg must have to prove by its rate that the settings are there; 0 if none can.
 
         Args:
-            ratio: how fast legs were seen to run, over what the settings make; None where that is not known.
+            ratio: how fast legs were seen to run, over what the settings make; None if that is not known.
             seen_for_s: how long it must be seen at one speed, in seconds.
         """
         if ratio is None:
@@ -148,7 +148,7 @@ class Target:
 
     Args:
         steps: the whole step, in steps out.
-        asked_mm: what was asked for, in mm, from which the step is less than one away; None where nobody asked.
+        asked_mm: what was asked for, in mm, from which the step is less than one away; None if nobody asked.
     """
 
     steps: int
@@ -174,9 +174,9 @@ class Plan:
 
     Args:
         target_steps: where the focuser shall stand, in steps out.
-        legs: what to run, in this order; empty where nothing needs to move.
+        legs: what to run, in this order; empty if nothing needs to move.
         shortfall_steps: what the last approach lacks of the full backlash, because the outer limit
-            left no room for more; 0 where the backlash is taken up.
+            left no room for more; 0 if the backlash is taken up.
     """
 
     target_steps: int

@@ -58,7 +58,7 @@ class Reply:
 
     Args:
         code: what it answers.
-        argument: None where it had none. Each byte is one character; spaces before it are skipped.
+        argument: None if it had none. Each byte is one character; spaces before it are skipped.
         spaces: how many these were, if not one.
     """
 

@@ -47,8 +47,8 @@ class Ratios:
     """Measured over computed rates of the register, with the settings to which they belong.
 
     Args:
-        homing: of homing runs; None where it is not known.
-        legs: of the legs of moves; None where it is not known, as for a drive whose back-off is all ramps.
+        homing: of homing runs; None if it is not known.
+        legs: of the legs of moves; None if it is not known, as for a drive whose back-off is all ramps.
         speed_register, acceleration_register: what the controller was set to.
     """
 
@@ -97,7 +97,7 @@ class _Sighting:
 
 
 def _spans(sightings: list[_Sighting]) -> list[_Bounds]:
-    """PROVEN_SPANS of them in a row, as bounds; none where there are too few."""
+    """PROVEN_SPANS of them in a row, as bounds; none if there are too few."""
     last = len(sightings) - 1
     if last < PROVEN_SPANS:
         return []
@@ -113,7 +113,7 @@ class RateWatch:
         end_register: where it ends; None for a homing run.
         computed_steps_s: how fast the register should change, by the settings.
         ramp_steps: how long one of its ramps should be.
-        ratio: how fast it was seen to change, over that; None where that is not known.
+        ratio: how fast it was seen to change, over that; None if that is not known.
         refresh: how often the controller renews its register; None: whenever it is asked.
     """
 

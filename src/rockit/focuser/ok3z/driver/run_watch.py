@@ -43,7 +43,7 @@ _ALWAYS = _Always()
 
 class StandstillWatch:
     """Tells when the motor stands: the state says so all the time, at one place, and two readings STANDSTILL_GAP_S
-    apart are of one register. (Where one was misread, or the register flickers, others agree.) Of a controller that
+    apart are of one register. (If one was misread, or the register flickers, others agree.) Of a controller that
     renews its register less often they must be that far apart, or both may be out of date.
 
     Args:
@@ -177,7 +177,7 @@ class LegWatch(_ProgressWatch):
         target_register: where the leg ends.
         allowance: how much longer the whole move may take.
         duration_s: how long the run takes, in seconds.
-        switch_register: where the limit switch is, which may end a run inward; None where that is not known.
+        switch_register: where the limit switch is, which may end a run inward; None if that is not known.
         refresh: how often the controller renews its register; None: whenever it is asked.
     """
 
@@ -355,8 +355,8 @@ class HaltWatch:
     """Judges the readings of a motor that was told to halt.
 
     Args:
-        tracker: follows the run that was under way; None where there was none.
-        left_at_register: where the register must be then; None where that is not known.
+        tracker: follows the run that was under way; None if there was none.
+        left_at_register: where the register must be then; None if that is not known.
         ramp_s: how long the motor takes to slow down.
         refresh: how often the controller renews its register; None: whenever it is asked.
     """
@@ -394,7 +394,7 @@ class HaltWatch:
 
     @property
     def shown(self) -> Reading | None:
-        """The reading that tells where the motor is; None where the register is elsewhere than it was left."""
+        """The reading that tells where the motor is; None if the register is elsewhere than it was left."""
         if self._tracker is not None:
             return self._tracker.shown
         if self._last is None or self._moved_unasked(self._last):
@@ -402,7 +402,7 @@ class HaltWatch:
         return self._last
 
     def lost(self, told_s: float) -> PositionLostError | None:
-        """Why the register cannot be trusted any more, of a motor that stands; None where it can.
+        """Why the register cannot be trusted any more, of a motor that stands; None if it can.
 
         Args:
             told_s: when the halt had surely left, on the clock of the readings.

@@ -52,7 +52,7 @@ class Tracker:
         start: a reading from standstill.
         end_register: where the path ends; the sign of the difference is the direction.
         speed_steps_s: how fast the register should change, in steps/s.
-        ratio: how fast it was seen to change, over that; None where that is not known.
+        ratio: how fast it was seen to change, over that; None if that is not known.
         power_ups: where the controller was seen to begin after a power cut.
         answer_s: how long an answer of this controller takes, in seconds.
         falls_back: whether the motor may fall back a little when it comes to stand, as a limit switch lets it.
@@ -133,7 +133,7 @@ class Tracker:
         return self._fastest_steps_s * elapsed_s
 
     def take(self, reading: Reading) -> bool:
-        """Take a reading; False where it surprises, and the next one should come at once.
+        """Take a reading; False if it surprises, and the next one should come at once.
 
         Raises:
             PositionLostError: the register really ran the wrong way, or left its path.
@@ -202,7 +202,7 @@ class Tracker:
     def _believe(self, reading: Reading) -> None:
         step = self._direction * (reading.register - self.last.register)
         if is_at(self.last.register, self._start_register):
-            watched = reading.at_s - self.last.at_s <= self.unseen_s
+            watched = reading.at_s - self.last.earliest_s <= self.unseen_s
             self.began_past_power_up = watched and self._passes_power_up(reading)
         if step:
             self._jumped = False

@@ -1,4 +1,4 @@
-"""The server of the Alpaca port: one thread that speaks to all connections, and a few for calls that wait."""
+"""The server of the Alpaca port: one thread that speaks to all connections."""
 
 from __future__ import annotations
 
@@ -25,14 +25,11 @@ from .http.access import Access, own_names
 from .http.admission import Admission, Bounds
 from .http.handler import SERVER, Handler, is_last, plain, with_address
 from .http.stops import Stop, stopped
-from .net.lane import Lane
 from .net.log_throttle import LogThrottle
 from .panel.panel import PAGE_PATHS, Panel
 
 _log = logging.getLogger(__name__)
 
-# Of the calls that wait one does the work and the others are refused at once, so this is more than enough.
-CONTROL_THREADS = 8
 CLOSE_PATIENCE_S = 1.0
 LAST_ANSWERS_S = 0.1
 # This machine may be up before the name server that knows its full name.
@@ -83,7 +80,6 @@ class WebServer:
         self._access = Access(control_ips, host_names, PAGE_PATHS)
         self._tally = LogThrottle("Alpaca port")
         self._now_s = now_s
-        self._control = Lane("alpaca-control", CONTROL_THREADS, waiting=0)
         self._thread = threading.Thread(target=self._run, name="alpaca", daemon=True)
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -113,7 +109,6 @@ class WebServer:
                 self._loop.call_soon_threadsafe(self._end.set)
         if self._thread.ident is not None:
             self._thread.join(CLOSE_PATIENCE_S)
-        self._control.close()
         self._listener.close()
 
     def _learn_names(self) -> None:
@@ -145,7 +140,7 @@ class WebServer:
                 return
             self._loop, self._end = asyncio.get_running_loop(), end
         stop = partial(stopped, self._focuser)
-        operations = Jobs(self._focuser, self._control, stop)
+        operations = Jobs(self._focuser, stop)
         runner = web.AppRunner(
             self._application(operations, stop), handler_cancellation=True, shutdown_timeout=LAST_ANSWERS_S
         )

@@ -84,7 +84,7 @@ class Aftermath:
             error: what ended the command.
 
         Returns:
-            Why the motor was not proven to stand; None where it was.
+            Why the motor was not proven to stand; None if it was.
         """
         linked = self._session.axis is not None
         news = not (isinstance(error, HaltFailedError) and self._publisher.state is State.STOPPING)

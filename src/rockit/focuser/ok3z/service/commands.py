@@ -21,6 +21,7 @@ from ..errors import (
     LinkError,
     NotConnectedError,
     PositionLostError,
+    SettingsLostError,
     UnexpectedMotionError,
     joined,
 )
@@ -88,6 +89,16 @@ class Commands:
         return self._publisher.motions
 
     @property
+    def is_reconnecting(self) -> bool:
+        """Whether a lost link is being tried again. Any thread may ask."""
+        return self._publisher.state is State.RECONNECTING
+
+    @property
+    def where(self) -> str:
+        """The position, in words."""
+        return self._publisher.where
+
+    @property
     def may_leave_running(self) -> bool:
         """Whether a motion that this process commanded was not proven to have ended."""
         return self._aftermath.may_leave_running
@@ -104,6 +115,7 @@ class Commands:
         # A process that died in a move may have left the motor running.
         if self._memory.entry.way is not None:
             self._publisher.suppose_motion()
+        self._publisher.let_go()
 
     def initialize(
         self, resume: bool | None = None, restore: bool | None = None, new_controller: bool = False
@@ -253,6 +265,7 @@ class Commands:
         plan = axis.plan(target.steps)
         if plan.legs:
             self._publisher.moving(target)
+            self._worker.moves()
             self._memory.set_out(axis.registers_of(plan))
             stalled = _stall_sentence(axis.move(plan))
             if stalled:
@@ -331,8 +344,8 @@ class Commands:
     def _look_at_rest(self, axis: Axis) -> None:
         try:
             reading = axis.look()
-        except (PositionLostError, UnexpectedMotionError):
-            if not self._settings.keeps_hand:
+        except (PositionLostError, UnexpectedMotionError) as error:
+            if not self._settings.keeps_hand or isinstance(error, SettingsLostError):
                 raise
             self._follow_hand(axis)
             return

@@ -1,8 +1,8 @@
 """The service: one focuser, one thread that owns its port, and a face that any thread may call.
 
-Callers hand a command to the worker thread and wait for its end outside all locks. `stop` is a request of
-its own kind: it is looked at before every exchange, so the halt is the next thing on the wire
-(docs/decisions/0001-one-owner.md). What is known is published as a frozen snapshot.
+Callers hand a command to the worker thread and are given its end, which is a future: nothing here waits for the worker
+but `close`. A stop is a request of its own kind: it is looked at before every exchange, so the halt is the next thing
+on the wire (docs/decisions/0001-one-owner.md). What is known is published as a frozen snapshot.
 """
 
 from __future__ import annotations
@@ -10,13 +10,11 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, field
-from typing import Callable
+from dataclasses import dataclass
+from typing import Callable, NamedTuple, cast
 
 from ..driver.clock import SystemClock, WallClock
 from ..driver.homing import HOMING_TRIES
-from ..driver.planning import mm_from_steps
 from ..errors import (
     BusyError,
     FocuserError,
@@ -38,7 +36,7 @@ _log = logging.getLogger(__name__)
 REST_PERIOD_S = 1.0
 # A reading older than this while a link is open means that the worker hangs: nothing is known then.
 STALE_S = 12.0
-# How long `stop` waits for its confirmation, and `close` for the worker.
+# How long to wait for the confirmation of a stop, and in `close` for the worker.
 STOP_PATIENCE_S = 20.0
 CLOSE_PATIENCE_S = 1.7
 HALT_PATIENCE_S = 5.0
@@ -48,19 +46,62 @@ CLOSING_HALT_PATIENCE_S = 0.45
 CALL_MARGIN_S = 60.0
 
 
+class Ending(Future[None]):
+    """The end of a command: with None, or with a FocuserError. None of those who are given it can cancel it.
+
+    Args:
+        patience_s: how long to wait for it, in seconds. A worker that takes longer gives no answer any more.
+    """
+
+    def __init__(self, patience_s: float) -> None:
+        super().__init__()
+        self.patience_s = patience_s
+
+    def cancel(self) -> bool:
+        """What others wait for too is not taken away."""
+        return False
+
+    def resolve(self, outcome: FocuserError | None) -> None:
+        """It has come. On the worker thread, and with it what others have asked to be called then."""
+        if outcome is None:
+            self.set_result(None)
+        else:
+            self.set_exception(outcome)
+
+    @property
+    def failure(self) -> FocuserError | None:
+        """Why the command did not do what it was told; None: it did. To be asked when it has ended or the patience is
+        over: what has not ended then has no answer."""
+        if self.done():
+            return cast("FocuserError | None", self.exception())
+        return no_answer(self.patience_s)
+
+
+class BegunMove(NamedTuple):
+    """A move that was handed to the worker."""
+
+    under_way: Ending
+    """It moves and the snapshot says so, or it has ended: then it ends in the same way, right after it."""
+    ended: Ending
+
+
 @dataclass(frozen=True)
 class _Task:
-    """One command for the worker. Its future ends with None or with a FocuserError."""
+    """One command for the worker."""
 
     name: str
     run: Callable[[], None]
-    future: Future[None] = field(default_factory=Future)
-    under_way: threading.Event = field(default_factory=threading.Event)
-    """It moves, or has ended."""
+    ended: Ending
+    under_way: Ending
+
+    def moves(self) -> None:
+        if not self.under_way.done():
+            self.under_way.resolve(None)
 
     def end(self, outcome: FocuserError | None) -> None:
-        _resolve(self.future, outcome)
-        self.under_way.set()
+        self.ended.resolve(outcome)
+        if not self.under_way.done():
+            self.under_way.resolve(outcome)
 
 
 class Focuser:
@@ -96,7 +137,7 @@ class Focuser:
         # Shared between callers and the worker. Written under the lock; the worker's checkpoint only looks.
         self._attention = threading.Condition()
         self._task: _Task | None = None
-        self._stop: Future[None] | None = None
+        self._stop: Ending | None = None
         self._stopped_by = ""
         self._closing = False
         self._close_by_s = 0.0
@@ -157,10 +198,12 @@ class Focuser:
         """How long ago a moment of the service's clock was, in seconds."""
         return max(0.0, self._clock.monotonic() - moment_s)
 
-    def initialize(
+    # The commands. Each raises at once what speaks against it before the worker has seen it; the rest is in its end.
+
+    def begin_initialize(
         self, resume: bool | None = None, restore: bool | None = None, new_controller: bool = False
-    ) -> None:
-        """Open the port, identify, configure and home. Blocks until the focuser stands at 0 mm, or where it was left
+    ) -> Ending:
+        """Open the port, identify, configure and home. It ends when the focuser stands at 0 mm, or where it was left
         or shall return to.
 
         Args:
@@ -169,36 +212,45 @@ class Focuser:
             new_controller: what was measured of the controller before is forgotten.
 
         Raises:
-            AlreadyConnectedError: it is connected, and has just answered.
             BusyError: another command runs.
-            StoppedError, LinkError, DeviceError: it was not homed.
+            NotConnectedError: the daemon is ending.
+
+        Returns:
+            What may end with AlreadyConnectedError: it is connected, and has just answered; or with StoppedError,
+            LinkError, DeviceError: it was not homed.
         """
-        self._call(
+        return self._submit(
             "initialize",
             lambda: self._commands.initialize(resume, restore, new_controller),
             self._homing_patience_s,
-        )
+        ).ended
 
-    def audit(self) -> None:
-        """Home again, note the steps lost since the last homing, and return. Blocks until it is back.
+    def begin_audit(self) -> Ending:
+        """Home again, note the steps lost since the last homing, and return. It ends when the focuser is back.
 
         Raises:
-            NotConnectedError, BusyError: nothing moved.
-            StoppedError, LinkError, DeviceError: it did not come back.
-        """
-        self._call("audit", self._commands.audit, self._homing_patience_s, needs_link=True)
+            NotConnectedError, BusyError: nothing will move.
 
-    def shutdown(self) -> None:
+        Returns:
+            What may end with NotConnectedError, BusyError: nothing moved; or with StoppedError, LinkError, DeviceError:
+            it did not come back.
+        """
+        return self._submit("audit", self._commands.audit, self._homing_patience_s, needs_link=True).ended
+
+    def begin_shutdown(self) -> Ending:
         """Close the port.
 
         Raises:
-            NotConnectedError: there was nothing to close.
             BusyError: another command runs.
-        """
-        self._call("shutdown", self._commands.shutdown, self._move_patience_s)
+            NotConnectedError: the daemon is ending.
 
-    def set_focus(self, position: object, offset: bool = False, exact: bool = False) -> None:
-        """Move, and block until the focuser stands at the target.
+        Returns:
+            What may end with NotConnectedError: there was nothing to close.
+        """
+        return self._submit("shutdown", self._commands.shutdown, self._move_patience_s).ended
+
+    def begin_move(self, position: object, offset: bool = False, exact: bool = False) -> BegunMove:
+        """Move.
 
         Args:
             position: mm from fully in, 0 ... focus_range_mm; or mm relative to the target.
@@ -206,77 +258,54 @@ class Focuser:
             exact: the position is that of a step, and no neighbour will do.
 
         Raises:
-            NotConnectedError, BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved.
-            StoppedError, DeviceError, LinkError: it did not arrive.
-        """
-        _wait(self._move(position, offset, exact).future, self._move_patience_s)
-
-    def begin_move(self, position: object, offset: bool = False) -> Future[None]:
-        """As `set_focus`, but blocks only until the snapshot says that the focuser moves.
+            NotConnectedError, BusyError: nothing will move.
 
         Returns:
-            What ends with the move, with what `set_focus` raises; it has ended where nothing needed to move.
-
-        Raises:
-            NotConnectedError, BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved.
-            StoppedError, DeviceError, LinkError: it has ended already, and did not arrive.
+            Two ends: that it is under way, and that the focuser stands at the target. Both may be NotConnectedError,
+            BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved; or StoppedError, DeviceError, LinkError:
+            it did not arrive.
         """
-        task = self._move(position, offset)
-        if not task.under_way.wait(self._move_patience_s):
-            raise no_answer(self._move_patience_s)
-        if task.future.done():
-            task.future.result()
-        return task.future
+        task = self._submit(
+            "a move",
+            lambda: self._commands.move(position, offset, exact),
+            self._move_patience_s,
+            needs_link=True,
+        )
+        return BegunMove(task.under_way, task.ended)
 
-    def _move(self, position: object, offset: bool, exact: bool = False) -> _Task:
-        return self._submit("a move", lambda: self._commands.move(position, offset, exact), needs_link=True)
-
-    def stop(self, by: str) -> None:
-        """Halt any motion, homing included, and return when standstill is confirmed.
+    def begin_stop(self, by: str) -> Ending:
+        """Halt any motion, homing included. It ends when standstill is confirmed.
 
         Args:
             by: who asks, for the observatory's log.
 
         Raises:
-            HaltFailedError, LinkError: standstill could not be confirmed.
-        """
-        _wait(self.begin_stop(by), STOP_PATIENCE_S)
-
-    def begin_stop(self, by: str) -> Future[None]:
-        """As `stop`, for a thread that must not wait.
+            NotConnectedError: the daemon is ending.
 
         Returns:
-            What ends when standstill is confirmed, or with what `stop` raises. All who ask while a stop is under way
-            are given the same one, and none can cancel it. Where it has not ended after STOP_PATIENCE_S, say
-            `no_answer`.
-
-        Raises:
-            NotConnectedError: the daemon is ending.
+            What may end with HaltFailedError, LinkError: standstill could not be confirmed. All who ask while a stop is
+            under way are given the same one.
         """
         with self._attention:
             if self._closing:
                 raise NotConnectedError("the daemon is ending.")
             if self._stop is None:
-                self._stop = Future()
-                self._stop.set_running_or_notify_cancel()
+                self._stop = Ending(STOP_PATIENCE_S)
                 self._stopped_by = by
                 self._attention.notify_all()
             return self._stop
 
-    def _call(self, name: str, run: Callable[[], None], patience_s: float, needs_link: bool = False) -> None:
-        _wait(self._submit(name, run, needs_link).future, patience_s)
-
-    def _submit(self, name: str, run: Callable[[], None], needs_link: bool) -> _Task:
-        task = _Task(name, run)
-        # None of those who are given it can cancel it.
-        task.future.set_running_or_notify_cancel()
+    def _submit(
+        self, name: str, run: Callable[[], None], patience_s: float, needs_link: bool = False
+    ) -> _Task:
+        task = _Task(name, run, Ending(patience_s), Ending(patience_s))
         with self._attention:
             if self._closing:
                 raise NotConnectedError("the daemon is ending.")
             if self._task is not None or self._stop is not None:
                 running = self._task.name if self._task else "stop"
                 raise BusyError(f"{running} is still running. Wait for its end, or stop it (focus stop).")
-            if needs_link and self._commands.snapshot.state is State.RECONNECTING:
+            if needs_link and self._commands.is_reconnecting:
                 # On the worker it would only end the attempt that is under way, and who asks again and again would keep
                 # the link from coming back.
                 raise NotConnectedError(
@@ -317,17 +346,17 @@ class Focuser:
                 self._stop = None
         if stop:
             self._announce_stop(unhalted)
-            _resolve(stop, unhalted)
+            stop.resolve(unhalted)
         task.end(outcome)
 
-    def _answer_stop(self, stop: Future[None]) -> None:
+    def _answer_stop(self, stop: Ending) -> None:
         """Answer a stop that found no command running: halt all the same, and prove standstill."""
         outcome = self._attempt(self._commands.halt_at_rest)
         unhalted = self._settle(outcome)
         with self._attention:
             self._stop = None
         self._announce_stop(unhalted)
-        _resolve(stop, unhalted)
+        stop.resolve(unhalted)
 
     def _tend(self, run: Callable[[], None]) -> None:
         self._settle(self._attempt(run))
@@ -363,9 +392,7 @@ class Focuser:
         if unhalted:
             self.announce(logging.ERROR, f"stopped by {self._stopped_by}, without proof: {unhalted}")
             return
-        steps = self._commands.snapshot.current_steps
-        where = "at an unknown position" if steps is None else f"at {mm_from_steps(steps):.3f} mm"
-        self.announce(logging.INFO, f"stopped by {self._stopped_by} {where}")
+        self.announce(logging.INFO, f"stopped by {self._stopped_by} at {self._commands.where}")
 
     def _dismiss(self) -> None:
         """Nobody may wait for a worker that has left."""
@@ -376,19 +403,18 @@ class Focuser:
         if task:
             task.end(ending)
         if stop:
-            _resolve(stop, ending)
+            stop.resolve(ending)
 
     # What the commands ask of their thread: the `Worker` that they see
 
     def announce(self, level: int, message: str) -> None:
         self._tell(level, message)
 
+    def moves(self) -> None:
+        if self._task is not None:
+            self._task.moves()
+
     def changed(self) -> None:
-        task = self._task
-        snapshot = self._commands.snapshot
-        # Only a move of this task can have begun since it is here; a hand at the controller has no target.
-        if task is not None and snapshot.state is State.MOVING and snapshot.target_steps is not None:
-            task.under_way.set()
         self._on_change()
 
     def checkpoint(self) -> None:
@@ -411,20 +437,6 @@ class Focuser:
     def give_up_halting_s(self, begun_s: float) -> float:
         patient_s = begun_s + HALT_PATIENCE_S
         return min(patient_s, self._close_by_s) if self._closing else patient_s
-
-
-def _resolve(future: Future[None], outcome: FocuserError | None) -> None:
-    if outcome is None:
-        future.set_result(None)
-    else:
-        future.set_exception(outcome)
-
-
-def _wait(future: Future[None], patience_s: float) -> None:
-    try:
-        future.result(patience_s)
-    except FutureTimeoutError:
-        raise no_answer(patience_s) from None
 
 
 def no_answer(patience_s: float) -> HaltFailedError:

@@ -26,11 +26,11 @@ _log = logging.getLogger(__name__)
 
 
 class Keeper(Protocol):
-    """Where entries are kept over a restart. Nothing of it raises or waits for long. See `journal.Journal`."""
+    """Where entries are kept over a restart. Nothing of it raises or waits for long. See `state_store.StateStore`."""
 
     @property
     def problem(self) -> str:
-        """Why nothing can be kept; empty where all is well."""
+        """Why nothing can be kept; empty if all is well."""
 
     def read(self) -> Entry | None:
         """What was kept last."""
@@ -75,7 +75,7 @@ class Memory:
 
     @property
     def problem(self) -> str:
-        """Why nothing can be kept over a restart; empty where all is well."""
+        """Why nothing can be kept over a restart; empty if all is well."""
         return self._keeper.problem
 
     @property
@@ -119,7 +119,7 @@ class Memory:
         """The motor is proven to stand, at a known position.
 
         Args:
-            reached: the target that it has reached; None where it was on its way elsewhere.
+            reached: the target that it has reached; None if it was on its way elsewhere.
             durable: be sure that it is kept before going on.
         """
         target = reached or self.target
@@ -194,7 +194,7 @@ class Memory:
         """The position is not known any more.
 
         Args:
-            motion: what has found that out; None where there is no link.
+            axis: what has found that out; None if there is no link.
         """
         # First, and by an assignment: a mistake in what follows shall leave no false position.
         self.position.forget()

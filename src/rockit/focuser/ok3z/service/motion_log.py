@@ -37,7 +37,7 @@ class RecordedMotion:
         number: counts from 1 in one process; the same motion keeps it.
         homing: whether it is a homing run.
         began_at: UTC time, as published.
-        from_steps, to_steps: whence and where to, in steps out; None where that is not known. Homing has no target.
+        from_steps, to_steps: whence and where to, in steps out; None if that is not known. Homing has no target.
         at_steps: where it stands, in steps out; None while it runs, and where that is not known. After an end that was
             not seen, where it was found once the link was back.
         result: what became of it.

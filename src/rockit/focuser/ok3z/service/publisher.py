@@ -100,9 +100,8 @@ class Publisher:
     # What happens
 
     def suppose_motion(self) -> None:
-        """The motor may run, whoever moves it."""
+        """The motor may run, whoever moves it. Published with what happens next."""
         self._machine.suppose_motion()
-        self._put_up()
 
     def connecting(self) -> None:
         """The port is to be opened."""
@@ -127,7 +126,7 @@ class Publisher:
         """The motor is told to stop, and is not seen standing yet.
 
         Args:
-            reason: why; None where what was said before stands.
+            reason: why; None if what was said before stands.
             shows_position: whether its position is published meanwhile.
         """
         details = self._details if reason is None else replace(self._details, reason=reason)
@@ -150,7 +149,7 @@ class Publisher:
         Args:
             reason: what there is to say of it.
             shortfall_steps: what the last approach lacked of the full backlash.
-            reached: the target that was reached; None where it stands elsewhere.
+            reached: the target that was reached; None if it stands elsewhere.
             stopped: somebody wanted it to stand.
         """
         standing = axis.standing
@@ -202,13 +201,13 @@ class Publisher:
         Args:
             stands: the motor was seen standing before.
         """
-        if stands:
-            self._machine.motion_ended()
-        self._leave_sight(Event.LET_GO, reason)
+        self._leave_sight(Event.LET_GO, reason, stands)
 
-    def _leave_sight(self, event: Event, reason: str) -> None:
+    def _leave_sight(self, event: Event, reason: str, stands: bool = False) -> None:
         # A halt that was not proven said why; what lets go of the link afterwards says nothing.
         self._motion_log.unseen(reason or self.reason)
+        if stands:
+            self._machine.on(Event.STAND_SOMEWHERE)
         self._happens(event, _Details(reason=reason))
 
     def _motion_begins(self, homing: bool, to_steps: int | None) -> None:

@@ -32,7 +32,7 @@ class Reconnection:
         return self._lost_at_s is not None
 
     def lost(self, now_s: float) -> bool:
-        """The link is lost; True where that is worth a message. Losing a lost link changes nothing."""
+        """The link is lost; True if that is worth a message. Losing a lost link changes nothing."""
         if self.is_under_way:
             return False
         if self._returned_at_s is None or now_s - self._returned_at_s >= STEADY_S:

@@ -23,7 +23,7 @@ HAND_NEEDS_S = 2.0
 
 
 def require_known_position(entry: Entry, port: str) -> int:
-    """The register at 0 mm. Raises PositionLostError where the entry is of another port, or tells of no position."""
+    """The register at 0 mm. Raises PositionLostError if the entry is of another port, or tells of no position."""
     if entry.port != port:
         raise PositionLostError("what was kept is of another serial_port.")
     if entry.origin_register is None or entry.register is None:

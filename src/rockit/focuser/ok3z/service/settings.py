@@ -65,5 +65,8 @@ class Worker(Protocol):
     def announce(self, level: int, message: str) -> None:
         """Pass a sentence on to the observatory's log, at a level of `logging`."""
 
+    def moves(self) -> None:
+        """The move of the running command has begun, and the status says so."""
+
     def changed(self) -> None:
         """What is published tells its readers something new."""

@@ -57,7 +57,8 @@ _ANY = (_D, _C, _R, _H, _I, _M, _S, _U)
 
 FOLLOWS: Mapping[Event, tuple[tuple[State, ...], State]] = {
     # From which states, and to which.
-    Event.CONNECT: ((_D, _C, _R, _I, _S, _U), _C),
+    # From a motion too: the last resort after a mistake in this program that nobody has settled.
+    Event.CONNECT: (_ANY, _C),
     Event.HOME: ((_C, _I), _H),
     Event.MOVE: ((_I,), _M),
     Event.HAND: ((_I,), _M),
@@ -100,7 +101,3 @@ class StateMachine:
     def suppose_motion(self) -> None:
         """The motor moved unasked, or another process may have left it running: it may run still."""
         self.motion_unproven = True
-
-    def motion_ended(self) -> None:
-        """The motor was seen standing before its port is given back."""
-        self.motion_unproven = False

@@ -32,7 +32,7 @@ class Confidence:
     Args:
         trust: what it rests on.
         reason: one sentence: why it is no better than that; empty for a homed one.
-        homed_at: UTC time of the homing that it rests on, as published; empty where there is none.
+        homed_at: UTC time of the homing that it rests on, as published; empty if there is none.
     """
 
     trust: Trust = Trust.UNKNOWN
@@ -47,7 +47,7 @@ class Audit:
     Args:
         at: UTC time of it, as published.
         since: UTC time of the homing before it.
-        lost_steps: how much further out than published the focuser had stood, in steps; None where the register was
+        lost_steps: how much further out than published the focuser had stood, in steps; None if the register was
             not watched from the one homing to the other.
     """
 
@@ -61,7 +61,7 @@ PLAIN_RATIO_WITHIN = 0.05
 
 
 def notable_ratio(ratio: float | None) -> float | None:
-    """A measured ratio of rates as it is told, with two decimals; None where there is nothing to tell."""
+    """A measured ratio of rates as it is told, with two decimals; None if there is nothing to tell."""
     return None if ratio is None or abs(ratio - 1) <= PLAIN_RATIO_WITHIN else round(ratio, 2)
 
 
@@ -73,7 +73,7 @@ class Snapshot:
         state: what the focuser is doing.
         reason: one sentence for a human: why it is offline, or what went wrong last; empty for nothing. An
             `errors.Sentence` where those who may control may read more than others.
-        current_steps, target_steps: where it is and where it shall stand, in steps out; None where unknown.
+        current_steps, target_steps: where it is and where it shall stand, in steps out; None if unknown.
         leg: which leg of a move runs.
         speed_mm_sec: measured, positive outward.
         time_left_s: until the running command ends.
@@ -83,11 +83,11 @@ class Snapshot:
         motion_unproven: a motion was commanded before the link was lost, and its end was not seen.
         confidence: what is thought of the position.
         audit: what the last audit found; None before there was one.
-        journal_problem: why the position cannot be kept over a restart; empty where it can.
+        journal_problem: why the position cannot be kept over a restart; empty if it can.
         stopped: the motor stands because somebody wanted it to, where no position is known to say so.
-        target_mm: what was asked for, in mm; None where nobody asked, as after a stop: it shall stand where it stands.
+        target_mm: what was asked for, in mm; None if nobody asked, as after a stop: it shall stand where it stands.
         change: grows with each snapshot that tells its readers something new, which a later reading of the same is not.
-        ratios: how fast the motor was seen to run when it was last homed; None where that was never measured.
+        ratios: how fast the motor was seen to run when it was last homed; None if that was never measured.
     """
 
     state: State = State.DISCONNECTED
@@ -111,7 +111,7 @@ class Snapshot:
 
     @property
     def target(self) -> Target | None:
-        """Where it shall stand; None where unknown."""
+        """Where it shall stand; None if unknown."""
         return None if self.target_steps is None else Target(self.target_steps, self.target_mm)
 
     @property

@@ -150,7 +150,7 @@ def _identity(path: str) -> int | None:
 
 
 def _answer(client: socket.socket, answer: dict[str, Any]) -> bool:
-    """Send an answer at once; False where the client does not take it."""
+    """Send an answer at once; False if the client does not take it."""
     data = json.dumps(answer).encode() + b"\n"
     try:
         return client.send(data) == len(data)

@@ -16,7 +16,7 @@ _FRAME = re.compile(rb"#([A-Z][0-9]{3}) F(?: +((?:[!\"%-~][ !\"%-~]*)?))?\$[ \r]
 
 
 class Frame(NamedTuple):
-    """One frame. `argument` is None where there is none, and "" where it is there but empty."""
+    """One frame. `argument` is None if there is none, and "" if it is there but empty."""
 
     code: str
     argument: str | None
@@ -32,7 +32,7 @@ def format_frame(frame: Frame, spaces: int = 1, trailing: int = 0, end: str = "l
 
 
 def read_frame(line: bytes) -> Frame | None:
-    """The frame at the end of a line that ends with a newline; None where there is none."""
+    """The frame at the end of a line that ends with a newline; None if there is none."""
     start = line.rfind(b"#")
     match = _FRAME.fullmatch(line[start:]) if start >= 0 else None
     if match is None:

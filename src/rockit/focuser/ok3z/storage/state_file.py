@@ -70,15 +70,15 @@ class Entry:
 
     Args:
         port: the configured serial port.
-        origin_register: the register at 0 mm; None where the position is not known.
-        register: where the motor was last proven to stand; None where that is not known.
+        origin_register: the register at 0 mm; None if the position is not known.
+        register: where the motor was last proven to stand; None if that is not known.
         way: the registers where the motion under way begins, turns and ends, as far as they are known: none of a
-            homing run. None where no motion is under way.
+            homing run. None if no motion is under way.
         taken_up_steps: how far it has run inward since it last ran outward.
         target_steps: where the last move that succeeded ended, in steps out from 0 mm; None before the first.
         homed_at: when the homing was that the origin comes from, UTC.
         homings: how many homing runs were ever begun; it only grows.
-        ratios: how fast the register was seen to run; None where that was not measured.
+        ratios: how fast the register was seen to run; None if that was not measured.
         power_up_registers: where the register was found after power cuts, the newest last.
         near_switch: whether the carriage was last known to stand at the limit switch or next to it, if only the
             register was lost since.
@@ -105,7 +105,7 @@ class Entry:
 
 
 def path_for(daemon_name: str, environ: Mapping[str, str]) -> Path | None:
-    """The state file of a daemon; None where no folder for it can be told. Nothing is opened or made.
+    """The state file of a daemon; None if no folder for it can be told. Nothing is opened or made.
 
     Args:
         daemon_name: any text. What a file name cannot hold is written with percent signs.
@@ -166,7 +166,7 @@ def encode(entry: Entry, daemon: str, written_at: datetime) -> bytes:
 
 
 def decode(content: bytes, daemon: str) -> tuple[Entry, datetime]:
-    """The entry in a file, and when it was written. Raises UnusableError where it is none of this daemon."""
+    """The entry in a file, and when it was written. Raises UnusableError if it is none of this daemon."""
     try:
         values = _sound_values(content)
     except (ValueError, RecursionError):
@@ -306,9 +306,9 @@ def _moment(value: object) -> datetime:
 
 
 def content_of(path: Path) -> bytes | None:
-    """What is in a file, at most one byte more than MAX_FILE_BYTES; None where there is none.
+    """What is in a file, at most one byte more than MAX_FILE_BYTES; None if there is none.
 
-    Raises UnusableError where it is no regular file.
+    Raises UnusableError if it is no regular file.
     """
     try:
         # A pipe would be waited for, and a link may lead anywhere.

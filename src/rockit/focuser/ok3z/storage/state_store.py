@@ -97,7 +97,7 @@ class StateStore:
 
     @property
     def problem(self) -> str:
-        """A sentence for everybody: why the file cannot be used now; empty where it can."""
+        """A sentence for everybody: why the file cannot be used now; empty if it can."""
         with self._changed:
             return self._problem()
 
@@ -105,7 +105,7 @@ class StateStore:
         """The entry in the file. Waits for at most READ_PATIENCE_S.
 
         Returns:
-            None where there is no file, and where there is a `problem`. An entry is given only where one could
+            None if there is no file, and if there is a `problem`. An entry is given only where one could
             be written now: else it may be older than what has happened since.
         """
         question = _Question()

@@ -113,7 +113,7 @@ class Ear:
             self._joined.remove(network)
 
     def hear(self) -> tuple[bytes, object] | None:
-        """The beginning of a datagram, and who sent it; None where none is there, or it could not be read."""
+        """The beginning of a datagram, and who sent it; None if none is there, or it could not be read."""
         with contextlib.suppress(OSError):
             return self.sock.recvfrom(len(QUERY))
         return None

@@ -1,30 +1,30 @@
 """What clients began and what has not ended yet: connecting and moving; and how it ended.
 
-Belongs to the thread of the connections. The service's calls that wait are made on a lane.
+Belongs to the thread of the connections.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
+from contextlib import suppress
 from functools import partial
 
 from ...constants import FocuserStatus
 from ...driver.planning import mm_from_steps
 from ...errors import AlreadyConnectedError, BusyError, FocuserError, NotConnectedError, StoppedError
 from ...service import outcomes
-from ...service.focuser import Focuser
+from ...service.focuser import BegunMove, Ending, Focuser
 from ...service.status import Snapshot, State
-from ..http.awaiting import logged, made_on
+from ..http.awaiting import Calls, Outcome, Told, mistaken, outcome_of
 from ..http.stops import Stop
-from ..net.lane import Lane
 from .sessions import Session
 
 # How long the answer to a move waits for what may speak against it. Clients allow one second.
 REFUSAL_PATIENCE_S = 0.5
-LOOK_EVERY_S = 0.01
 # How long a move that was stopped may take to say so.
 END_OF_STOPPED_S = 0.1
+# Of the commands one does the work and the others are refused at once, so this is more than enough.
+MOST_CALLS = 8
 # Somebody else's command shows in the snapshot before this has passed.
 OTHERS_BEGIN_S = 1.0
 # No command of the service lasts longer.
@@ -40,7 +40,7 @@ def is_ready(snapshot: Snapshot) -> bool:
 
 
 class _Move:
-    def __init__(self, session: Session, ended: asyncio.Future[FocuserError | None]) -> None:
+    def __init__(self, session: Session, ended: asyncio.Future[Outcome]) -> None:
         self.session = session
         self.ended = ended
         self.own_halt = False
@@ -49,7 +49,7 @@ class _Move:
 class Halt:
     """A halt that has begun, whoever's it is."""
 
-    def __init__(self, moves: set[_Move], halting: asyncio.Task[FocuserError | None]) -> None:
+    def __init__(self, moves: set[_Move], halting: asyncio.Task[Outcome]) -> None:
         self._moves = moves
         self._halting = halting
 
@@ -59,7 +59,7 @@ class Halt:
         for move in self._moves:
             move.own_halt = move.own_halt or move.session is session
 
-    async def ended(self) -> FocuserError | None:
+    async def ended(self) -> Outcome:
         """Why standstill could not be confirmed; None: it is."""
         # A client that hangs up takes nothing of its halt along.
         return await asyncio.shield(self._halting)
@@ -70,20 +70,19 @@ class Jobs:
 
     Args:
         focuser: the service.
-        control: the threads for what moves the focuser.
         stop: stops the focuser on behalf of who is named, and gives the error, if there is one.
     """
 
-    def __init__(self, focuser: Focuser, control: Lane, stop: Stop) -> None:
+    def __init__(self, focuser: Focuser, stop: Stop) -> None:
         self._focuser = focuser
-        self._control = control
+        self._calls = Calls(focuser, MOST_CALLS)
         self._stop = stop
         self._moves: set[_Move] = set()
-        self._initialising: asyncio.Task[FocuserError | None] | None = None
+        self._initialising: asyncio.Task[Outcome] | None = None
         self._connecting: list[Session] = []
         # Else nobody would hold those of which the client is gone.
-        self._halting: set[asyncio.Task[FocuserError | None]] = set()
-        self._closing = threading.Event()
+        self._halting: set[asyncio.Task[Outcome]] = set()
+        self._closing = asyncio.Event()
 
     def close(self) -> None:
         """Wait for nobody else's command any more."""
@@ -91,7 +90,7 @@ class Jobs:
 
     # Connecting
 
-    def connect(self, session: Session) -> asyncio.Task[FocuserError | None] | None:
+    def connect(self, session: Session) -> asyncio.Task[Outcome] | None:
         """Connect a client. Where that needs the focuser to be initialised, what it waits for: all that connect
         meanwhile share it. None: it is connected."""
         session.connect_failure = None
@@ -107,8 +106,12 @@ class Jobs:
             self._connecting.append(session)
         return self._initialising
 
-    async def _initialise(self) -> FocuserError | None:
-        outcome = await made_on(self._control, self._bring_up)
+    async def _initialise(self) -> Outcome:
+        try:
+            outcome = await self._brought_up()
+        except Exception as error:
+            # Else all would wait for it for ever.
+            outcome = mistaken(error)
         self._initialising = None
         waiting, self._connecting = self._connecting, []
         for session in waiting:
@@ -118,30 +121,30 @@ class Jobs:
             session.connect_failure = outcome
         return outcome
 
-    def _bring_up(self) -> None:
-        """On a lane: initialise the focuser, or wait for who does that already."""
-        try:
-            self._focuser.initialize()
-        except AlreadyConnectedError:
-            return
-        except BusyError as busy:
-            self._await_others(busy)
+    async def _brought_up(self) -> Outcome:
+        """Initialise the focuser, or wait for who does that already."""
+        outcome = await self._calls.begin(self._focuser.begin_initialize)
+        if isinstance(outcome, AlreadyConnectedError):
+            return None
+        return await self._others_end(outcome) if isinstance(outcome, BusyError) else outcome
 
-    def _await_others(self, busy: BusyError) -> None:
+    async def _others_end(self, busy: BusyError) -> Outcome:
         # It is not tried again after theirs has ended: who stopped it does not want it to start anew.
         looks, seen = 0, False
         while not is_ready(snapshot := self._focuser.snapshot):
             if snapshot.state in _COMING_UP:
                 seen = True
             elif seen:
-                raise NotConnectedError(
+                return NotConnectedError(
                     f"another program's command left the focuser unusable: {_why(snapshot)}"
                 )
             looks += 1
             if looks * OTHERS_LOOK_EVERY_S > (OTHERS_END_S if seen else OTHERS_BEGIN_S):
-                raise busy
-            if self._closing.wait(OTHERS_LOOK_EVERY_S):
-                raise NotConnectedError("the daemon is ending.")
+                return busy
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), OTHERS_LOOK_EVERY_S)
+                return NotConnectedError("the daemon is ending.")
+        return None
 
     # Moving
 
@@ -163,33 +166,30 @@ class Jobs:
         """
         session.move_ended()
         target_mm = mm_from_steps(target_steps)
-        what = f"Alpaca move to step {target_steps} ({target_mm:.3f} mm), asked by {by}"
-        call = logged(
-            self._focuser, what, outcomes.arrived, lambda: self._focuser.set_focus(target_mm, exact=True)
+        told = Told(
+            f"Alpaca move to step {target_steps} ({target_mm:.3f} mm), asked by {by}", outcomes.arrived
         )
-        move = _Move(session, made_on(self._control, call))
+        begun: list[BegunMove] = []
+
+        def begin() -> Ending:
+            begun.append(self._focuser.begin_move(target_mm, exact=True))
+            return begun[0].ended
+
+        move = _Move(session, self._calls.begin(begin, told))
         self._moves.add(move)
         move.ended.add_done_callback(partial(self._ended, move))
-        await self._under_way(move, target_steps)
-        if move.ended.done():
+        if begun:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(outcome_of(begun[0].under_way), REFUSAL_PATIENCE_S)
+        if not begun or begun[0].ended.done():
+            await asyncio.wait({move.ended})
             outcome = move.ended.result()
             # Told by the answer.
             session.move_ended()
             if outcome is not None and not _is_own_halt(move, outcome):
                 raise outcome
 
-    async def _under_way(self, move: _Move, target_steps: int) -> None:
-        for _ in range(round(REFUSAL_PATIENCE_S / LOOK_EVERY_S)):
-            await asyncio.wait({move.ended}, timeout=LOOK_EVERY_S)
-            snapshot = self._focuser.snapshot
-            if move.ended.done() or (
-                snapshot.state is State.MOVING
-                and snapshot.target_steps == target_steps
-                and len(self._moves) == 1
-            ):
-                return
-
-    def _ended(self, move: _Move, ended: asyncio.Future[FocuserError | None]) -> None:
+    def _ended(self, move: _Move, ended: asyncio.Future[Outcome]) -> None:
         self._moves.discard(move)
         if ended.cancelled():
             return
@@ -211,7 +211,7 @@ class Jobs:
         halting.add_done_callback(self._halting.discard)
         return Halt(begun, halting)
 
-    async def _halted(self, begun: set[_Move], by: str) -> FocuserError | None:
+    async def _halted(self, begun: set[_Move], by: str) -> Outcome:
         outcome = await self._stop(by)
         if begun and outcome is None:
             _, left = await asyncio.wait({move.ended for move in begun}, timeout=END_OF_STOPPED_S)

@@ -43,7 +43,7 @@ class Parameters:
     any_case: bool
 
     def optional(self, name: str) -> str | None:
-        """The text of a parameter; None where it is absent."""
+        """The text of a parameter; None if it is absent."""
         return self.values.get(name.lower() if self.any_case else name)
 
     def text(self, name: str) -> str:
@@ -54,7 +54,7 @@ class Parameters:
         return value
 
     def uint32(self, name: str) -> int:
-        """A whole number 0 ... 4294967295; 0 where it is absent."""
+        """A whole number 0 ... 4294967295; 0 if it is absent."""
         value = self.optional(name)
         if value is None:
             return 0

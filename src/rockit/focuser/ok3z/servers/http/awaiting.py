@@ -1,4 +1,4 @@
-"""Calls of the service that wait, awaited: a lane makes them, and the thread of the connections goes on."""
+"""Commands of the service, awaited: on the thread of the connections, which never waits."""
 
 from __future__ import annotations
 
@@ -6,82 +6,117 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from typing import Callable
+from typing import Callable, NamedTuple, Optional
 
 from ...errors import BusyError, FocuserError, InternalError
 from ...service import outcomes
-from ...service.focuser import Focuser
+from ...service.focuser import Ending, Focuser
 from ...service.status import Snapshot
-from ..net.lane import Lane
 
 _log = logging.getLogger(__name__)
 
+Outcome = Optional[FocuserError]
+"""Why a command did not do what it was told; None: it did."""
 
-def made_on(lane: Lane, call: Callable[[], None]) -> asyncio.Future[FocuserError | None]:
-    """Make a call of the service. From a running loop.
 
-    Args:
-        lane: whose threads make it.
-        call: what waits.
-
-    Returns:
-        What it raised, as the result and never as an exception; None: nothing. BusyError where the lane is full.
-    """
+async def outcome_of(ending: Ending) -> Outcome:
+    """How a command ends, or that the service gives no answer. Who waits no longer cancels nothing."""
     loop = asyncio.get_running_loop()
-    ended: asyncio.Future[FocuserError | None] = loop.create_future()
-    outcome: FocuserError | None = None
+    has_come: asyncio.Future[None] = loop.create_future()
 
-    def job() -> None:
-        nonlocal outcome
-        outcome = _outcome(call)
+    def come() -> None:
+        if not has_come.done():
+            has_come.set_result(None)
 
-    def deliver() -> None:
-        if not ended.done():
-            ended.set_result(outcome)
-
-    def tell() -> None:
+    def tell(_: object) -> None:
         # A loop that is closed by now has nobody who waits.
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(deliver)
+            loop.call_soon_threadsafe(come)
 
-    if not lane.submit(job, tell):
-        ended.set_result(BusyError("too many calls wait already. Try again."))
-    return ended
+    ending.add_done_callback(tell)
+    await asyncio.wait({has_come}, timeout=ending.patience_s)
+    return ending.failure
 
 
-def logged(
-    focuser: Focuser, what: str, how: Callable[[Snapshot], str], call: Callable[[], None]
-) -> Callable[[], None]:
-    """A call of the service whose end is logged, even if nobody waits for it any more.
+class Told(NamedTuple):
+    """What the log says of a command.
+
+    Args:
+        what: what was asked for, and by whom.
+        how: how it stands when it has ended, of `outcomes`.
+    """
+
+    what: str
+    how: Callable[[Snapshot], str]
+
+
+class Calls:
+    """The commands that are awaited, at most `most` at a time.
+
+    Each goes on, and its end is logged, even if nobody waits for it any more.
 
     Args:
         focuser: the service.
-        what: what was asked for, and by whom.
-        how: how it stands when the call has ended, of `outcomes`.
-        call: the call.
+        most: how many may be awaited.
     """
 
-    def run() -> None:
+    def __init__(self, focuser: Focuser, most: int) -> None:
+        self._focuser = focuser
+        self._most = most
+        # Else nobody would hold those of which the client is gone.
+        self._awaited: set[asyncio.Future[Outcome]] = set()
+
+    def begin(self, begin: Callable[[], Ending], told: Told | None = None) -> asyncio.Future[Outcome]:
+        """Begin a command, at once. From a running loop.
+
+        Args:
+            begin: hands it to the service.
+            told: what the log says of it; None: nothing.
+
+        Returns:
+            What ends with its outcome, and never with an exception: with BusyError if too many are awaited already. Who
+            cancels it waits no longer, and that is all.
+        """
+        if len(self._awaited) >= self._most:
+            return _known(BusyError("too many calls wait already. Try again."))
         began_s = time.monotonic()
         try:
-            call()
-        except FocuserError as error:
-            took_s = time.monotonic() - began_s
-            _log.info("%s: %s", what, outcomes.failed(error, focuser.snapshot, took_s))
-            raise
-        took_s = time.monotonic() - began_s
-        _log.info("%s: %s", what, outcomes.succeeded(how(focuser.snapshot), took_s))
+            ending = begin()
+        except FocuserError as refusal:
+            return _known(self._logged(told, refusal, began_s))
+        # Of SystemExit too: who waits must hear of its end.
+        except BaseException as error:
+            return _known(mistaken(error))
+        awaited = asyncio.ensure_future(self._awaited_and_logged(ending, told, began_s))
+        self._awaited.add(awaited)
+        awaited.add_done_callback(self._awaited.discard)
+        return asyncio.shield(awaited)
 
-    return run
+    async def _awaited_and_logged(self, ending: Ending, told: Told | None, began_s: float) -> Outcome:
+        return self._logged(told, await outcome_of(ending), began_s)
+
+    def _logged(self, told: Told | None, outcome: Outcome, began_s: float) -> Outcome:
+        if told is None:
+            return outcome
+        snapshot, took_s = self._focuser.snapshot, time.monotonic() - began_s
+        try:
+            if outcome is None:
+                end = outcomes.succeeded(told.how(snapshot), took_s)
+            else:
+                end = outcomes.failed(outcome, snapshot, took_s)
+        except Exception as error:
+            return mistaken(error)
+        _log.info("%s: %s", told.what, end)
+        return outcome
 
 
-def _outcome(call: Callable[[], None]) -> FocuserError | None:
-    try:
-        call()
-    except FocuserError as error:
-        return error
-    # Of SystemExit too: who waits must hear of its end.
-    except BaseException as error:
-        _log.exception("a mistake in this program")
-        return InternalError(f"the daemon made a mistake ({type(error).__name__}); its log has the details.")
-    return None
+def mistaken(error: BaseException) -> InternalError:
+    """What to tell of a mistake in this program, which is logged."""
+    _log.error("a mistake in this program", exc_info=error)
+    return InternalError(f"the daemon made a mistake ({type(error).__name__}); its log has the details.")
+
+
+def _known(outcome: Outcome) -> asyncio.Future[Outcome]:
+    known: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    known.set_result(outcome)
+    return known

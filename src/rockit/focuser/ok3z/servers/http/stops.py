@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
-from typing import Callable, Optional, cast
+from typing import Callable
 
 from ...errors import FocuserError
-from ...service.focuser import STOP_PATIENCE_S, Focuser, no_answer
+from ...service.focuser import Focuser
+from .awaiting import Outcome, outcome_of
 
-Stop = Callable[[str], Awaitable[Optional[FocuserError]]]
+Stop = Callable[[str], Awaitable[Outcome]]
 """`stopped`, of one focuser."""
 
 
-async def stopped(focuser: Focuser, by: str) -> FocuserError | None:
-    """Stop any motion. It needs no thread of its own, so there is nothing that could keep it from the service.
+async def stopped(focuser: Focuser, by: str) -> Outcome:
+    """Stop any motion. However many commands are awaited, nothing keeps it from the service.
 
     Args:
         focuser: the service.
@@ -24,12 +24,8 @@ async def stopped(focuser: Focuser, by: str) -> FocuserError | None:
         Why standstill could not be confirmed; None: it is.
     """
     try:
-        ended = asyncio.wrap_future(focuser.begin_stop(by))
+        ending = focuser.begin_stop(by)
     except FocuserError as error:
         return error
-    # Nobody may be left to ask for it, where the client has gone away.
-    ended.add_done_callback(asyncio.Future.exception)
-    # Who goes away takes nobody else's stop along: this cancels nothing.
-    done, _ = await asyncio.wait({ended}, timeout=STOP_PATIENCE_S)
-    # The service ends it with nothing else.
-    return cast("FocuserError | None", ended.exception()) if done else no_answer(STOP_PATIENCE_S)
+    # Who goes away takes nobody else's stop along.
+    return await outcome_of(ending)

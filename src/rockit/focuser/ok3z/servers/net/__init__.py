@@ -1,1 +1,1 @@
-"""What all ports need: listening, threads for calls that wait, and few words in the log for what strangers cause."""
+"""What all ports need: listening, and few words in the log for what strangers cause."""

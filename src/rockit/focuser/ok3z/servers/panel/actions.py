@@ -1,4 +1,4 @@
-"""What the page may ask of the focuser: small JSON in, a sentence out. The focuser is called on threads of its own."""
+"""What the page may ask of the focuser: small JSON in, a sentence out."""
 
 from __future__ import annotations
 
@@ -13,19 +13,17 @@ from aiohttp import web
 
 from ...errors import FocuserError, InvalidArgumentError
 from ...service import outcomes
-from ...service.focuser import Focuser
+from ...service.focuser import Ending, Focuser
 from ...service.status import Snapshot
-from ..http.awaiting import logged, made_on
+from ..http.awaiting import Calls, Told
 from ..http.stops import Stop
-from ..net.lane import Lane
 from .pages import answered, refused
 from .view import sentence
 
 _log = logging.getLogger(__name__)
 
-# Of the commands that wait one does the work and the others are refused at once, so this is more than enough. None
-# waits for a thread.
-COMMAND_THREADS = 4
+# Of the commands one does the work and the others are refused at once, so this is more than enough.
+MOST_COMMANDS = 4
 MOST_BODY_BYTES = 1000
 BODY_PATIENCE_S = 5.0
 JSON_TYPE = "application/json"
@@ -44,13 +42,9 @@ class Actions:
         self._focuser = focuser
         self._stop = stop
         self._look = look
-        self._lane = Lane("panel", COMMAND_THREADS, waiting=0)
+        self._calls = Calls(focuser, MOST_COMMANDS)
         # Else nobody would hold those of which the client is gone.
         self._stopping: set[asyncio.Task[FocuserError | None]] = set()
-
-    def close(self) -> None:
-        """End the threads."""
-        self._lane.close()
 
     async def set(self, request: web.Request) -> web.Response:
         """POST {"position_mm": number}: move there; answered at the end of the move."""
@@ -62,7 +56,7 @@ class Actions:
             request,
             f"set {outcomes.move(position_mm)}",
             outcomes.arrived,
-            lambda: self._focuser.set_focus(position_mm),
+            lambda: self._focuser.begin_move(position_mm).ended,
         )
 
     async def offset(self, request: web.Request) -> web.Response:
@@ -75,7 +69,7 @@ class Actions:
             request,
             f"set {outcomes.move(offset_mm, offset=True)}",
             outcomes.arrived,
-            lambda: self._focuser.set_focus(offset_mm, True),
+            lambda: self._focuser.begin_move(offset_mm, True).ended,
         )
 
     async def stop(self, request: web.Request) -> web.Response:
@@ -96,7 +90,7 @@ class Actions:
             request,
             "initialize",
             outcomes.initialized,
-            lambda: self._focuser.initialize(resume=resume),
+            lambda: self._focuser.begin_initialize(resume=resume),
         )
 
     async def shutdown(self, request: web.Request) -> web.Response:
@@ -104,7 +98,7 @@ class Actions:
         values = await _read(request, {})
         if isinstance(values, web.Response):
             return values
-        return await self._run(request, "shutdown", outcomes.disconnected, self._focuser.shutdown)
+        return await self._run(request, "shutdown", outcomes.disconnected, self._focuser.begin_shutdown)
 
     async def _stop_and_log(self, by: str) -> FocuserError | None:
         began_s = time.monotonic()
@@ -118,11 +112,11 @@ class Actions:
         return error
 
     async def _run(
-        self, request: web.Request, name: str, how: Callable[[Snapshot], str], call: Callable[[], None]
+        self, request: web.Request, name: str, how: Callable[[Snapshot], str], begin: Callable[[], Ending]
     ) -> web.Response:
         # Who asked may go away meanwhile; what was asked for goes on, and its end is logged.
-        what = f"{name}, asked by {request.remote} on the panel"
-        return self._answered(await made_on(self._lane, logged(self._focuser, what, how, call)))
+        told = Told(f"{name}, asked by {request.remote} on the panel", how)
+        return self._answered(await self._calls.begin(begin, told))
 
     def _answered(self, error: FocuserError | None) -> web.Response:
         # Who reads the answer and acts on it at once must not be held up by a state that is past.

@@ -110,7 +110,6 @@ class Panel:
             sampling.cancel()
             with suppress(asyncio.CancelledError):
                 await sampling
-            self._commands.close()
 
     async def hang_up(self, _: web.Application) -> None:
         """End all streams, which would keep the application from ending (for `on_shutdown`)."""

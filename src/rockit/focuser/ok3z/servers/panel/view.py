@@ -82,14 +82,14 @@ def described(
 
 
 def position_mm(snapshot: Snapshot) -> float | None:
-    """Where the focuser is; None where that is not known."""
+    """Where the focuser is; None if that is not known."""
     if snapshot.current_steps is None or snapshot.status == FocuserStatus.Disabled:
         return None
     return shown_mm(snapshot.current_steps)
 
 
 def target_mm(snapshot: Snapshot) -> float | None:
-    """Where it shall stand; None where its position is not known."""
+    """Where it shall stand; None if its position is not known."""
     here_mm = position_mm(snapshot)
     if here_mm is None or snapshot.target is None:
         return here_mm

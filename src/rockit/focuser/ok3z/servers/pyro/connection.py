@@ -70,7 +70,7 @@ class Connection:
 
     @property
     def has_sent_more(self) -> bool:
-        """Whether the client has sent something that was not read yet. Raises OSError where it is gone."""
+        """Whether the client has sent something that was not read yet. Raises OSError if it is gone."""
         try:
             return bool(self.sock.recv(1, socket.MSG_PEEK))
         except BlockingIOError:
@@ -102,12 +102,12 @@ class Connection:
             raise ConnectionResetError
 
     def send(self, answer: bytes) -> None:
-        """Send an answer, now or as soon as the client takes it. Raises OSError where the client is gone."""
+        """Send an answer, now or as soon as the client takes it. Raises OSError if the client is gone."""
         self._unsent += answer
         self.flush()
 
     def flush(self) -> None:
-        """Send of what is unsent what the client takes now. Raises OSError where it is gone."""
+        """Send of what is unsent what the client takes now. Raises OSError if it is gone."""
         try:
             sent = self.sock.send(self._unsent)
         except BlockingIOError:

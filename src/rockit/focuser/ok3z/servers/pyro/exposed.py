@@ -1,20 +1,19 @@
-"""What is served: one object, which of its methods wait, and who may call them."""
+"""What is served: one object, which of its methods may be called by whom, and what is answered."""
 
 from __future__ import annotations
 
 import inspect
-import ipaddress
 import logging
 from collections.abc import Collection, Sequence
-from typing import Any, Callable
+from typing import Any, Callable, Union
 
 import Pyro4
 from Pyro4 import util
 from Pyro4.errors import DaemonError, PyroError
 
-from ..net.lane import Lane
+from .addresses import Addresses
 from .connection import Connection
-from .later import Later
+from .later import AtEnd, Later
 from .message import (
     ASK_METADATA,
     PYRO_DAEMON,
@@ -29,14 +28,8 @@ from .message import (
 
 _log = logging.getLogger(__name__)
 
-# Of the calls that wait one does the work and the others are refused at once, so this is more than enough.
-CONTROL_THREADS = 16
-URGENT_THREADS = 8
-# Each connection may wait with one urgent call.
-URGENT_WAITING = 4000
-
-
 Refused = Callable[[str, str, object, str], None]
+Answer = Union[bytes, AtEnd, Later]
 
 
 def _nobody_is_told(address: str, method: str, answer: object, why: str) -> None:
@@ -44,18 +37,19 @@ def _nobody_is_told(address: str, method: str, answer: object, why: str) -> None
 
 
 class Exposed:
-    """One object, under one name. Its exposed methods can be called, and nothing else of it.
+    """One object, under one name. Its exposed methods can be called, and nothing else of it. None may wait: what is not
+    known yet is answered with an `AtEnd` or a `Later`. Belongs to the port's thread.
 
     Args:
         object_id: the name.
         target: the object.
-        open_methods: may be called by everybody, take no arguments, and never wait.
-        urgent_methods: have threads of their own, so that they never wait for the others.
+        open_methods: may be called by everybody, take no arguments, and are answered at once.
+        urgent_methods: are called however many others run.
         control_ips: the addresses from which all but the open methods may be called.
         not_permitted: the answer to such a call from elsewhere.
-        busy: the answer to a call for which no thread is free.
-        refused: told of each call that does not reach the object: the caller's address, the method (empty where that
-            cannot be read), the answer, and why in a sentence. On several threads; must not wait.
+        busy: the answer to a call where too many run.
+        refused: told of each call that does not reach the object: the caller's address, the method (empty if that
+            cannot be read), the answer, and why in a sentence. Must not wait.
     """
 
     def __init__(
@@ -76,16 +70,14 @@ class Exposed:
         self.busy = busy
         self.refused = refused
         self._target = target
+        self._shapes = {name: _Shape(getattr(target, name)) for name in self.methods}
         self._open_methods = frozenset(open_methods)
         self._urgent_methods = frozenset(urgent_methods)
-        self._control_addresses = frozenset(_address(text) for text in control_ips)
-        self._control = Lane("pyro-control", CONTROL_THREADS, waiting=0)
-        self._urgent = Lane("pyro-urgent", URGENT_THREADS, waiting=URGENT_WAITING)
+        self._control_addresses = Addresses(control_ips)
 
     def may_control(self, host: str) -> bool:
         """Whether a client at an address may call more than the open methods."""
-        address = _address(host)
-        return address is not None and address in self._control_addresses
+        return host in self._control_addresses
 
     def why_unknown(self, call: Call) -> Exception | None:
         """What to answer to a call that goes nowhere; None: it goes somewhere."""
@@ -109,23 +101,26 @@ class Exposed:
         if call.has_arguments:
             return self._wrong(connection, header, call, "it takes no arguments.")
         answer = self._answer(connection, header, call, (), {})
-        assert isinstance(answer, bytes), "an open method never waits"
+        assert isinstance(answer, bytes), "an open method is answered at once"
         return answer
 
-    def answer(self, connection: Connection, header: Header, call: Call, data: bytes) -> bytes | Later:
-        """The answer to a call that may wait, of a client that may control."""
+    def answer(self, connection: Connection, header: Header, call: Call, data: bytes) -> Answer:
+        """The answer to a call of a client that may control, or what it waits for."""
+        if not call.has_arguments:
+            return self._answer(connection, header, call, (), {})
         try:
             positional, named = read_arguments(data)
         except RefusedError as error:
             return self._wrong(connection, header, call, str(error))
         return self._answer(connection, header, call, positional, named)
 
-    def answer_later(self, header: Header, later: Later) -> bytes:
-        """The answer to a call that has waited for news."""
+    def answer_after(self, header: Header, waited_for: AtEnd | Later) -> Answer:
+        """The answer to a call that has waited, or what it goes on waiting for."""
         try:
-            return result(header, later.answer())
-        except Exception:
-            return _mistake(header, "a call that waited for news")
+            return _spoken(header, waited_for.answer())
+        # SystemExit too means nothing here: the port's thread must live.
+        except BaseException:
+            return _mistake(header, "a call that has waited")
 
     def _wrong(self, connection: Connection, header: Header, call: Call, why: str) -> bytes:
         error = TypeError(f"{call.method}: {why}")
@@ -133,17 +128,8 @@ class Exposed:
         return failure(header, error)
 
     def is_urgent(self, call: Call) -> bool:
-        """Whether a call has threads of its own."""
+        """Whether a call is never refused for want of room."""
         return call.method in self._urgent_methods
-
-    def lane_of(self, call: Call) -> Lane:
-        """The threads for a call that may wait."""
-        return self._urgent if self.is_urgent(call) else self._control
-
-    def close(self) -> None:
-        """End the threads. Those whose call still runs end after it."""
-        self._control.close()
-        self._urgent.close()
 
     def _answer(
         self,
@@ -152,21 +138,44 @@ class Exposed:
         call: Call,
         positional: Sequence[Any],
         named: dict[str, Any],
-    ) -> bytes | Later:
+    ) -> Answer:
+        why_not = self._shapes[call.method].why_not(positional, named)
+        if why_not:
+            return self._wrong(connection, header, call, why_not)
         method = getattr(self._target, call.method)
-        try:
-            inspect.signature(method).bind(*positional, **named)
-        except TypeError as error:
-            return self._wrong(connection, header, call, f"{error}.")
         context = Pyro4.current_context
         context.client, context.client_sock_addr = connection, connection.address
         try:
-            value = method(*positional, **named)
-            return value if isinstance(value, Later) else result(header, value)
-        except Exception:
+            return _spoken(header, method(*positional, **named))
+        # SystemExit too means nothing here: the port's thread must live.
+        except BaseException:
             return _mistake(header, call.method)
         finally:
             context.client = context.client_sock_addr = None
+
+
+class _Shape:
+    """Which arguments a method takes. What a method is does not change, and to look at it takes long."""
+
+    def __init__(self, method: Callable[..., object]) -> None:
+        self._signature = inspect.signature(method)
+        parameters = self._signature.parameters.values()
+        self._most = len(parameters)
+        self._least = sum(parameter.default is parameter.empty for parameter in parameters)
+
+    def why_not(self, positional: Sequence[Any], named: dict[str, Any]) -> str:
+        """Why it does not take these arguments, in a sentence; empty if it does."""
+        if not named and self._least <= len(positional) <= self._most:
+            return ""
+        try:
+            self._signature.bind(*positional, **named)
+        except TypeError as error:
+            return f"{error}."
+        return ""
+
+
+def _spoken(header: Header, value: object) -> Answer:
+    return value if isinstance(value, (AtEnd, Later)) else result(header, value)
 
 
 def _mistake(header: Header, where: str) -> bytes:
@@ -177,12 +186,3 @@ def _mistake(header: Header, where: str) -> bytes:
 def _asks_metadata(call: Call) -> bool:
     # Proxies need nothing else of Pyro's own object, and only where the greeting did not tell them.
     return call.object_id == PYRO_DAEMON and call.method == ASK_METADATA
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address

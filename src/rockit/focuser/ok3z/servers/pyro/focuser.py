@@ -1,6 +1,7 @@
 """The object itself: who may call what, and with which number each call is answered.
 
-Control is granted by the caller's address, before any argument is looked at. Nothing foreseeable raises.
+Control is granted by the caller's address, before any argument is looked at. Nothing foreseeable raises, and nothing
+waits: a command is answered when it has ended (`AtEnd`).
 """
 
 from __future__ import annotations
@@ -8,12 +9,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple
 
 import Pyro4
-from rockit.common import helpers
 
 from ...constants import UTC_FORMAT, CommandStatus
 from ...errors import (
@@ -28,10 +27,11 @@ from ...errors import (
     whole,
 )
 from ...service import outcomes
-from ...service.focuser import Focuser
+from ...service.focuser import BegunMove, Ending, Focuser
 from ...service.status import Snapshot
 from .callers import Callers, Failure
-from .later import Later
+from .later import AtEnd, Later
+from .permission import LOOK_UP_PATIENCE_S, STOP_LOOK_UP_PATIENCE_S, Permission
 from .refusals import RefusalLog
 from .reports import last_ended, measurement, report
 
@@ -70,16 +70,18 @@ class _Asked(NamedTuple):
     """The command with what it was asked for, as the log says it."""
     address: str
     at_s: float
+    is_stop: bool
 
 
 class PyroFocuser:
-    """What is registered with Pyro. A command returns a CommandStatus.
+    """What is registered with Pyro. A command is answered with a CommandStatus: at once if it is refused, else when it
+    has ended. Belongs to the port's thread.
 
     Args:
         focuser: the service.
         control_ips: the addresses that may control; everybody may ask for the status.
         machine_names: names of machines by their address, for the log.
-        alpaca_problem: why Alpaca programs are not served though they should be, in a sentence; empty where they are.
+        alpaca_problem: why Alpaca programs are not served though they should be, in a sentence; empty if they are.
     """
 
     def __init__(
@@ -91,68 +93,62 @@ class PyroFocuser:
     ) -> None:
         self._focuser = focuser
         self._alpaca_problem = alpaca_problem
-        self._control_ips = list(control_ips)
+        self._permission = Permission(control_ips)
         self._callers = Callers(control_ips, machine_names or {})
         self._refusals = RefusalLog()
 
     # Commands
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
-    def initialize(self, resume: Any = None, restore: Any = None, new_controller: Any = False) -> int:
-        """Connect and home; blocks until homed. `resume`: without homing, if the controller is as it was left.
+    def initialize(self, resume: Any = None, restore: Any = None, new_controller: Any = False) -> Any:
+        """Connect and home; answered when homed. `resume`: without homing, if the controller is as it was left.
         `restore`: return to the last target that was reached. None: as configured. `new_controller`: forget what was
         measured of the one before."""
 
-        def run() -> None:
-            self._focuser.initialize(
+        def begin() -> Ending:
+            return self._focuser.begin_initialize(
                 _yes_no_or_as_configured("resume", resume),
                 _yes_no_or_as_configured("restore", restore),
                 _yes_or_no("new_controller", new_controller),
             )
 
-        return self._carry_out(self._asked("initialize"), run, outcomes.initialized)
+        return self._carry_out(self._asked("initialize"), begin, outcomes.initialized)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
-    def audit(self) -> int:
-        """Home again, note the steps lost since the last homing, and return; blocks until it is back."""
-        return self._carry_out(self._asked("audit"), self._focuser.audit, outcomes.audited)
+    def audit(self) -> Any:
+        """Home again, note the steps lost since the last homing, and return; answered when it is back."""
+        return self._carry_out(self._asked("audit"), self._focuser.begin_audit, outcomes.audited)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
-    def shutdown(self) -> int:
+    def shutdown(self) -> Any:
         """Disconnect."""
-        return self._carry_out(self._asked("shutdown"), self._focuser.shutdown, outcomes.disconnected)
+        return self._carry_out(self._asked("shutdown"), self._focuser.begin_shutdown, outcomes.disconnected)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
-    def set_focus(self, pos: Any, offset: Any = False) -> int:
-        """Move to `pos` mm, or by `pos` mm from the target; blocks until the focuser stands there."""
+    def set_focus(self, pos: Any, offset: Any = False) -> Any:
+        """Move to `pos` mm, or by `pos` mm from the target; answered when the focuser stands there."""
 
-        def run() -> None:
-            self._focuser.set_focus(pos, _yes_or_no("offset", offset))
+        def begin() -> Ending:
+            return self._focuser.begin_move(pos, _yes_or_no("offset", offset)).ended
 
-        return self._carry_out(self._asked_to_move("set_focus", pos, offset), run, outcomes.arrived)
+        return self._carry_out(self._asked_to_move("set_focus", pos, offset), begin, outcomes.arrived)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
-    def begin_move(self, pos: Any, offset: Any = False) -> int:
-        """As `set_focus`, but returns as soon as the status says that the focuser moves."""
+    def begin_move(self, pos: Any, offset: Any = False) -> Any:
+        """As `set_focus`, but answered as soon as the status says that the focuser moves."""
         asked = self._asked_to_move("begin_move", pos, offset)
 
-        def run() -> None:
-            began = self._focuser.begin_move(pos, _yes_or_no("offset", offset))
-            if not began.done():
-                self._callers.succeeded(asked.address)
-                self._log_end(asked, "under way")
-            began.add_done_callback(lambda ended: self._begun_move_ended(asked, ended))
+        def begin() -> AtEnd:
+            begun = self._focuser.begin_move(pos, _yes_or_no("offset", offset))
+            return AtEnd(begun.under_way, begun.under_way.patience_s, lambda: self._under_way(asked, begun))
 
-        return self._carry_out(asked, run)
+        return self._if_permitted(asked, begin)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
-    def stop(self) -> int:
-        """Stop any movement; returns when standstill is confirmed. Whatever prevents that is a failure."""
-
-        def run() -> None:
-            self._focuser.stop(_caller())
-
-        return self._carry_out(self._asked("stop"), run, outcomes.stands, _stop_status)
+    def stop(self) -> Any:
+        """Stop any movement; answered when standstill is confirmed. Whatever prevents that is a failure."""
+        asked = self._asked("stop", is_stop=True)
+        return self._carry_out(asked, lambda: self._focuser.begin_stop(asked.address), outcomes.stands)
 
     # Questions
 
@@ -180,13 +176,8 @@ class PyroFocuser:
     def wait_for_change(self, since: Any, timeout: Any = LONGEST_WAIT_S) -> Any:
         """The status as soon as its `change` is another than `since`, or after `timeout` seconds; a CommandStatus where
         the caller may not wait or `timeout` is no number."""
-        address = _caller()
-        made: list[Later] = []
-        status = self._carry_out(
-            self._asked("wait_for_change"),
-            lambda: made.append(self._changed(address, since, _patience_s(timeout))),
-        )
-        return made[0] if made else status
+        asked = self._asked("wait_for_change")
+        return self._if_permitted(asked, lambda: self._changed(asked.address, since, _patience_s(timeout)))
 
     def _changed(self, address: str, since: object, patience_s: float) -> Later:
         seen = self._focuser.snapshot
@@ -223,8 +214,8 @@ class PyroFocuser:
             status = answer if isinstance(answer, int) else CommandStatus.Failed
             self._callers.failed(address, self._failure(method, status, why, untold=True))
 
-    def _asked(self, command: str, detail: str = "") -> _Asked:
-        return _Asked(command, f"{command} {detail}".strip(), _caller(), time.monotonic())
+    def _asked(self, command: str, detail: str = "", is_stop: bool = False) -> _Asked:
+        return _Asked(command, f"{command} {detail}".strip(), _caller(), time.monotonic(), is_stop)
 
     def _asked_to_move(self, command: str, pos: object, offset: object) -> _Asked:
         # Of a stranger's arguments nothing is looked at.
@@ -232,42 +223,68 @@ class PyroFocuser:
         return self._asked(command, outcomes.move(pos, _is_yes(offset)) if may_control else "")
 
     def _carry_out(
-        self,
-        asked: _Asked,
-        run: Callable[[], None],
-        how: Callable[[Snapshot], str] | None = None,
-        status_of: Callable[[FocuserError], int] = command_status,
-    ) -> int:
-        """Do what was asked for, if the caller may ask for it. `how`: it ended, in words; None: that is no news."""
+        self, asked: _Asked, begin: Callable[[], Ending], how: Callable[[Snapshot], str]
+    ) -> object:
+        """Do what was asked for, if the caller may ask for it, and answer at its end. `how` it ended, in words."""
+
+        def answered_at_its_end() -> AtEnd:
+            ending = begin()
+            return AtEnd(ending, ending.patience_s, lambda: self._ended(asked, ending, how))
+
+        return self._if_permitted(asked, answered_at_its_end)
+
+    def _if_permitted(self, asked: _Asked, answer: Callable[[], object]) -> object:
+        """The answer to a caller that may ask for it, as soon as that is known."""
+        permitted = self._permission.remembered(asked.address)
+        if permitted is not None:
+            return self._judged(asked, lambda: permitted, answer)
+        said = self._permission.look_up(asked.address, asked.is_stop)
+        return AtEnd(
+            said,
+            STOP_LOOK_UP_PATIENCE_S if asked.is_stop else LOOK_UP_PATIENCE_S,
+            lambda: self._judged(
+                asked, lambda: self._permission.judge(asked.address, said, asked.is_stop), answer
+            ),
+        )
+
+    def _judged(
+        self, asked: _Asked, is_permitted: Callable[[], bool], answer: Callable[[], object]
+    ) -> object:
         try:
-            if not helpers.pyro_client_matches(self._control_ips):
+            if not is_permitted():
                 raise NotPermittedError(f"{asked.address} is not among control_machines.")
-            run()
+            return answer()
         except FocuserError as error:
-            return self._failed(asked, error, status_of(error))
+            return self._failed(asked, error)
         except Exception as error:
             _log.exception("a mistake in this program, in %s asked by %s", asked.command, asked.address)
-            mistake = InternalError(
-                f"the daemon made a mistake ({type(error).__name__}); its log has the details."
-            )
-            return self._failed(asked, mistake, CommandStatus.Failed)
-        if how is not None:
-            self._succeeded(asked, how)
+            mistake = f"the daemon made a mistake ({type(error).__name__}); its log has the details."
+            return self._failed(asked, InternalError(mistake))
+
+    def _ended(self, asked: _Asked, ending: Ending, how: Callable[[Snapshot], str]) -> int:
+        failure = ending.failure
+        if failure is not None:
+            return self._failed(asked, failure)
+        self._succeeded(asked, how)
         return CommandStatus.Succeeded
 
-    def _begun_move_ended(self, asked: _Asked, ended: Future[None]) -> None:
-        error = ended.exception()
-        if error is None:
-            self._succeeded(asked, outcomes.arrived)
-        elif isinstance(error, FocuserError):
-            self._failed(asked, error, command_status(error))
+    def _under_way(self, asked: _Asked, begun: BegunMove) -> int:
+        if not begun.under_way.done():
+            return self._ended(asked, begun.under_way, outcomes.arrived)
+        if begun.ended.done():
+            return self._ended(asked, begun.ended, outcomes.arrived)
+        self._callers.succeeded(asked.address)
+        self._log_end(asked, "under way")
+        begun.ended.add_done_callback(lambda _: self._ended(asked, begun.ended, outcomes.arrived))
+        return CommandStatus.Succeeded
 
     def _succeeded(self, asked: _Asked, how: Callable[[Snapshot], str]) -> None:
         self._callers.succeeded(asked.address)
         took_s = time.monotonic() - asked.at_s
         self._log_end(asked, outcomes.succeeded(how(self._focuser.snapshot), took_s))
 
-    def _failed(self, asked: _Asked, error: FocuserError, status: int) -> int:
+    def _failed(self, asked: _Asked, error: FocuserError) -> int:
+        status = _stop_status(error) if asked.is_stop else command_status(error)
         snapshot = self._focuser.snapshot
         # Of a wrong call, and of a mistake in here, the focuser's own status knows nothing.
         untold = isinstance(error, (InvalidArgumentError, InternalError)) or not snapshot.reason

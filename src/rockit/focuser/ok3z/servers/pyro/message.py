@@ -16,8 +16,9 @@ from typing import Any
 
 from Pyro4 import constants, errors, message, util
 
-# A call carries a few numbers. What is larger is no call, and one without arguments is smaller still.
-MAX_MESSAGE_BYTES = 10_000
+# A call carries a few numbers. What is larger is no call, and takes long to read on the one thread; one without
+# arguments is smaller still.
+MAX_MESSAGE_BYTES = 4_000
 MAX_OPEN_MESSAGE_BYTES = 1_000
 HEADER_BYTES: int = message.Message.header_size
 MAGIC = b"PYRO"
@@ -26,6 +27,7 @@ PYRO_DAEMON: str = constants.DAEMON_NAME
 ASK_METADATA = "get_metadata"
 
 # How numpy 2 writes its numbers, and serpent those that are of a class of Python's own too.
+_NUMPY = b"np"
 _NUMPY_NUMBERS = frozenset({"float64", "float32", "int64", "int32"})
 
 _SERPENT = util.get_serializer("serpent")
@@ -123,7 +125,7 @@ def greeted_object(data: bytes) -> str | None:
 
 
 def read_call(data: bytes) -> Call:
-    """Where a call goes. Raises RefusedError where that is not written as Pyro4 writes it."""
+    """Where a call goes. Raises RefusedError if that is not written as Pyro4 writes it."""
     found = _CALL.match(data)
     if not found:
         raise RefusedError("this is no call as Pyro4 writes it with serpent.")
@@ -141,7 +143,9 @@ def read_arguments(data: bytes) -> tuple[Sequence[Any], dict[str, Any]]:
     Raises RefusedError for what is no call.
     """
     try:
-        written = _NumpyNumbers().visit(ast.parse(data.decode(), mode="eval"))
+        written = ast.parse(data.decode(), mode="eval")
+        if _NUMPY in data:
+            written = _NumpyNumbers().visit(written)
         _, _, positional, named = ast.literal_eval(written)
         if not isinstance(positional, (list, tuple)) or not isinstance(named, dict):
             raise TypeError("no arguments")

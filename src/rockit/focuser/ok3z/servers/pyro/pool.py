@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from .calls import MOST_CALLS
 from .connection import Connection
-from .exposed import CONTROL_THREADS, URGENT_THREADS
 
 _log = logging.getLogger(__name__)
 
@@ -23,7 +23,8 @@ SELECT_LIMIT = 1024
 # For all but these connections: 30 of the daemon itself, and 32 of Alpaca programs.
 SPARE_FILES = 96
 # With fewer the calls that run could fill the half of those who may control, and a stop would find no room.
-LEAST_CONNECTIONS = 2 * (CONTROL_THREADS + URGENT_THREADS)
+STOPS_WITH_ROOM = 8
+LEAST_CONNECTIONS = 2 * (MOST_CALLS + STOPS_WITH_ROOM)
 LEAST_FILES = SPARE_FILES + LEAST_CONNECTIONS
 
 
@@ -35,7 +36,7 @@ class Files:
     lowest: int
 
     def place(self, sock: socket.socket) -> socket.socket:
-        """The same connection under a number that is free for connections. Raises OSError where there is none."""
+        """The same connection under a number that is free for connections. Raises OSError if there is none."""
         if not self.lowest:
             return sock
         with sock:
@@ -54,7 +55,7 @@ def allowed_files() -> Files:
 
 
 def why_too_few_files() -> str:
-    """Why this process cannot serve: it may not open the files for that. Empty where it may."""
+    """Why this process cannot serve: it may not open the files for that. Empty if it may."""
     files = _raised_limit(LEAST_FILES)
     if files >= LEAST_FILES:
         return ""

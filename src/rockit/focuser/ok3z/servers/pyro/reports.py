@@ -27,7 +27,7 @@ def report(
         reading_age_s: how old it is; None without a link.
         now: the time of the report, UTC.
         may_control: whether it is for somebody who may read whole sentences.
-        alpaca_problem: why Alpaca programs are not served though they should be; empty where they are.
+        alpaca_problem: why Alpaca programs are not served though they should be; empty if they are.
     """
     # In either case a plain str: serpent knows no others.
     told: Callable[[str], str] = whole if may_control else str
@@ -123,7 +123,7 @@ def measurement(
     Args:
         snapshot: what is known.
         motions: the motions that belong to it.
-        settled_s: how long ago the last motion was seen to end, in seconds; None where that is not known.
+        settled_s: how long ago the last motion was seen to end, in seconds; None if that is not known.
         now: the time of the report, UTC.
     """
     known = snapshot.status != FocuserStatus.Disabled

@@ -9,16 +9,16 @@ import selectors
 import socket
 import threading
 import time
-from collections import deque
 from itertools import chain
 
 from Pyro4.errors import MessageTooLargeError, ProtocolError
 
 from ..net.listener import Manner
 from ..net.log_throttle import LogThrottle
+from .calls import Asker, RunningCalls
 from .connection import Connection, Received, TooLargeError
-from .exposed import Exposed
-from .later import Later
+from .exposed import Answer, Exposed
+from .later import AtEnd, Later
 from .message import (
     Call,
     Header,
@@ -69,8 +69,7 @@ class PyroServer:
         # In the order in which they end, since all are equally long.
         self._deadlines: dict[Connection, float] = {}
         self._accept_again_s: float | None = None
-        # What the threads of the lanes leave for this one.
-        self._answered: deque[tuple[Connection, Header, bytes | Later, bool]] = deque()
+        self._running = RunningCalls(self._ring)
         self._waiting = Waiting()
         self._bell_out, self._bell_in = socket.socketpair()
         self._bell_out.setblocking(False)
@@ -103,7 +102,7 @@ class PyroServer:
 
     @property
     def _owes_nothing(self) -> bool:
-        return not any(one.is_busy or one.has_unsent for one in chain(*self._rooms.values()))
+        return not (self._running or any(one.has_unsent for one in chain(*self._rooms.values())))
 
     def close(self) -> None:
         """Have `serve_forever` end. Calls that run are not waited for."""
@@ -133,9 +132,10 @@ class PyroServer:
             if key.data is not None:
                 ready.append(key.data)
             elif key.fileobj is self._bell_out:
-                self._hand_out_answers(now_s)
+                self._bell_out.recv(4096)
             else:
                 self._accept_all(now_s)
+        self._answer_ended(now_s)
         self._serve_ready(ready, now_s)
         self._answer_waiting(now_s)
         self._hang_up_overdue(now_s)
@@ -144,11 +144,8 @@ class PyroServer:
 
     def _timeout_s(self) -> float | None:
         first_deadline_s = next(iter(self._deadlines.values()), None)
-        due = [
-            when_s
-            for when_s in (first_deadline_s, self._accept_again_s, self._tally.due_s, self._waiting.due_s)
-            if when_s is not None
-        ]
+        own = (first_deadline_s, self._accept_again_s, self._tally.due_s)
+        due = [when_s for when_s in (*own, self._running.due_s, self._waiting.due_s) if when_s is not None]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _serve_ready(self, ready: list[Connection], now_s: float) -> None:
@@ -257,7 +254,7 @@ class PyroServer:
             connection.send(answer)
 
     def _begin(self, connection: Connection, header: Header, call: Call, data: bytes) -> bytes | None:
-        """Answer a call, or have a thread answer it: then None."""
+        """Make a call, and answer it. None: the answer comes later."""
         address = connection.address[0]
         unknown = self._published.why_unknown(call)
         if unknown:
@@ -271,58 +268,58 @@ class PyroServer:
             self._tally.count(f"{call.method} refused: {why}")
             self._published.refused(address, call.method, self._published.not_permitted, f"{why}.")
             return result(header, self._published.not_permitted)
-        # An urgent call is waited for even where nobody wants its answer: a connection has one of them at a time.
-        connection.is_busy = not header.wants_no_answer or self._published.is_urgent(call)
-        if self._could_hand_on(connection, header, call, data):
+        asker = Asker(connection, header, self._published.is_urgent(call))
+        if self._running.is_full and not asker.is_urgent:
+            why = "too many calls run already. Wait for the end of some."
+            self._published.refused(address, call.method, self._published.busy, why)
+            return result(header, self._published.busy)
+        answer = self._published.answer(connection, header, call, data)
+        return self._answer_if_there(asker, answer, time.monotonic())
+
+    def _answer_if_there(self, asker: Asker, answer: Answer, now_s: float) -> bytes | None:
+        """What there is to send now. None: it comes later."""
+        if isinstance(answer, AtEnd):
+            self._running.add(asker, answer, now_s)
+            if asker.holds:
+                asker.connection.is_busy = True
             return None
-        connection.is_busy = False
-        why = "too many calls run already. Wait for the end of some."
-        self._published.refused(address, call.method, self._published.busy, why)
-        return result(header, self._published.busy)
+        if asker.holds:
+            asker.connection.is_busy = False
+        if asker.header.wants_no_answer:
+            return b""
+        if isinstance(answer, Later):
+            if self._waiting.could_add(asker.connection, asker.header, answer, now_s):
+                return None
+            return self._answer_now(asker.header, answer)
+        return answer
 
-    def _could_hand_on(self, connection: Connection, header: Header, call: Call, data: bytes) -> bool:
-        """Have a thread answer a call. False: none is free."""
-        answer: bytes | Later = b""
-
-        def job() -> None:
-            nonlocal answer
-            answer = self._published.answer(connection, header, call, data)
-
-        def hand_back() -> None:
-            alone = self._published.is_urgent(call) or header.wants_no_answer
-            self._answered.append((connection, header, b"" if header.wants_no_answer else answer, alone))
-            self._ring()
-
-        return self._published.lane_of(call).submit(job, hand_back)
+    def _answer_now(self, header: Header, later: Later) -> bytes:
+        answer = self._published.answer_after(header, later)
+        assert isinstance(answer, bytes), "who has waited for news waits for nothing else"
+        return answer
 
     def _ring(self) -> None:
         # Full: it rings already. Closed: nobody is there to hear it.
         with contextlib.suppress(OSError):
             self._bell_in.send(b"x")
 
-    def _hand_out_answers(self, now_s: float) -> None:
-        self._bell_out.recv(4096)
-        while self._answered:
-            connection, header, answer, alone = self._answered.popleft()
-            if connection.is_closed:
+    def _answer_ended(self, now_s: float) -> None:
+        for call in self._running.take_due(now_s):
+            asker, connection = call.asker, call.asker.connection
+            answered = self._published.answer_after(asker.header, call.waits_for)
+            # What was asked for goes on where its client has gone.
+            if connection.is_closed and not isinstance(answered, AtEnd):
                 continue
-            connection.is_busy = False
-            if isinstance(answer, Later):
-                if self._could_wait(connection, header, answer, now_s):
-                    continue
-                answer = self._published.answer_later(header, answer)
-            self._send_answer(connection, answer, alone, now_s)
-
-    def _could_wait(self, connection: Connection, header: Header, later: Later, now_s: float) -> bool:
-        if not self._waiting.could_add(connection, header, later, now_s):
-            return False
-        self._listen_to(connection)
-        return True
+            answer = self._answer_if_there(asker, answered, now_s)
+            if answer is None:
+                self._listen_to(connection)
+            elif asker.holds:
+                alone = asker.is_urgent or asker.header.wants_no_answer
+                self._send_answer(connection, answer, alone, now_s)
 
     def _answer_waiting(self, now_s: float) -> None:
         for waiter in self._waiting.take_due(now_s):
-            answer = self._published.answer_later(waiter.header, waiter.later)
-            self._send_answer(waiter.connection, answer, False, now_s)
+            self._send_answer(waiter.connection, self._answer_now(waiter.header, waiter.later), False, now_s)
 
     def _send_answer(self, connection: Connection, answer: bytes, alone: bool, now_s: float) -> None:
         try:
@@ -416,7 +413,6 @@ class PyroServer:
         self._selector.close()
         for sock in (self._listener, self._bell_out, self._bell_in):
             sock.close()
-        self._published.close()
 
 
 def _refusal(header: Header, error: Exception) -> bytes:

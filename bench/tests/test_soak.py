@@ -286,8 +286,8 @@ def test_the_page_tells_of_every_kind_of_action() -> None:
 
 # Python imports this when it starts: a daemon that stands three steps beside where it says.
 ASTRAY = """
-from rockit.focuser.ok3z import mechanics
-mechanics.steps_from_mm = lambda position_mm: round(position_mm * 5088) + 3
+from rockit.focuser.ok3z.driver import planning
+planning.steps_from_mm = lambda position_mm: round(position_mm * 5088) + 3
 """
 
 

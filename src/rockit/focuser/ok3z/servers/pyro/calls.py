@@ -1,0 +1,106 @@
+"""Calls that run: each waits for an end, on the one thread."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Callable
+
+from .connection import Connection
+from .later import AtEnd
+from .message import Header
+
+# Of all but the urgent ones. One command does the work and the others are refused at once, so this is more than enough.
+MOST_CALLS = 16
+
+
+@dataclass(frozen=True)
+class Asker:
+    """A call that was read, and where its answer goes.
+
+    Args:
+        connection: of its client.
+        header: of its message.
+        is_urgent: whether it is one of those that are never refused for want of room.
+    """
+
+    connection: Connection
+    header: Header
+    is_urgent: bool
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing else is read from its connection meanwhile. An urgent call is waited for even where nobody
+        wants its answer: a connection has one of them at a time."""
+        return self.is_urgent or not self.header.wants_no_answer
+
+
+@dataclass(frozen=True, eq=False)
+class RunningCall:
+    """A call that waits.
+
+    Args:
+        asker: whose call it is.
+        waits_for: the end that it waits for, and what to answer then.
+        deadline_s: when it waits no longer, on the clock of the port.
+    """
+
+    asker: Asker
+    waits_for: AtEnd
+    deadline_s: float
+
+
+class RunningCalls:
+    """The calls that run. Belongs to the thread of the port; the ends come on others.
+
+    Args:
+        ring: wakes that thread. Any thread may call it; does not wait.
+    """
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        self._ring = ring
+        self._calls: dict[RunningCall, None] = {}
+        self._ended: deque[RunningCall] = deque()
+        self._bounded = 0
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no call may be added but an urgent one."""
+        return self._bounded >= MOST_CALLS
+
+    def add(self, asker: Asker, waits_for: AtEnd, now_s: float) -> None:
+        """Have a call wait for its end. One that went on waiting for another end has a place in any case."""
+        call = RunningCall(asker, waits_for, now_s + waits_for.patience_s)
+        self._calls[call] = None
+        self._bounded += not asker.is_urgent
+
+        def tell(_: object) -> None:
+            self._ended.append(call)
+            self._ring()
+
+        # At once, on this thread, where it has come already.
+        waits_for.end.add_done_callback(tell)
+
+    @property
+    def due_s(self) -> float | None:
+        """When to look next where nobody rings; None: no call runs."""
+        return min((call.deadline_s for call in self._calls), default=None)
+
+    def take_due(self, now_s: float) -> Iterator[RunningCall]:
+        """Those whose end has come, in that order, then those whose patience is over; they wait no longer."""
+        while self._ended:
+            call = self._ended.popleft()
+            # Else its patience was over before.
+            if call in self._calls:
+                yield self._taken(call)
+        for call in [call for call in self._calls if now_s >= call.deadline_s]:
+            yield self._taken(call)
+
+    def _taken(self, call: RunningCall) -> RunningCall:
+        del self._calls[call]
+        self._bounded -= not call.asker.is_urgent
+        return call
