@@ -1,30 +1,24 @@
-"""Draws the folders of the package and their imports, as docs/architecture.md shows them: python docs/house.py."""
+"""Draws folders and their imports, as docs/architecture.md shows them: python docs/house.py [servers]."""
 
 from __future__ import annotations
 
 import ast
+import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "src/rockit/focuser/ok3z"
+Floors = Sequence[Sequence[str]]
 # From the street down to the device. Each floor may import from those below it.
-FLOORS = (
+HOUSE: Floors = (
     ("daemon", "cli", "simulator"),
-    ("servers/web", "client"),
-    ("servers/pyro", "servers/alpaca", "servers/panel"),
-    ("servers/http", "servers/net"),
+    ("servers", "client"),
     ("service",),
     ("storage", "config"),
     ("driver",),
 )
-
-
-def room_of(parts: tuple[str, ...]) -> str:
-    """The room of a module: its folder, and of the servers each by itself. Empty for what everybody may import."""
-    if parts[:1] == ("servers",) and len(parts) > 1:
-        return "/".join(parts[:2])
-    return parts[0] if any(parts[:1] == (room,) for floor in FLOORS for room in floor) else ""
+SERVERS: Floors = (("web",), ("pyro", "alpaca", "panel"), ("http",), ("net",))
 
 
 def imported(path: Path) -> Iterator[tuple[str, ...]]:
@@ -38,31 +32,39 @@ def imported(path: Path) -> Iterator[tuple[str, ...]]:
                 yield (*module, alias.name)
 
 
-def arrows() -> Counter[tuple[str, str]]:
-    """From which room to which there are imports, and how many."""
+def arrows(floors: Floors, within: tuple[str, ...]) -> Counter[tuple[str, str]]:
+    """From which room to which there are imports, and how many.
+
+    Args:
+        floors: the rooms.
+        within: the folder in which they are, as parts of its name.
+    """
+    rooms = {room for floor in floors for room in floor}
+
+    def room_of(parts: tuple[str, ...]) -> str:
+        inside = parts[: len(within)] == within and len(parts) > len(within)
+        return parts[len(within)] if inside and parts[len(within)] in rooms else ""
+
     found: Counter[tuple[str, str]] = Counter()
     for path in PACKAGE.rglob("*.py"):
         source = room_of(path.relative_to(PACKAGE).with_suffix("").parts)
-        for parts in imported(path):
-            target = room_of(parts)
-            if source and target and source != target:
-                found[source, target] += 1
+        targets = {room_of(parts) for parts in imported(path)} if source else set()
+        found.update((source, target) for target in targets - {source, ""})
     return found
 
 
-def drawing() -> str:
+def drawing(floors: Floors, within: tuple[str, ...] = ()) -> str:
     """The floors and the arrows between them, in Mermaid's words."""
     lines = ["flowchart TB"]
-    for number, floor in enumerate(FLOORS):
+    for number, floor in enumerate(floors):
         lines += [f'    subgraph floor{number}[" "]', "        direction LR"]
-        lines += [f'        {room.replace("/", "_")}["{room}/"]' for room in floor]
-        lines += ["    end"]
-    lines += [
-        f"    {source.replace('/', '_')} --> {target.replace('/', '_')}"
-        for source, target in sorted(arrows())
-    ]
+        for room in floor:
+            is_folder = (PACKAGE.joinpath(*within) / room).is_dir()
+            lines.append(f'        {room}["{room}{"/" if is_folder else ""}"]')
+        lines.append("    end")
+    lines += [f"    {source} --> {target}" for source, target in sorted(arrows(floors, within))]
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    print(drawing())
+    print(drawing(SERVERS, ("servers",)) if sys.argv[1:] == ["servers"] else drawing(HOUSE))

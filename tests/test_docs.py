@@ -343,9 +343,14 @@ def test_every_folder_has_its_paragraph() -> None:
     assert described == {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 
 
-def test_the_house_is_drawn_as_it_is() -> None:
+@pytest.mark.parametrize("words", [[], ["servers"]])
+def test_the_house_is_drawn_as_it_is(words: list[str]) -> None:
     drawn = subprocess.run(
-        [sys.executable, PROJECT / "docs/house.py"], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, PROJECT / "docs/house.py", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     ).stdout
     assert f"```mermaid\n{drawn}```" in page("docs/architecture.md")
 

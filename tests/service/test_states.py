@@ -87,7 +87,8 @@ def test_every_error_has_a_consequence():
     loses_link = {kind for kind in kinds if consequence_of(kind("it happened.")).loses_link}
     assert loses_link == {kind for kind in kinds if issubclass(kind, errors.LinkError)}
     not_halted = {kind for kind in kinds if consequence_of(kind("it happened.")).halt is not Halt.ALWAYS}
-    assert not_halted == {*loses_link, errors.HaltFailedError}
-    assert [kind for kind in kinds if not consequence_of(kind("it happened.")).is_fault] == [
-        errors.StoppedError
-    ]
+    refused = {kind for kind in kinds if issubclass(kind, errors.RequestError)}
+    assert not_halted == {*loses_link, *refused, errors.HaltFailedError}
+    assert {kind for kind in kinds if consequence_of(kind("it happened.")).halt is Halt.NEVER} == refused
+    wanted = {kind for kind in kinds if not consequence_of(kind("it happened.")).is_fault}
+    assert wanted == {*refused, errors.StoppedError}

@@ -13,7 +13,7 @@ import pytest
 from rockit.focuser.ok3z.driver.clock import SystemClock
 from rockit.focuser.ok3z.driver.link import SerialPort
 from rockit.focuser.ok3z.driver.planning import Drive, Limits
-from rockit.focuser.ok3z.errors import StoppedError
+from rockit.focuser.ok3z.errors import HomingFailedError, StoppedError
 from rockit.focuser.ok3z.service.focuser import Focuser
 from rockit.focuser.ok3z.service.settings import Settings
 from rockit.focuser.ok3z.simulator import VirtualOK3Z, registered
@@ -58,6 +58,18 @@ def on_a_pseudo_terminal(options, tmp_path):
             assert program.wait(10) == 0
 
 
+def bring_up(focuser):
+    """As scripts do: three tries. A lost reply hides ten times as much of a controller that lives ten times as fast,
+    and an end of a homing run that nobody saw proves nothing."""
+    for tries_left in (2, 1, 0):
+        try:
+            focuser.begin_initialize().result(PATIENCE_S)
+            return
+        except HomingFailedError:
+            if not tries_left:
+                raise
+
+
 @pytest.mark.one_in(2)
 @pytest.mark.parametrize("line", LINES)
 @pytest.mark.parametrize("port", [in_process, on_a_pseudo_terminal])
@@ -65,7 +77,7 @@ def test_a_night(port, line, tmp_path):
     with port({**DEVICE, **LINES[line]}, tmp_path) as (url, state):
         focuser = Focuser(SETTINGS, SerialPort(url, 38400, SystemClock()), lambda *_: None, NO_JOURNAL)
         with focuser:
-            focuser.begin_initialize().result(PATIENCE_S)
+            bring_up(focuser)
             assert state()["carriage_mm"] == pytest.approx(0, abs=0.0003)
             for position, offset, expected_mm in ((1.0, False, 1.0), (-0.05, True, 0.95), (2.0, False, 2.0)):
                 focuser.begin_move(position, offset).ended.result(PATIENCE_S)

@@ -245,25 +245,6 @@ def focuser() -> Iterator[PuppetFocuser]:
 
 
 @pytest.fixture
-def half_deaf(focuser: PuppetFocuser, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Makes a move that does not hear the first stop, as one that comes to the service only after it. Who has asked."""
-    heard: list[str] = []
-
-    def begin_stop(by: str) -> Ending:
-        heard.append(by)
-        if len(heard) == 2:
-            focuser.stopped_by = by
-            focuser.move_gate.set()
-        stands = Ending(PATIENCE_S)
-        stands.resolve(None)
-        return stands
-
-    monkeypatch.setattr(focuser, "begin_stop", begin_stop)
-    focuser.move_gate.clear()
-    return heard
-
-
-@pytest.fixture
 def serve(focuser: PuppetFocuser) -> Iterator[Callable[..., WebServer]]:
     """A maker of servers, with Bounds to say, and perhaps a clock for the log."""
     servers: list[WebServer] = []

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
 from typing import Any
 
 import pytest
-
-from rockit.focuser.ok3z.servers.alpaca import jobs
 
 HALT = b"PUT /api/v1/focuser/0/halt HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
 PRESS = b"POST /panel/stop HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
@@ -41,20 +37,3 @@ def test_a_stranger_is_one_though_the_system_has_forgotten_who_it_is(
     wire.send(HALT)
     assert wire.answer().error == 0x40B
     assert focuser.named("stop") == []
-
-
-def test_a_halt_that_must_be_said_again_is_though_its_client_has_gone(
-    server: Any, dial: Any, program: Any, half_deaf: list[str], until: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Time enough to hang up between the first stop and the second.
-    monkeypatch.setattr(jobs, "END_OF_STOPPED_S", 0.5)
-    program.put("move", Position=100)
-    halting = dial(server)
-    halting.send(HALT)
-    until(lambda: half_deaf)
-    # With a reset: an orderly end might only mean that nothing more will be asked.
-    halting.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    halting.socket.close()
-    until(lambda: len(half_deaf) == 2)
-    # Which was somebody else's halt to it.
-    until(lambda: program.get("ismoving").error == 0x40E)

@@ -290,15 +290,6 @@ def test_a_halt_waits_for_no_other_command(
     assert program.put("halt").error == 0
 
 
-def test_a_halt_that_came_before_its_move_reached_the_service_is_said_again(
-    program: Any, half_deaf: list[str], until: Any
-) -> None:
-    program.put("move", Position=100)
-    assert program.put("halt").error == 0
-    assert half_deaf == ["127.0.0.1"] * 2
-    until(lambda: not program.get("ismoving").value)
-
-
 def test_the_log_tells_where_a_move_came_to(
     program: Any, focuser: Any, until: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

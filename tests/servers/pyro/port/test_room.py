@@ -78,13 +78,13 @@ def test_strangers_take_no_room_of_those_who_may_control(small_room: int, served
 def test_a_thousand_silent_connections_and_more_than_there_is_room_for(
     served: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    more = MAX_CONNECTIONS // 2 + 50
+    more, before = MAX_CONNECTIONS // 2 + 50, threading.active_count()
     silent = [served.connect() for _ in range(more)]
     assert served.proxy().stop() == 0
     assert served.ask(STRANGER_IP) == {"calls": 1}
     assert not silent[0].is_open()
     assert silent[-1].is_open()
-    assert threading.active_count() < 10
+    assert threading.active_count() <= before
     assert sum("gave way" in record.getMessage() for record in caplog.records) == 1
 
 

@@ -164,7 +164,7 @@ def load_daemon_name(path: str | os.PathLike[str]) -> str:
 
     Other keys may be wrong. Only where the file is no JSON object, or `daemon` no text, or some key there
     twice, it is checked in full: raises ConfigError with every violation. Nobody has looked yet whether such
-    a daemon is registered: that is `registry.registered_daemon`.
+    a daemon is registered: that is `site.registered_daemon`.
     """
     document = reader.parse(Path(path))
     name = document.values.get("daemon") if isinstance(document.values, dict) else None

@@ -184,12 +184,12 @@ def _serve_and_log(config: Config, options: argparse.Namespace) -> int:
 
     # systemd's watchdog ends a daemon that hangs by SIGABRT: its log then shows where each thread was.
     faulthandler.enable(STDERR)
-    event_log = LogWriter(os.environ)
-    event_log.start(logging.DEBUG if options.verbose else logging.INFO)
+    log_writer = LogWriter(os.environ)
+    log_writer.start(logging.DEBUG if options.verbose else logging.INFO)
     try:
         return serve(config, options.time_scale)
     finally:
-        event_log.finish()
+        log_writer.finish()
 
 
 def serve(config: Config, time_scale: float | None = None) -> int:
@@ -214,44 +214,44 @@ def serve(config: Config, time_scale: float | None = None) -> int:
         listener = take_port(config)
     except OSError as error:
         return _fail(str(error))
-    observatory_log = SiteLog(config.log_name)
+    site_log = SiteLog(config.log_name)
     state_file = path_for(config.daemon_name, os.environ)
-    journal = StateStore(state_file, observatory_log.announce, note_for(state_file, os.environ))
+    state_store = StateStore(state_file, site_log.announce, note_for(state_file, os.environ))
     service_manager = ServiceManager(os.environ, time.monotonic)
     focuser = new_focuser(
         config,
-        observatory_log.announce,
-        journal,
-        lambda: service_manager.alive(lambda: doors.pyro.lives()),
+        site_log.announce,
+        state_store,
+        lambda: service_manager.alive(lambda: servers.pyro.lives()),
         time_scale,
     )
-    doors = Servers(config, listener, focuser)
-    observatory_log.start()
-    journal.start()
+    servers = Servers(config, listener, focuser)
+    site_log.start()
+    state_store.start()
     focuser.start()
-    doors.open()
+    servers.open()
     service_manager.ready()
 
     def every_second() -> None:
-        observatory_log.log_overdue()
-        doors.look_after()
-        service_manager.status(status_line(focuser.snapshot, doors.problem))
+        site_log.log_overdue()
+        servers.look_after()
+        service_manager.status(status_line(focuser.snapshot, servers.problem))
 
     try:
-        served = _wait_for_the_end(doors.pyro_thread, every_second)
+        served = _wait_for_the_end(servers.pyro_thread, every_second)
     finally:
         service_manager.ending()
         # First of all: a thread that waits for a dead disk can keep the process from ending, and its ports with it.
-        doors.stop_listening()
+        servers.stop_listening()
         halted = focuser.close()
     if not halted:
         _log.error(
             "the motor was not seen standing at the end: it may be running. Look at the focuser; if it is in danger, "
             "cut its power."
         )
-    doors.close()
-    journal.close()
-    observatory_log.close()
+    servers.close()
+    state_store.close()
+    site_log.close()
     return 0 if halted and served else EXIT_FAILURE
 
 

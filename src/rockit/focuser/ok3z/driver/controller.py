@@ -31,7 +31,7 @@ TRIES_AT_LEAST = 4
 FEWEST_TRIES = 2
 LONGEST_SILENCE_S = 1.95
 # So long without a valid answer to a question, and the link counts as dead. With the pause between two
-# looks at rest (focuser.REST_PERIOD_S) a dead link shows within 3 s.
+# looks at rest (service.focuser.REST_PERIOD_S) a dead link shows within 3 s.
 SILENCE_S = 1.7
 # (Where something was heard meanwhile, one more reply is waited for: it may be the first of many.)
 # So many commands in a row are obeyed without a pause between them (docs/protocol.md).

@@ -1,7 +1,7 @@
 """Where the focuser is: one record, which homing and resuming fill, and one call empties.
 
-The driver reckons with it, storage keeps what it was at the last standstill, and the status shows it. Nothing else has
-a copy. It holds while a link does: on a new one the position is proven anew.
+The driver reckons with it, and the status shows it. Storage keeps how it was at the last standstill, which is what a
+new link, or the next process, has to prove. It holds while a link does.
 """
 
 from __future__ import annotations
@@ -64,5 +64,5 @@ class Position:
 
     def forget(self) -> None:
         """The register is not to be trusted any more."""
-        self.known_origin = None
+        self.known_origin, self.taken_up_steps = None, 0
         self.rests_on(Trust.UNKNOWN, "", None)

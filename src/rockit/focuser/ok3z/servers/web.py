@@ -140,13 +140,13 @@ class WebServer:
                 return
             self._loop, self._end = asyncio.get_running_loop(), end
         stop = partial(stopped, self._focuser)
-        operations = Jobs(self._focuser, stop)
+        jobs = Jobs(self._focuser, stop)
         runner = web.AppRunner(
-            self._application(operations, stop), handler_cancellation=True, shutdown_timeout=LAST_ANSWERS_S
+            self._application(jobs, stop), handler_cancellation=True, shutdown_timeout=LAST_ANSWERS_S
         )
         try:
             await runner.setup()
-            guard = Admission(
+            admission = Admission(
                 self._listener,
                 partial(self._new_handler, runner),
                 self._access.may_control,
@@ -155,25 +155,23 @@ class WebServer:
                 self._now_s,
             )
             try:
-                guard.open()
+                admission.open()
                 await end.wait()
             finally:
-                guard.close()
+                admission.close()
         finally:
             with self._lock:
                 self._loop = self._end = None
-            operations.close()
+            jobs.close()
             await runner.cleanup()
 
     def _new_handler(self, runner: web.AppRunner, address: str) -> Handler:
         assert runner.server is not None
         return Handler(runner.server, self._bounds.patience_s, address)
 
-    def _application(self, operations: Jobs, stop: Stop) -> web.Application:
+    def _application(self, jobs: Jobs, stop: Stop) -> web.Application:
         may_control = self._access.may_control
-        device = Device(
-            self._focuser, operations, Sessions(), may_control, self._device_name, self._focus_range_mm
-        )
+        device = Device(self._focuser, jobs, Sessions(), may_control, self._device_name, self._focus_range_mm)
         management = management_values(self._name, device.name, self._machine_id)
         api = Api(device, management, self._access, self._tally.count)
         panel = Panel(

@@ -11,10 +11,7 @@ from ..driver.clock import Clock
 from ..errors import (
     FocuserError,
     HaltFailedError,
-    LinkError,
     NotConnectedError,
-    PositionLostError,
-    StoppedError,
     joined,
 )
 from .failures import Halt, consequence_of
@@ -86,21 +83,25 @@ class Aftermath:
         Returns:
             Why the motor was not proven to stand; None if it was.
         """
+        after = consequence_of(error)
+        if after.halt is Halt.NEVER:
+            return error
         linked = self._session.axis is not None
-        news = not (isinstance(error, HaltFailedError) and self._publisher.state is State.STOPPING)
+        news = not (after.halt is Halt.HAS_FAILED and self._publisher.state is State.STOPPING)
         halted = self._halt_after(error)
-        if any(consequence_of(one).forgets for one in (error, halted) if one):
+        after_halt = None if halted is None else consequence_of(halted)
+        if after.forgets or (after_halt and after_halt.forgets):
             self.forget_position()
         self._publish_after(error, halted)
         if self._recovery.is_under_way:
             # What there is to say of a lost link was said.
             return halted
-        if news and consequence_of(error).is_fault:
+        if news and after.is_fault:
             self._announce(logging.ERROR, f"fault: {error}")
         if linked and halted and halted is not error:
             self._announce(logging.ERROR, f"fault while halting: {halted}")
         # A motor that stands is halted, wherever it stands.
-        return None if isinstance(halted, PositionLostError) else halted
+        return None if after_halt and after_halt.stands else halted
 
     def settle_mistake(self, reason: str) -> None:
         """`settle` itself has failed: nothing is known any more, and the motor is halted until it is seen standing."""
@@ -133,32 +134,33 @@ class Aftermath:
         return None
 
     def _publish_after(self, error: FocuserError, halted: FocuserError | None) -> None:
-        # Where halting found the position lost, the motor was seen standing: the link is back already.
-        lost = consequence_of(error).loses_link and not isinstance(halted, PositionLostError)
-        halting_lost = halted is not None and consequence_of(halted).loses_link
-        if self._session.axis is None or lost or halting_lost:
+        axis, after = self._session.axis, consequence_of(error)
+        after_halt = None if halted is None else consequence_of(halted)
+        halting_lost = after_halt is not None and after_halt.loses_link
+        # If halting found that the position is lost, the motor was seen standing: the link is back already.
+        lost = after.loses_link and not (after_halt and after_halt.stands)
+        if axis is None or lost or halting_lost:
             self._recovery.lost((halted if halted and halting_lost else error).reason)
-        elif isinstance(halted, HaltFailedError):
+        elif halted and after_halt and after_halt.halt is Halt.HAS_FAILED:
             self._publisher.halting(halted.reason)
         else:
             # The first loss of the position says why; that halting found the same adds nothing.
             reason = error.reason
-            stopped = isinstance(error, StoppedError)
-            if halted and not consequence_of(error).forgets:
-                reason = joined(error.reason, halted.reason) if stopped else halted.reason
-            if stopped and not self._session.axis.homed:
+            if halted and not after.forgets:
+                reason = halted.reason if after.is_fault else joined(error.reason, halted.reason)
+            if not after.is_fault and not axis.homed:
                 reason = joined(error.reason, POSITION_UNKNOWN)
-            self._publisher.stand(self._session.axis, reason, stopped=stopped and halted is None)
+            self._publisher.stand(axis, reason, stopped=not after.is_fault and halted is None)
 
     def leave(self) -> None:
         """Halt the motor and close the port, whatever the state: the daemon ends."""
         axis = self._session.axis
         error = None if axis is None else self._halt_at_last()
-        is_out_of_reach = axis is None or isinstance(error, LinkError)
+        is_out_of_reach = axis is None or _loses_link(error)
         # A port that was given back may be somebody else's by now.
         if is_out_of_reach and self.may_leave_running and self._recovery.is_wanted:
             error = self._halt_regained()
-        if isinstance(error, LinkError) and self.may_leave_running:
+        if _loses_link(error) and self.may_leave_running:
             self._announce(logging.ERROR, f"the daemon ends while the motor may be running: {error}")
         elif error is not None:
             _log.error("while leaving: %s", error)
@@ -173,7 +175,7 @@ class Aftermath:
         while True:
             self._session.close()
             error = self._halt_at_last()
-            if not isinstance(error, LinkError) or clock.monotonic() + BETWEEN_LAST_TRIES_S >= give_up_s:
+            if not _loses_link(error) or clock.monotonic() + BETWEEN_LAST_TRIES_S >= give_up_s:
                 return error
             clock.sleep(BETWEEN_LAST_TRIES_S)
 
@@ -210,3 +212,7 @@ class Aftermath:
             return
         stands = joined(self._publisher.reason, "It stands now.")
         self._publisher.stand(axis, stands if axis.homed else joined(stands, POSITION_UNKNOWN))
+
+
+def _loses_link(error: FocuserError | None) -> bool:
+    return error is not None and consequence_of(error).loses_link

@@ -11,6 +11,7 @@ from ..errors import (
     InternalError,
     LinkError,
     PositionLostError,
+    RequestError,
     StoppedError,
 )
 
@@ -23,6 +24,8 @@ class Halt(enum.Enum):
     """A line that is dead at rest is only closed."""
     HAS_FAILED = "halting is what has failed"
     """It is repeated until the motor is seen standing."""
+    NEVER = "never"
+    """Nothing was begun."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +35,23 @@ class Consequence:
     Args:
         halt: whether the motor is halted.
         forgets: the position is not trusted any more.
-        loses_link: the port is closed, and tried again later; what else happens to a link that is tried again, it is
-            tried at once.
-        is_fault: it is told the observatory.
+        loses_link: the port is closed, and tried again later. (After any other failure while it is tried again, it is
+            tried at once.)
+        stands: if halting ends with it, the motor was seen standing all the same.
+        is_fault: it is told the observatory; else somebody wanted it so.
     """
 
     halt: Halt = Halt.ALWAYS
     forgets: bool = False
     loses_link: bool = False
+    stands: bool = False
     is_fault: bool = True
 
 
 # The first that fits.
 _CONSEQUENCES: tuple[tuple[type[FocuserError], Consequence], ...] = (
-    (PositionLostError, Consequence(forgets=True)),
+    (RequestError, Consequence(halt=Halt.NEVER, is_fault=False)),
+    (PositionLostError, Consequence(forgets=True, stands=True)),
     # After a mistake in this program nothing that it knows is trusted.
     (InternalError, Consequence(forgets=True)),
     (HaltFailedError, Consequence(halt=Halt.HAS_FAILED)),

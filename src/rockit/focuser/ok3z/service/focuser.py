@@ -21,7 +21,6 @@ from ..errors import (
     HaltFailedError,
     InternalError,
     NotConnectedError,
-    RequestError,
     StoppedError,
 )
 from .commands import Commands
@@ -375,8 +374,8 @@ class Focuser:
 
     def _settle(self, outcome: FocuserError | None) -> FocuserError | None:
         """After a failure: why the motor was not proven to stand, if so."""
-        if outcome is None or isinstance(outcome, RequestError):
-            return outcome
+        if outcome is None:
+            return None
         try:
             return self._commands.settle(outcome)
         except Exception as error:

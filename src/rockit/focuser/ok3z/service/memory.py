@@ -1,4 +1,4 @@
-"""What is known of the position beyond the moment: over a lost link, and through the journal over a restart.
+"""What is known of the position beyond the moment: over a lost link, and through the state store over a restart.
 
 Written before the motor starts and after it stands, so that whoever reads it knows whether a motion was under
 way. Belongs to the thread that owns the port.

@@ -1,12 +1,12 @@
 """Where the thread that owns the port puts up what it knows, for everybody to read.
 
 Told what happens, it follows the state machine, keeps the record of motions, and makes the status of state, position
-and progress. What it has put up is for readers: nothing here or beside it reads that back to decide.
+and progress. What it has put up is for readers, and is read back only to count the news.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Callable
 
@@ -20,22 +20,6 @@ from .states import Event, State, StateMachine
 from .status import Audit, Confidence, Snapshot, Trust
 
 BY_HAND = "somebody drives the focuser at its controller."
-
-
-@dataclass(frozen=True)
-class _Details:
-    """What there is to say beside state and position. See `Snapshot`."""
-
-    reason: str = ""
-    here_steps: int | None = None
-    target: Target | None = None
-    leg: Leg | None = None
-    speed_mm_sec: float = 0.0
-    time_left_s: float | None = None
-    homing_travelled_mm: float | None = None
-    shortfall_steps: int = 0
-    read_at_s: float | None = None
-    stopped: bool = False
 
 
 class Publisher:
@@ -55,7 +39,8 @@ class Publisher:
         self._utc_now = utc_now
         self._changed = changed
         self._machine = StateMachine()
-        self._details = _Details()
+        # What there is to say beside state and position; these come to it as it is put up.
+        self._details = Snapshot()
         self._motion_log = MotionLog()
         self.audit: Audit | None = None
         """What the last audit found; stands in every snapshot from then on."""
@@ -94,7 +79,7 @@ class Publisher:
     @property
     def where(self) -> str:
         """The position, in words."""
-        steps = self._details.here_steps
+        steps = self._details.current_steps
         return "an unknown position" if steps is None else f"{mm_from_steps(steps):.3f} mm"
 
     # What happens
@@ -105,22 +90,25 @@ class Publisher:
 
     def connecting(self) -> None:
         """The port is to be opened."""
-        self._happens(Event.CONNECT, _Details())
+        self._happens(Event.CONNECT, Snapshot())
 
     def homing(self) -> None:
         """A homing begins."""
         self._motion_begins(homing=True, to_steps=None)
-        self._happens(Event.HOME, _Details())
+        self._happens(Event.HOME, Snapshot())
 
     def moving(self, target: Target) -> None:
         """A move begins."""
         self._motion_begins(homing=False, to_steps=target.steps)
-        self._happens(Event.MOVE, replace(self._details, reason="", target=target))
+        self._happens(
+            Event.MOVE,
+            replace(self._details, reason="", target_steps=target.steps, target_mm=target.asked_mm),
+        )
 
     def driven_by_hand(self) -> None:
         """Somebody drives the focuser at its controller."""
         self._motion_begins(homing=False, to_steps=None)
-        self._happens(Event.HAND, replace(self._details, reason=BY_HAND, target=None))
+        self._happens(Event.HAND, replace(self._details, reason=BY_HAND, target_steps=None, target_mm=None))
 
     def halting(self, reason: str | None = None, shows_position: bool = True) -> None:
         """The motor is told to stop, and is not seen standing yet.
@@ -130,11 +118,11 @@ class Publisher:
             shows_position: whether its position is published meanwhile.
         """
         details = self._details if reason is None else replace(self._details, reason=reason)
-        self._happens(Event.HALT, details if shows_position else replace(details, here_steps=None))
+        self._happens(Event.HALT, details if shows_position else replace(details, current_steps=None))
 
     def halting_blindly(self, reason: str) -> None:
         """The same where nothing else is known any more."""
-        self._happens(Event.HALT, _Details(reason=reason))
+        self._happens(Event.HALT, Snapshot(reason=reason))
 
     def stand(
         self,
@@ -161,7 +149,7 @@ class Publisher:
         result = Result.STOPPED if stopped else Result.FAILED
         self._motion_log.stands(result, None, reason or self.reason, standing.at_s)
         self._happens(
-            Event.STAND_SOMEWHERE, _Details(reason=reason, read_at_s=standing.at_s, stopped=stopped)
+            Event.STAND_SOMEWHERE, Snapshot(reason=reason, read_at_s=standing.at_s, stopped=stopped)
         )
 
     def stand_again(self, axis: Axis) -> None:
@@ -172,10 +160,11 @@ class Publisher:
         # A move that was halted has not arrived, wherever it stands: its caller was told so.
         result = Result.SHORT if self.state is State.STOPPING else Result.ARRIVED
         self._motion_log.stands(result, here_steps, reason or self.reason, standing.at_s)
-        details = _Details(
+        details = Snapshot(
             reason=reason,
-            here_steps=here_steps,
-            target=self._memory.target_at(here_steps),
+            current_steps=here_steps,
+            target_steps=here_steps,
+            target_mm=self._memory.target_at(here_steps).asked_mm,
             shortfall_steps=shortfall_steps,
             read_at_s=standing.at_s,
         )
@@ -208,13 +197,13 @@ class Publisher:
         self._motion_log.unseen(reason or self.reason)
         if stands:
             self._machine.on(Event.STAND_SOMEWHERE)
-        self._happens(event, _Details(reason=reason))
+        self._happens(event, Snapshot(reason=reason))
 
     def _motion_begins(self, homing: bool, to_steps: int | None) -> None:
         now_utc = self._utc_now().strftime(UTC_FORMAT)
-        self._motion_log.begins(homing, now_utc, self._details.here_steps, to_steps)
+        self._motion_log.begins(homing, now_utc, self._details.current_steps, to_steps)
 
-    def _happens(self, event: Event, details: _Details) -> None:
+    def _happens(self, event: Event, details: Snapshot) -> None:
         self._machine.on(event)
         self._details = details
         self._put_up()
@@ -228,9 +217,9 @@ class Publisher:
     def progress(self, progress: Progress, axis: Axis | None) -> None:
         """The motor was looked at while it runs."""
         # A position that was taken down, because it is doubted, is not put up again.
-        known = axis is not None and axis.homed and self._details.here_steps is not None
+        known = axis is not None and axis.homed and self._details.current_steps is not None
         self._say(
-            here_steps=axis.steps_out(progress.reading) if axis and known else None,
+            current_steps=axis.steps_out(progress.reading) if axis and known else None,
             speed_mm_sec=progress.speed_mm_sec,
             time_left_s=progress.time_left_s,
             homing_travelled_mm=progress.homing_travelled_mm,
@@ -239,7 +228,7 @@ class Publisher:
 
     def seen_at(self, here_steps: int, reading: Reading) -> None:
         """It stands where it was left, as far as its register shows."""
-        self._say(here_steps=here_steps, read_at_s=reading.at_s)
+        self._say(current_steps=here_steps, read_at_s=reading.at_s)
 
     def heard_of(self, reading: Reading) -> None:
         """The controller answers; where the focuser stands is not known."""
@@ -256,22 +245,11 @@ class Publisher:
     # Publishing
 
     def _put_up(self) -> None:
-        details, target = self._details, self._details.target
         self.publish(
-            Snapshot(
+            replace(
+                self._details,
                 state=self.state,
-                reason=details.reason,
-                current_steps=details.here_steps,
-                target_steps=None if target is None else target.steps,
-                target_mm=None if target is None else target.asked_mm,
-                leg=details.leg,
-                speed_mm_sec=details.speed_mm_sec,
-                time_left_s=details.time_left_s,
-                homing_travelled_mm=details.homing_travelled_mm,
-                shortfall_steps=details.shortfall_steps,
-                read_at_s=details.read_at_s,
                 motion_unproven=self.motion_unproven,
-                stopped=details.stopped,
                 confidence=self._confidence(),
                 audit=self.audit,
                 journal_problem=self._memory.problem,
@@ -292,7 +270,7 @@ class Publisher:
             self._changed()
 
     def _confidence(self) -> Confidence:
-        if self._details.here_steps is not None:
+        if self._details.current_steps is not None:
             return self._memory.confidence
         hint = self._memory.hint if self.state is State.DISCONNECTED else ""
         return Confidence(Trust.UNKNOWN, self.reason or hint)

@@ -1,6 +1,6 @@
 """The control socket: a Unix socket on which people and tests make things go wrong while all runs.
 
-One line of text a request, one line of JSON an answer. The words are those of `commands.COMMANDS`.
+One line of text a request, one line of JSON an answer. The words are those of `control_commands.COMMANDS`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`ok3z-simulator`: a virtual OK3Z on a pseudo-terminal, as if it hung on /dev/focuser."""
+"""`ok3z-simulator`: a virtual OK3Z on a pseudo-terminal, as if connected to /dev/focuser."""
 
 from __future__ import annotations
 

@@ -159,7 +159,7 @@ class StateStore:
         return not self._ended and self._outstanding is not None and time.monotonic() >= self._retry_at_s
 
     def _await_work(self) -> bool:
-        """Wait until there is something to do. False: the journal ends, and all is done."""
+        """Wait until there is something to do. False: the store ends, and all is done."""
         while not self._is_due():
             if self._ended:
                 return False
@@ -168,7 +168,7 @@ class StateStore:
         self._busy_since_s = time.monotonic()
         return True
 
-    # On the journal's own thread
+    # On the store's own thread
 
     def _work(self) -> None:
         assert self._disk is not None
@@ -235,7 +235,7 @@ class _Question:
 
 
 class _Disk:
-    """The state file as the journal's thread knows it."""
+    """The state file as the store's thread knows it."""
 
     def __init__(self, path: Path, outdated: Outdated) -> None:
         self._path = path

@@ -214,10 +214,8 @@ class Jobs:
     async def _halted(self, begun: set[_Move], by: str) -> Outcome:
         outcome = await self._stop(by)
         if begun and outcome is None:
-            _, left = await asyncio.wait({move.ended for move in begun}, timeout=END_OF_STOPPED_S)
-            if left:
-                # A move that had not reached the service when the stop came has begun after it.
-                outcome = await self._stop(by)
+            # Whoever asks next shall find the moves ended, and why.
+            await asyncio.wait({move.ended for move in begun}, timeout=END_OF_STOPPED_S)
         return outcome
 
 

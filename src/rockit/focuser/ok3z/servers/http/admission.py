@@ -71,7 +71,7 @@ class Admission:
     """Accepts connections, and ends those that go too far. Belongs to one loop.
 
     Args:
-        listener: from `listening.listen`; it stays open when the guard is closed.
+        listener: from `listener.listen`; it stays open when the admission is closed.
         new_handler: makes the handler of the requests of one connection, from the client's address.
         may_control: whether a client at an address may control.
         bounds: what clients may use up.

@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 # Not which library, nor which version of it.
 SERVER = "focusd"
-# The guard ends idle connections; aiohttp would do so without looking at half-sent requests.
+# `admission` ends idle connections; aiohttp would do so without looking at half-sent requests.
 NEVER_S = 86400.0
 
 
@@ -35,7 +35,7 @@ class Handler(web.RequestHandler, RequestHandler):
             loop=asyncio.get_running_loop(),
             keepalive_timeout=NEVER_S,
             lingering_time=patience_s,
-            # The guard has bounded them already.
+            # `admission` has bounded them already.
             max_line_size=MAX_CONTROL_HEAD_BYTES,
             max_field_size=MAX_CONTROL_HEAD_BYTES,
             max_headers=MAX_CONTROL_HEAD_BYTES,
@@ -74,7 +74,7 @@ def with_address(request: web.Request) -> web.Request:
 
 
 async def body_of(request: web.Request) -> bytes:
-    """The body of a request, once it is there. Raises RefusedError if it does not come, for the guard refused it."""
+    """The body of a request, once it is there. Raises RefusedError if it does not come, for `admission` refused it."""
     refusal = _body_refusal(request)
     if refusal is not None:
         raise refusal

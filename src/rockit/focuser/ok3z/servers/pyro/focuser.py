@@ -75,7 +75,7 @@ class _Asked(NamedTuple):
 
 class PyroFocuser:
     """What is registered with Pyro. A command is answered with a CommandStatus: at once if it is refused, else when it
-    has ended. Belongs to the port's thread.
+    has ended. Belongs to the port's thread; the end of a move that was only begun is noted on the service's.
 
     Args:
         focuser: the service.
@@ -192,7 +192,7 @@ class PyroFocuser:
 
     def _report(self, address: str, with_change: bool = False) -> dict[str, Any]:
         snapshot = self._focuser.snapshot
-        # Not by the site's helper: that may raise, and nobody may wait here. The most that hangs on it is a sentence.
+        # Not by the site's helper: that may raise, and nobody may wait here. The most that depends on it is a sentence.
         may_control = self._callers.may_control(address)
         now = datetime.now(timezone.utc)
         age_s = self._focuser.reading_age_s(snapshot)

@@ -53,7 +53,7 @@ class PyroServer:
     """Serves a published object to Pyro4 proxies.
 
     Args:
-        listener: from `listening.listen`, of the MANNER here; it is closed in the end.
+        listener: from `listener.listen`, of the MANNER here; it is closed in the end.
         published: what is served.
         patience_s: how long a client may leave something half done, in seconds.
     """
