@@ -246,6 +246,7 @@ class Controller:
                 return read(self._exchange(query, deadline_s, checkpoint))
             except (ReplyTimeoutError, MalformedReplyError) as error:
                 _log.debug("asking again: %s", error)
+                self._link.conclude(f"asked again: {error}")
                 checkpoint, tries = in_time, tries + 1
                 if tries == PATIENT_AFTER:
                     # It may have become slower than it was.

@@ -22,6 +22,7 @@ from ..errors import LinkLostError, PortUnavailableError, ReplyTimeoutError
 from .adapter import make_prompt
 from .clock import Clock
 from .protocol import QUERIES, Command, Query, Received, Reply, ReplyParser
+from .recorder import Recorder
 
 _log = logging.getLogger(__name__)
 
@@ -51,11 +52,13 @@ _PORT_FAILURES = (OSError, termios.error)
 
 
 class Link:
-    """An open port. Made by `open_link`; `close` it from the thread that uses it."""
+    """An open port. Made by `open_link`; `close` it from the thread that uses it. All that goes over it is recorded."""
 
-    def __init__(self, port: serial.SerialBase, clock: Clock) -> None:
+    def __init__(self, port: serial.SerialBase, clock: Clock, recorder: Recorder | None = None) -> None:
         self._port = port
         self._clock = clock
+        self._recorder = recorder or Recorder(clock)
+        self._recorder.opened()
         self._parser = ReplyParser()
         self._abandoned: set[str] = set()
         self._late_until_s: dict[str, float] = {}
@@ -69,6 +72,10 @@ class Link:
         self._last_words = b""
         self.noise_sample = b""
         """The first bytes that were no frame, for the message about a port that is no focuser."""
+
+    def conclude(self, sentence: str) -> None:
+        """Have it recorded what was concluded from what came."""
+        self._recorder.concluded(sentence)
 
     def close(self) -> None:
         """Give the port back. Never raises: a port that hung up may fail to close."""
@@ -222,6 +229,7 @@ class Link:
             data = self._port.read(max(1, self._waiting()))
         except _PORT_FAILURES as error:
             raise self._hung_up(error) from error
+        self._recorder.received(data)
         return self._note(self._parser.feed(data) if data else self._parser.silence())
 
     def _waiting(self) -> int:
@@ -249,7 +257,9 @@ class Link:
                 # Not one read for all: socket:// says 1 however much there is.
                 if not (waiting := self._waiting()):
                     break
-                for reply in self._note(self._parser.feed(self._port.read(waiting))):
+                data = self._port.read(waiting)
+                self._recorder.received(data)
+                for reply in self._note(self._parser.feed(data)):
                     _log.debug("drained: %s", reply)
         except _PORT_FAILURES as error:
             raise self._hung_up(error) from error
@@ -259,6 +269,7 @@ class Link:
 
     def _write(self, data: bytes) -> None:
         _log.debug("-> %s", data.decode("ascii").rstrip("\n"))
+        self._recorder.sent(data)
         try:
             self._port.write(data)
         except _PORT_FAILURES as error:
@@ -270,6 +281,7 @@ class Link:
     def _hung_up(self, error: Exception) -> LinkLostError:
         look = "Look at the adapter, its cable and its power."
         self._note_noise(self._parser.reset())
+        self._recorder.lost(str(error))
         number = _system_error_number(error)
         public = f"the serial port failed ({os.strerror(number)})" if number else "the serial port failed"
         return LinkLostError(
@@ -300,12 +312,13 @@ def _quoted(words: bytes) -> str:
     return f' It said "{text}" and hung up.' if text else ""
 
 
-def open_link(url: str, baud: int, clock: Clock) -> Link:
+def open_link(url: str, baud: int, clock: Clock, recorder: Recorder | None = None) -> Link:
     """Open the port for this process alone.
 
     Args:
         url: whatever `serial.serial_for_url` takes.
         baud: bits per second; 8 data bits, no parity, 1 stop bit, no flow control (docs/protocol.md).
+        recorder: records what goes over it.
 
     Raises:
         PortUnavailableError: the port is absent, not permitted, no serial port, or held by another process.
@@ -328,7 +341,7 @@ def open_link(url: str, baud: int, clock: Clock) -> Link:
     if isinstance(port, serial.Serial):
         # A port of this machine, and no handler's.
         make_prompt(url, port.fileno())
-    return Link(port, clock)
+    return Link(port, clock, recorder)
 
 
 @dataclass(frozen=True)
@@ -350,16 +363,17 @@ def device_at(url: str) -> Device | None:
 
 
 class SerialPort:
-    """A configured port, whether there is one at its end or not."""
+    """A configured port, whether there is one at its end or not. See `open_link`."""
 
-    def __init__(self, url: str, baud: int, clock: Clock) -> None:
+    def __init__(self, url: str, baud: int, clock: Clock, recorder: Recorder | None = None) -> None:
         self._url = url
         self._baud = baud
         self._clock = clock
+        self._recorder = recorder
 
     def open(self) -> Link:
         """See `open_link`."""
-        return open_link(self._url, self._baud, self._clock)
+        return open_link(self._url, self._baud, self._clock, self._recorder)
 
     def device(self) -> Device | None:
         """What its path leads to now. See `device_at`."""
