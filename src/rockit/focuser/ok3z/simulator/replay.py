@@ -350,7 +350,7 @@ class Replay:
         asked = [question for question in every if question.leg == self._next_motion]
         if not asked:
             # Who it is depends on nothing, and any text will do: the driver may believe none of it.
-            return (every[0] if every else WHO_IT_IS) if code == IDENTIFY else None
+            return next((one for one in every if one.answer), WHO_IT_IS) if code == IDENTIFY else None
         place = bisect_left([question.at_s for question in asked], now_s)
         is_soon = place < len(asked) and asked[place].at_s <= now_s + AHEAD_S
         return asked[place] if is_soon or place == 0 else asked[place - 1]
