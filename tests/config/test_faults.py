@@ -105,12 +105,12 @@ def test_serial_ports_that_may_be_opened(write: Write, url: str) -> None:
         ("socket://[::1:4001", "socket://HOST:PORT, the port from 1 to 65535"),
         (
             "sokcet://bridge:4001",
-            "a device, or a URL that begins with one of alt, cp2110, hwgrep, loop, rfc2217, sim, socket, spy; "
+            "a device, or a URL that begins with one of alt, cp2110, hwgrep, loop, replay, rfc2217, sim, socket, spy; "
             "did you mean socket://?",
         ),
         (
             "http://bridge:4001",
-            "a device, or a URL that begins with one of alt, cp2110, hwgrep, loop, rfc2217, sim, socket, spy",
+            "a device, or a URL that begins with one of alt, cp2110, hwgrep, loop, replay, rfc2217, sim, socket, spy",
         ),
     ],
 )

@@ -288,7 +288,7 @@ def test_only_the_published_methods_are_there(focuser: Any) -> None:
         proxy._pyroBind()
         assert proxy._pyroMethods == {
             *("initialize", "shutdown", "set_focus", "stop", "report_status", "audit"),
-            *("begin_move", "wait_for_change", "last_measurement", "last_failure"),
+            *("begin_move", "wait_for_change", "last_measurement", "last_failure", "record"),
         }
         assert not proxy._pyroAttrs
         for name in ("_focuser", "_command", "__init__", "snapshot"):

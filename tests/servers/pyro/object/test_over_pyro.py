@@ -54,5 +54,6 @@ def test_nothing_but_the_documented_calls_is_exposed(uri: str) -> None:
             "wait_for_change",
             "last_measurement",
             "last_failure",
+            "record",
         }
         assert set(proxy._pyroAttrs) == set()

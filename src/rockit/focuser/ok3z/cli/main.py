@@ -120,6 +120,21 @@ def _status(options: Options) -> int:
     return target.answers().show_status(report)
 
 
+def _record(options: Options) -> int:
+    from ..client.calls import CallError
+    from ..client.timeouts import STATUS_TIMEOUT_S
+
+    target = Target(options)
+    try:
+        answer = target.client.record(_timeout_s(options, STATUS_TIMEOUT_S))
+    except CallError as error:
+        return target.answers().show_error(error)
+    if isinstance(answer, int):
+        return target.answers().show_end(answer)
+    output.result(f"Recorded in {answer}, in the folder of recordings on the machine of the daemon.")
+    return CommandStatus.Succeeded
+
+
 def _json(options: Options) -> int:
     import json
 
@@ -218,6 +233,7 @@ COMMANDS: dict[str, Callable[[Options], int]] = {
     "init": _initialize,
     "audit": _audit,
     "kill": _shutdown,
+    "record": _record,
     "watch": _watch,
 }
 

@@ -301,16 +301,13 @@ class Focuser:
                 self._attention.notify_all()
             return self._stop
 
-    def record(self, by: str) -> Future[str]:
+    def record(self) -> Future[str]:
         """Have the last frames on the wire kept now.
-
-        Args:
-            by: who asks, for the recording.
 
         Returns:
             The name of the file, once it is on the disk; or an `OSError` that says why there is none.
         """
-        return self._recording.keep(f"asked for by {by}.")
+        return self._recording.keep("somebody asked for it.")
 
     def _submit(
         self, name: str, run: Callable[[], None], patience_s: float, needs_link: bool = False
