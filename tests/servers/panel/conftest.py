@@ -90,6 +90,9 @@ class StandIn:
     def begin_initialize(self, resume: bool = False, restore: bool | None = None) -> Ending:
         return self._begin("initialize", resume, restore)
 
+    def begin_audit(self) -> Ending:
+        return self._begin("audit")
+
     def begin_shutdown(self) -> Ending:
         return self._begin("shutdown")
 

@@ -15,7 +15,7 @@ from rockit.focuser.ok3z.errors import BusyError, HaltFailedError, OutsideLimits
 Run = Callable[[Callable[[Any], Awaitable[None]]], None]
 DONE = (200, {"done": True, "code": "", "message": ""})
 JSON = {"Content-Type": "application/json"}
-COMMANDS = ["set", "offset", "stop", "initialize", "shutdown"]
+COMMANDS = ["set", "offset", "stop", "initialize", "audit", "shutdown"]
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,7 @@ COMMANDS = ["set", "offset", "stop", "initialize", "shutdown"]
         ("stop", {}, ("stop", "127.0.0.1")),
         ("initialize", {"resume": False}, ("initialize", False, None)),
         ("initialize", {"resume": True}, ("initialize", True, None)),
+        ("audit", {}, ("audit",)),
         ("shutdown", {}, ("shutdown",)),
     ],
 )

@@ -91,7 +91,7 @@ def test_what_changes_is_sent_at_once(run: Run, service: Any, monkeypatch: pytes
             service.snapshot = replace(IDLE, state=State.MOVING, target_steps=10176)
             moves = await stream.until("moves")
             assert moves["moves"][0]["result"] == "running"
-            assert (await stream.until("status"))["words"] == "Moving"
+            assert (await stream.until("status"))["words"] == "MOVING"
             service.snapshot = replace(IDLE, current_steps=10176, target_steps=10176)
             assert (await stream.until("moves"))["moves"][0]["result"] == "arrived"
             assert (await stream.until("status"))["position_mm"] == 2.0

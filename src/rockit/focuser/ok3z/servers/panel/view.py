@@ -13,17 +13,8 @@ from ...service.status import Audit, Snapshot, State, Trust
 # At rest the controller is read once a second; older than this, something is in its way.
 STALE_READING_S = 3.0
 
-STATE_WORDS = {
-    State.DISCONNECTED: "Disconnected",
-    State.CONNECTING: "Connecting",
-    State.RECONNECTING: "Focuser link lost",
-    State.HOMING: "Homing",
-    State.IDLE: "At rest",
-    State.MOVING: "Moving",
-    State.STOPPING: "Stopping",
-    State.UNHOMED: "Not homed",
-    State.FAULT: "Fault",
-}
+# States that the label (OFFLINE, IDLE, MOVING) says already, as in `focus status`.
+PLAIN_STATES = (State.DISCONNECTED, State.IDLE, State.MOVING)
 # What the page draws apart from the words: well, busy, somebody must act, broken.
 TONES = {
     State.DISCONNECTED: "act",
@@ -43,12 +34,22 @@ LINK_LOST = (
     "The link to the focuser is lost. The daemon opens its port again and again. "
     "Look at the focuser's power, its cable and its adapter."
 )
+# What a sentence for a terminal advises to type, and what there is instead on the page.
+_TYPED = (
+    (re.compile(r" \(focus \w+\)"), ""),
+    (re.compile(r"`focus init --resume`"), "“Initialise” with “Resume”"),
+    (re.compile(r"say so: focus init --new-controller"), "say so on a terminal, once"),
+)
 _NO_NUMBER = re.compile(r"(nan|inf)\b", re.ASCII)
 _UTC_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z", re.ASCII)
 
 
 def described(
-    snapshot: Snapshot, reading_age_s: float | None, now_s: float, may_control: bool = False
+    snapshot: Snapshot,
+    reading_age_s: float | None,
+    now_s: float,
+    may_control: bool = False,
+    last_seen: tuple[float, float] | None = None,
 ) -> dict[str, Any]:
     """What the page shows of a snapshot.
 
@@ -57,12 +58,13 @@ def described(
         reading_age_s: how old it is; None without a link.
         now_s: when it was looked at, on the clock of the history.
         may_control: whether it is for somebody who may read whole sentences.
+        last_seen: the last position that was known, in mm, and when that was, on the clock of the history.
     """
     ready = snapshot.status != FocuserStatus.Disabled
     return {
         "t": round(now_s, 3),
         "state": snapshot.state.value,
-        "words": STATE_WORDS[snapshot.state],
+        "words": state_words(snapshot),
         "tone": TONES[snapshot.state],
         "ready": ready,
         "moving": snapshot.motor_may_run,
@@ -72,6 +74,7 @@ def described(
         "detail": _detail(snapshot),
         "warnings": _warnings(snapshot, reading_age_s),
         "reason": sentence(told(snapshot.reason, may_control)),
+        "seen": _last_seen(snapshot, last_seen, now_s),
         "age_s": None if reading_age_s is None else round(reading_age_s, 1),
         "trust": snapshot.confidence.trust.value,
         "trust_words": TRUST_WORDS[snapshot.confidence.trust],
@@ -79,6 +82,12 @@ def described(
         "trust_reason": sentence(told(snapshot.confidence.reason, may_control)),
         "audit": _audit_sentence(snapshot.audit) if snapshot.audit else "",
     }
+
+
+def state_words(snapshot: Snapshot) -> str:
+    """The state, in the words of `focus status`: its label, and more if there is more to say."""
+    label = FocuserStatus.label(snapshot.status)
+    return label if snapshot.state in PLAIN_STATES else f"{label}: {snapshot.state.value}"
 
 
 def position_mm(snapshot: Snapshot) -> float | None:
@@ -100,6 +109,14 @@ def shown_mm(steps: int) -> float:
     """Steps out in mm, to a tenth of a micrometre: half a step."""
     # Not -0.0: it would be shown so.
     return round(mm_from_steps(steps), 4) + 0.0
+
+
+def _last_seen(snapshot: Snapshot, last_seen: tuple[float, float] | None, now_s: float) -> str:
+    """While the link to the focuser is lost nobody knows where it is, but where it was."""
+    if snapshot.state is not State.RECONNECTING or last_seen is None:
+        return ""
+    seen_mm, seen_s = last_seen
+    return f"Last seen at {seen_mm:.3f} mm, {now_s - seen_s:.0f} s ago."
 
 
 def _detail(snapshot: Snapshot) -> str:
@@ -134,7 +151,7 @@ def _warnings(snapshot: Snapshot, reading_age_s: float | None) -> list[str]:
             f"The backlash is not fully taken up: {shown_mm(snapshot.shortfall_steps):.3f} mm were lacking."
         )
     if snapshot.journal_problem:
-        warnings.append(sentence(snapshot.journal_problem))
+        warnings.append(sentence(told(snapshot.journal_problem, True)))
     return warnings
 
 
@@ -159,8 +176,11 @@ def _audit_sentence(audit: Audit) -> str:
 
 
 def told(reason: str, may_control: bool) -> str:
-    """A published sentence as its reader may read it."""
-    return whole(reason) if may_control else str(reason)
+    """A published sentence as its reader may read it, without what can only be typed on a terminal."""
+    text = whole(reason) if may_control else str(reason)
+    for typed, instead in _TYPED:
+        text = typed.sub(instead, text)
+    return text
 
 
 def for_people(published: str) -> str:
