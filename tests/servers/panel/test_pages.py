@@ -156,11 +156,8 @@ def test_what_a_script_looks_for_is_on_the_page() -> None:
     made = {"lost-age"}
     for name in SCRIPTS:
         wanted = set(re.findall(r'(?:find|put|putOrHide|getElementById)\("([^"]+)"', text_of(name)))
-        controls = (
-            ids["controls.html"] | ids["stop_bar.html"]
-            if name in ("controls.js", "panel.js", "stop.js")
-            else set()
-        )
+        is_for_control = name in ("controls.js", "panel.js", "stop.js")
+        controls = ids["controls.html"] | ids["stop_bar.html"] if is_for_control else set()
         here = ids["page.html"] | made | controls
         assert wanted <= here, name
 
