@@ -278,4 +278,4 @@ def page(driver: Any, make_daemon: Callable[..., Daemon]) -> Iterator[Page]:
 def ready(page: Page, daemon: Daemon) -> Page:
     """The panel of a focuser that is homed."""
     assert daemon.call("initialize") == 0
-    return page.open(daemon).wait_for("#state", "At rest")
+    return page.open(daemon).wait_for("#state", "IDLE")

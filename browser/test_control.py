@@ -12,7 +12,7 @@ NO_POSITION = "\u2013.\u2013\u2013\u2013"
 
 
 def test_it_initialises_only_after_a_question_that_leaves_stop_in_reach(page: Any, daemon: Any) -> None:
-    page.open(daemon).wait_for("#state", "Disconnected")
+    page.open(daemon).wait_for("#state", "OFFLINE")
     page.click("[data-opens=initialise]")
     assert "through all of its range" in page.text("#initialise")
     assert daemon.status()["state"] == "disconnected"
@@ -22,7 +22,7 @@ def test_it_initialises_only_after_a_question_that_leaves_stop_in_reach(page: An
     """
     assert page.run(on_top) == "stop"
     page.click("#initialise-now")
-    page.wait_for("#state", "At rest").wait_for("#position", "0.000").wait_for("#trust", "Homed").wait_for(
+    page.wait_for("#state", "IDLE").wait_for("#position", "0.000").wait_for("#trust", "Homed").wait_for(
         "#homed", "UTC"
     )
     page.wait_for("#moves", "Homing").wait_for("#moves", "homed")
@@ -83,7 +83,7 @@ def test_every_offset_goes_where_it_says(ready: Any, daemon: Any) -> None:
     ready.wait_for("#answer", "Move to 2.000 mm: done.")
     expected_steps = 2 * 5088
     for offset in ("1", "-1", "0.1", "-0.1", "0.01", "-0.01"):
-        ready.wait_for("#state", "At rest")
+        ready.wait_for("#state", "IDLE")
         ready.click(f'[data-offset="{offset}"]')
         ready.wait_for("#answer", "ward: done.")
         expected_steps += round(float(offset) * 5088)
@@ -113,7 +113,7 @@ def test_a_dozen_clicks_at_once_are_one_command(ready: Any, daemon: Any) -> None
 @pytest.mark.parametrize("way", ["click", "key", "key in the field"])
 def test_stop_ends_a_move(ready: Any, daemon: Any, way: str) -> None:
     ready.set("5.5")
-    ready.wait_for("#state", "Moving")
+    ready.wait_for("#state", "MOVING")
     if way == "click":
         ready.click("#stop")
     else:
@@ -122,7 +122,7 @@ def test_stop_ends_a_move(ready: Any, daemon: Any, way: str) -> None:
             "field" in way,
         )
         ready.press(Keys.ESCAPE)
-    ready.wait_for("#state", "At rest").wait_for("#reason", "Stopped by 127.0.0.1.")
+    ready.wait_for("#state", "IDLE").wait_for("#reason", "Stopped by 127.0.0.1.")
     assert daemon.status()["current_mm"] < 5.5
     ready.wait_for("#moves li:first-child", "ended at")
     ready.wait_for("#stop-says", "Stopped: the focuser stands.")
@@ -136,9 +136,11 @@ def test_stop_ends_the_homing_run(page: Any, make_daemon: Any) -> None:
     page.open(daemon)
     page.click("[data-opens=initialise]")
     page.click("#initialise-now")
-    page.wait_for("#state", "Homing")
+    page.wait_for("#state", "homing")
     page.press(Keys.ESCAPE)
-    page.wait_for("#state", "Not homed").wait_for("#trust", "Unknown").wait_for("#position", NO_POSITION)
+    page.wait_for("#state", "OFFLINE: unhomed").wait_for("#trust", "Unknown").wait_for(
+        "#position", NO_POSITION
+    )
     page.wait_for("#moves li:first-child", "stopped")
 
 
@@ -154,7 +156,7 @@ def test_it_disconnects_only_after_a_question(ready: Any, daemon: Any) -> None:
     assert "takes the focuser away from everybody" in ready.text("#disconnect")
     assert daemon.status()["state"] == "idle"
     ready.click("#disconnect-now")
-    ready.wait_for("#state", "Disconnected").wait_for("#position", NO_POSITION)
+    ready.wait_for("#state", "OFFLINE").wait_for("#position", NO_POSITION)
     assert daemon.status()["state"] == "disconnected"
 
 
@@ -163,12 +165,12 @@ def test_a_button_that_cannot_be_used_says_why(page: Any, daemon: Any) -> None:
     page.click('[data-offset="1"]')
     page.wait_for("#refusal", "Initialise it first.")
     page.initialise()
-    page.wait_for("#state", "At rest")
+    page.wait_for("#state", "IDLE")
     page.click("[data-opens=initialise]")
     page.wait_for("#refusal", "initialised already")
     assert not page.find("#initialise").is_displayed()
     page.set("5")
-    page.wait_for("#state", "Moving")
+    page.wait_for("#state", "MOVING")
     page.click('[data-offset="0.1"]')
     page.wait_for("#refusal", "Wait, or stop it.")
     assert page.find('[data-offset="0.1"]').get_attribute("aria-disabled") == "true"
@@ -177,7 +179,7 @@ def test_a_button_that_cannot_be_used_says_why(page: Any, daemon: Any) -> None:
 def test_a_button_keeps_the_focus_while_its_move_runs(ready: Any) -> None:
     ready.run("""document.querySelector('[data-offset="1"]').focus()""")
     ready.press(Keys.ENTER)
-    ready.wait_for("#state", "Moving")
+    ready.wait_for("#state", "MOVING")
     ready.wait_for("#answer", "1 mm outward: done.")
     assert ready.run("return document.activeElement.dataset.offset") == "1"
 
@@ -185,7 +187,31 @@ def test_a_button_keeps_the_focus_while_its_move_runs(ready: Any) -> None:
 def test_moves_of_the_observatory_are_there_as_well(ready: Any, daemon: Any) -> None:
     moving = threading.Thread(target=daemon.call, args=("set_focus", 2.0))
     moving.start()
-    ready.wait_for("#state", "Moving").wait_for("#target", "2.000 mm").wait_for("#moves", "under way")
-    ready.wait_for("#state", "At rest").wait_for("#moves li:first-child", "0.000 → 2.000")
+    ready.wait_for("#state", "MOVING").wait_for("#target", "2.000 mm").wait_for("#moves", "under way")
+    ready.wait_for("#state", "IDLE").wait_for("#moves li:first-child", "0.000 → 2.000")
     ready.wait_for("#moves li:first-child", "arrived")
     moving.join()
+
+
+def test_a_step_of_ones_own_is_kept(ready: Any, daemon: Any) -> None:
+    ready.run("document.getElementById('step-by').value = '0,3'")
+    ready.click("[data-step='1']")
+    ready.wait_for("#answer", "0.3 mm outward: done.")
+    ready.click("[data-step='-1']")
+    ready.wait_for("#answer", "0.3 mm inward: done.")
+    ready.open(daemon).wait_for("#state", "IDLE")
+    assert ready.run("return document.getElementById('step-by').value") == "0,3"
+    ready.run("document.getElementById('step-by').value = 'some'")
+    ready.click("[data-step='1']")
+    ready.wait_for("#refusal", "“some” is no number of millimetres.")
+
+
+def test_an_audit_comes_after_a_question(ready: Any, daemon: Any) -> None:
+    ready.set("1")
+    ready.wait_for("#answer", "Move to 1.000 mm: done.").wait_for("#state", "IDLE")
+    ready.click("[data-opens=audit-question]")
+    assert "returns to where it stands" in ready.text("#audit-question")
+    ready.click("#audit-now")
+    ready.wait_for("#answer", "Audit: done.").wait_for("#audit", "no steps were lost")
+    ready.wait_for("#position", "1.000")
+    assert daemon.status()["audit"]["lost_steps"] == 0

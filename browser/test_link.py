@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+from selenium.webdriver.common.keys import Keys
+
 NO_POSITION = "\u2013.\u2013\u2013\u2013"
 
 
@@ -38,7 +40,7 @@ def test_a_daemon_that_dies_is_said_and_its_return_is_found(ready: Any, daemon: 
     ready.click("#stop")
     ready.wait_for("#stop-says", "STOP NOT CONFIRMED: focusd does not answer.")
     daemon.start()
-    ready.wait_for("#daemon-link", "Live").wait_for("#state", "Disconnected")
+    ready.wait_for("#daemon-link", "Live").wait_for("#state", "OFFLINE")
     assert not ready.find("#lost").is_displayed()
     assert not is_grey(ready, "#position")
 
@@ -48,21 +50,21 @@ def test_a_daemon_that_hangs_is_said(ready: Any, daemon: Any) -> None:
     daemon.send_signal(signal.SIGSTOP)
     ready.wait_for("#daemon-link", "No link to focusd")
     daemon.send_signal(signal.SIGCONT)
-    ready.wait_for("#daemon-link", "Live").wait_for("#state", "At rest")
+    ready.wait_for("#daemon-link", "Live").wait_for("#state", "IDLE")
 
 
 def test_a_lost_focuser_is_said_and_its_return_is_found(ready: Any, daemon: Any) -> None:
     daemon.tell("hang-up")
-    ready.wait_for("#state", "Focuser link lost").wait_for("#warnings", "Look at the focuser's power")
+    ready.wait_for("#state", "OFFLINE: reconnecting").wait_for("#warnings", "Look at the focuser's power")
     ready.wait_for("#position", NO_POSITION).wait_for("#target", "\u2013").wait_for("#trust", "Unknown")
     assert ready.text("#daemon-link") == "Live"
     daemon.tell("return")
-    ready.wait_for("#state", "At rest").wait_for("#position", "0.000").wait_for("#trust", "Resumed")
+    ready.wait_for("#state", "IDLE").wait_for("#position", "0.000").wait_for("#trust", "Resumed")
 
 
 def test_a_focuser_that_is_lost_in_a_move_may_be_moving(ready: Any, daemon: Any) -> None:
     ready.set("5")
-    ready.wait_for("#state", "Moving")
+    ready.wait_for("#state", "MOVING")
     daemon.tell("hang-up")
     ready.wait_for("#warnings", "THE MOTOR MAY BE RUNNING").wait_for("#moves li:first-child", "end not seen")
     # The failure of the move comes with the daemon's sentence.
@@ -130,3 +132,26 @@ def test_a_page_that_comes_back_the_same_is_not_loaded_for_ever(page: Any, daemo
             page.wait_for("#daemon-link", "Live")
         assert page.run("return sessionStorage.getItem('loads')") == "2"
     page.run("sessionStorage.clear()")
+
+
+def test_while_the_link_is_lost_it_says_where_the_focuser_was_last_seen(ready: Any, daemon: Any) -> None:
+    ready.set("1.5")
+    ready.wait_for("#answer", "Move to 1.500 mm: done.")
+    daemon.tell("hang-up")
+    ready.wait_for("#state", "OFFLINE: reconnecting").wait_for("#seen", "Last seen at 1.500 mm, ")
+    # Also for who comes now.
+    ready.open(daemon).wait_for("#seen", "Last seen at 1.500 mm, ")
+    daemon.tell("return")
+    ready.wait_for("#state", "IDLE")
+    assert not ready.find("#seen").is_displayed()
+
+
+def test_that_it_stands_is_not_said_any_more_without_a_link(ready: Any, daemon: Any) -> None:
+    ready.press(Keys.ESCAPE)
+    ready.wait_for("#stop-says", "Stopped: the focuser stands.")
+    daemon.send_signal(signal.SIGSTOP)
+    ready.wait_for("#daemon-link", "No link to focusd")
+    assert ready.text("#stop-says") == ""
+    ready.wait_for("#lost", "It was last seen at 0.000 mm.")
+    daemon.send_signal(signal.SIGCONT)
+    ready.wait_for("#daemon-link", "Live")

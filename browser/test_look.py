@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
 
 # What is shown in any colour but shades of red.
@@ -28,7 +29,7 @@ OTHER_COLOURS = """
     return [...found];
 """
 CANVAS_COLOURS = """
-    const canvas = document.getElementById("chart");
+    const canvas = document.querySelector("#chart canvas");
     const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     const most = [0, 0, 0];
     for (let at = 0; at < data.length; at += 4) {
@@ -58,14 +59,15 @@ TOO_WIDE = """
 
 def test_the_page_is_at_each_of_its_addresses(page: Any, daemon: Any) -> None:
     for path in ("", "setup", "setup/v1/focuser/0/setup"):
-        page.open(daemon, path).wait_for("#state", "Disconnected").wait_for("#name", "ocuser")
+        page.open(daemon, path).wait_for("#state", "OFFLINE").wait_for("#name", "ocuser")
 
 
 def test_who_may_not_control_sees_everything_and_can_press_nothing(page: Any, make_daemon: Any) -> None:
     daemon = make_daemon(control_machines=["Elsewhere"])
-    page.open(daemon).wait_for("#state", "Disconnected")
+    page.open(daemon).wait_for("#state", "OFFLINE")
     assert "control_machines" in page.text("main")
-    assert [button.get_attribute("id") for button in page.all("button, input, form, a")] == ["night"]
+    pressable = page.all("button:not([data-span]), input, form, a")
+    assert [button.get_attribute("id") for button in pressable] == ["night"]
     # And the daemon refuses anyway.
     script = """
         const done = arguments[arguments.length - 1];
@@ -77,7 +79,7 @@ def test_who_may_not_control_sees_everything_and_can_press_nothing(page: Any, ma
     assert daemon.status()["state"] == "disconnected"
     page.press(Keys.ESCAPE)
     assert daemon.post("initialize", {"resume": False}, "127.0.0.2")["done"] is True
-    page.wait_for("#state", "At rest").wait_for("#moves", "homed")
+    page.wait_for("#state", "IDLE").wait_for("#moves", "homed")
 
 
 def test_nothing_is_wider_than_the_window(ready: Any, daemon: Any) -> None:
@@ -102,9 +104,10 @@ def test_nothing_is_wider_than_the_window(ready: Any, daemon: Any) -> None:
 def test_stop_is_on_the_screen_wherever_one_scrolls(ready: Any) -> None:
     for width, height in ((360, 640), (640, 360), (1280, 720)):
         ready.emulate(width, height, mobile=width < 1000)
-        for where in ("0", "document.body.scrollHeight / 2", "document.body.scrollHeight"):
+        for where in ("0", "page.scrollHeight / 2", "page.scrollHeight"):
             place = ready.run(f"""
-                scrollTo(0, {where});
+                const page = document.getElementById("page");
+                page.scrollTo(0, {where});
                 const box = document.getElementById("stop").getBoundingClientRect();
                 const top = document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2);
                 return [box.top >= 0, box.bottom <= innerHeight, top.closest("button").id, box.height >= 48];
@@ -166,7 +169,7 @@ def test_the_chart_is_drawn_and_says_in_words_what_it_shows(ready: Any) -> None:
     assert "now 1.500 mm" in ready.find("#chart").get_attribute("aria-label")
     # The line is where the focuser was: it rises from the left to the right.
     rows = ready.run("""
-        const canvas = document.getElementById("chart");
+        const canvas = document.querySelector("#chart canvas");
         const pen = canvas.getContext("2d");
         const line = getComputedStyle(document.documentElement).getPropertyValue("--line").trim();
         const wanted = [1, 3, 5].map((at) => parseInt(line.slice(at, at + 2), 16));
@@ -192,12 +195,12 @@ def test_the_chart_is_drawn_and_says_in_words_what_it_shows(ready: Any) -> None:
 
 def test_every_key_stop_is_seen_and_none_is_missed(ready: Any) -> None:
     seen = []
-    for _ in range(14):
+    for _ in range(24):
         ready.press(Keys.TAB)
         name, outline = ready.run("""
             const at = document.activeElement;
             const style = getComputedStyle(at);
-            const name = at.id || at.dataset.offset || at.dataset.opens || at.textContent;
+            const name = at.id || at.dataset.offset || at.dataset.step || at.dataset.opens || at.textContent;
             return [name, style.outlineStyle === "solid" && parseFloat(style.outlineWidth) >= 2];
         """)
         if at_body := ready.run("return document.activeElement === document.body"):
@@ -206,7 +209,11 @@ def test_every_key_stop_is_seen_and_none_is_missed(ready: Any) -> None:
         assert outline, name
         seen.append(name)
     offsets = ["-1", "-0.1", "-0.01", "1", "0.1", "0.01"]
-    assert seen[:12] == ["night", "set-to", "Move", *offsets, "initialise", "disconnect", "stop"]
+    rare = ["initialise", "audit-question", "disconnect"]
+    spans = ["1 min", "5 min", "10 min"]
+    assert [name for name in seen if name != "page"] == [
+        *("night", "set-to", "Move", *offsets, "step-by", "-1", "1", *rare, *spans, "stop")
+    ]
 
 
 def test_what_is_said_by_itself_is_announced(ready: Any) -> None:
@@ -247,3 +254,83 @@ def test_who_asked_for_less_motion_gets_less(ready: Any, daemon: Any, calm: bool
         assert drawn <= elapsed_s + 1
     else:
         assert drawn > elapsed_s + 1
+
+
+SHOWN = """
+    const inside = document.querySelector("#chart .u-over").getBoundingClientRect();
+    const legend = [...document.querySelectorAll("#chart .u-value")].map((value) => value.textContent);
+    return {left: inside.left, top: inside.top, width: inside.width, height: inside.height, legend};
+"""
+VALUE_LABELS = "return document.getElementById('chart').getAttribute('aria-label')"
+
+
+def test_the_chart_says_what_is_under_the_pointer_and_looks_closer(ready: Any) -> None:
+    ready.set("5")
+    ready.wait_for("#answer", "Move to 5.000 mm: done.")
+    shown = ready.run(SHOWN)
+    assert shown["legend"] == ["now", "5.000 mm", "5.000 mm"]
+    over = ready.find("#chart .u-over")
+    # Where nothing was yet.
+    actions = webdriver.ActionChains(ready.driver)
+    actions.move_to_element_with_offset(over, -int(shown["width"] * 0.45), 0).perform()
+    ready.wait_until(lambda: ready.run(SHOWN)["legend"][0].startswith("\u2212"), "a time under the pointer")
+    # A stretch that is dragged over.
+    actions.move_to_element_with_offset(over, int(shown["width"] * 0.3), 0).click_and_hold()
+    actions.move_by_offset(int(shown["width"] * 0.19), 0).release().perform()
+    ready.wait_until(lambda: "Position over the last" not in ready.run(VALUE_LABELS), "a stretch")
+    assert ready.all("[data-span][aria-pressed=true]") == []
+    ready.click("[data-span='60']")
+    assert "Position over the last 60 seconds" in ready.run(VALUE_LABELS)
+    assert ready.find("[data-span='60']").get_attribute("aria-pressed") == "true"
+
+
+def test_ten_micrometres_are_seen_after_a_long_move(page: Any, daemon: Any) -> None:
+    """In the last minute, once the move is further back, the scale is that of what is there."""
+    page.open(daemon).wait_for("#state", "OFFLINE")
+    axis = page.driver.execute_async_script("""
+        const done = arguments[arguments.length - 1];
+        import("/panel/scale.js").then(({atEdge, extent}) => {
+          const points = [[0, 0, 0], [10, 5, 5], [400, 5, 5], [400, 5, 5.01], [400.5, 5.01, 5.01], [430, 5.01, 5.01]];
+          done({near: extent(atEdge(points, 370, 430, true), 6), far: extent(atEdge(points, 0, 430, true), 6)});
+        });
+    """)
+    assert axis["far"][1] - axis["far"][0] > 5
+    assert axis["near"][1] - axis["near"][0] < 0.03
+    assert axis["near"][0] < 5 < 5.01 < axis["near"][1]
+
+
+def test_the_bar_shows_position_and_target_within_the_range(ready: Any) -> None:
+    place = """
+        const travel = document.getElementById("travel").getBoundingClientRect();
+        return ["travel-at", "travel-to"].map((id) => {
+          const box = document.getElementById(id).getBoundingClientRect();
+          return (box.left + box.width / 2 - travel.left) / travel.width;
+        });
+    """
+    assert ready.run(place) == [pytest.approx(0, abs=0.01)] * 2
+    ready.set("3")
+    ready.wait_for("#answer", "Move to 3.000 mm: done.")
+    assert ready.run(place) == [pytest.approx(0.5, abs=0.01)] * 2
+    assert ready.text("#travel-end") == "6"
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 880), (360, 780), (844, 390)])
+def test_stop_covers_nothing(ready: Any, width: int, height: int) -> None:
+    ready.emulate(width, height, mobile=width < 1000)
+    page, bar = ready.run("""
+        return ["page", "stop"].map((id) => {
+          const box = document.getElementById(id).getBoundingClientRect();
+          return [box.top, box.bottom];
+        });
+    """)
+    assert page[1] <= bar[0]
+    hidden = "return getComputedStyle(document.querySelector('#stop kbd')).display === 'none'"
+    assert ready.run(hidden) == (width < 1000)
+
+
+def test_the_page_advises_nothing_that_is_typed_on_a_terminal(ready: Any, daemon: Any) -> None:
+    daemon.tell("power-cut 1")
+    ready.wait_for("#state", "OFFLINE: unhomed")
+    ready.wait_for("#reason", "Home the focuser.")
+    assert "focus init" not in ready.text("body")
+    assert "UTC" in ready.text("#moves-title").upper()

@@ -34,7 +34,8 @@ SEEN = """
 """
 # What of the page cannot be scrolled to from under the bar.
 HIDDEN_FOR_GOOD = """
-    scrollTo(0, document.documentElement.scrollHeight);
+    const page = document.getElementById("page");
+    page.scrollTo(0, page.scrollHeight);
     const bar = document.querySelector(".stop-bar").getBoundingClientRect();
     return document.getElementById("about").getBoundingClientRect().bottom > bar.top + 0.5;
 """
@@ -70,7 +71,7 @@ def assert_seen(page: Any, text: str) -> None:
 
 def lose_focuser(page: Any, daemon: Any) -> None:
     daemon.tell("hang-up")
-    page.wait_for("#state", "Focuser link lost")
+    page.wait_for("#state", "OFFLINE: reconnecting")
 
 
 # Where it is said
@@ -145,7 +146,7 @@ def test_an_alarm_ends_when_the_focuser_is_seen_standing(ready: Any, daemon: Any
     ready.wait_for("#stop-says", NO_ANSWER)
     daemon.start()
     # Of a focuser that is not connected it is not known.
-    ready.wait_for("#daemon-link", "Live").wait_for("#state", "Disconnected")
+    ready.wait_for("#daemon-link", "Live").wait_for("#state", "OFFLINE")
     assert ready.text("#stop-says") == NO_ANSWER
     ready.initialise()
     ready.wait_for("#stop-says", STANDS_NOW)
@@ -153,7 +154,7 @@ def test_an_alarm_ends_when_the_focuser_is_seen_standing(ready: Any, daemon: Any
 
 def test_an_alarm_lasts_while_the_motor_moves(ready: Any) -> None:
     ready.set("5.5")
-    ready.wait_for("#state", "Moving")
+    ready.wait_for("#state", "MOVING")
     ready.run("window.fetch = async () => { throw new TypeError('no way to focusd'); }")
     ready.press(Keys.ESCAPE)
     ready.wait_for("#stop-says", NO_ANSWER)
@@ -161,7 +162,7 @@ def test_an_alarm_lasts_while_the_motor_moves(ready: Any) -> None:
     ready.wait_until(lambda: ready.text("#position") != position, "the next position")
     assert ready.text("#stop-says") == NO_ANSWER
     ready.wait_for("#stop-says", STANDS_NOW)
-    assert ready.text("#state") == "At rest"
+    assert ready.text("#state") == "IDLE"
 
 
 def test_a_new_command_takes_back_what_was_said_and_no_alarm(ready: Any, daemon: Any) -> None:

@@ -156,7 +156,9 @@ def test_the_synopsis_has_all_options_that_do_not_describe_the_device(name: str)
 
 
 def test_options_that_exclude_each_other_say_so() -> None:
-    assert synopsis(Page("focusd"))[0] == "focusd [--check | --print-port] [--verbose] FILE"
+    assert (
+        synopsis(Page("focusd"))[0] == "focusd [--check | --print-port] [--verbose] [--record RECORDING] FILE"
+    )
     items = Page("focusd").items("OPTIONS")
     assert items["--check"].endswith("(not with --print-port)")
     assert items["--print-port"].endswith("(not with --check)")

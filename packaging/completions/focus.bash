@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/focus
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_focus_subparsers=(set offset stop status json init audit kill watch)
+_shtab_focus_subparsers=(set offset stop status json init audit kill record watch)
 
 _shtab_focus_set_option_strings=(-h --help --config --timeout)
 _shtab_focus_offset_option_strings=(-h --help --config --timeout)
@@ -15,6 +15,7 @@ _shtab_focus_json_option_strings=(-h --help --config --timeout)
 _shtab_focus_init_option_strings=(-h --help --config --timeout --resume --restore --new-controller)
 _shtab_focus_audit_option_strings=(-h --help --config --timeout)
 _shtab_focus_kill_option_strings=(-h --help --config --timeout)
+_shtab_focus_record_option_strings=(-h --help --config --timeout)
 _shtab_focus_watch_option_strings=(-h --help --config --timeout)
 _shtab_focus_option_strings=(-h --help --version --config --timeout)
 
@@ -26,10 +27,11 @@ _shtab_focus_json___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_init___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_audit___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_kill___config_COMPGEN=_shtab_glob_compgen_d0172c68
+_shtab_focus_record___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_watch___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus___config_COMPGEN=_shtab_glob_compgen_d0172c68
 
-_shtab_focus_pos_0_choices=(set offset stop status json init audit kill watch)
+_shtab_focus_pos_0_choices=(set offset stop status json init audit kill record watch)
 
 _shtab_focus_set_pos_0_nargs='*'
 _shtab_focus_set__h_nargs=0
@@ -52,6 +54,8 @@ _shtab_focus_audit__h_nargs=0
 _shtab_focus_audit___help_nargs=0
 _shtab_focus_kill__h_nargs=0
 _shtab_focus_kill___help_nargs=0
+_shtab_focus_record__h_nargs=0
+_shtab_focus_record___help_nargs=0
 _shtab_focus_watch__h_nargs=0
 _shtab_focus_watch___help_nargs=0
 _shtab_focus_pos_0_nargs=A...

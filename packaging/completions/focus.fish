@@ -66,7 +66,7 @@ function _shtab_focus_using
   test "$_shtab_focus_cmdpath" = "$argv"
 end
 
-set -g _shtab_focus_commands set offset stop status json init audit kill watch
+set -g _shtab_focus_commands set offset stop status json init audit kill record watch
 set -g _shtab_focus_opts_with_value --config --timeout
 
 complete -c focus -e
@@ -111,6 +111,10 @@ complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a 
 complete -c focus -n '_shtab_focus_using kill' -s h -l help -d 'show this help message and exit'
 complete -c focus -n '_shtab_focus_using kill' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
 complete -c focus -n '_shtab_focus_using kill' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 10 s)'
+complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a record -d 'keep what went over the wire'
+complete -c focus -n '_shtab_focus_using record' -s h -l help -d 'show this help message and exit'
+complete -c focus -n '_shtab_focus_using record' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
+complete -c focus -n '_shtab_focus_using record' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 5 s)'
 complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a watch -d 'show the status live'
 complete -c focus -n '_shtab_focus_using watch' -s h -l help -d 'show this help message and exit'
 complete -c focus -n '_shtab_focus_using watch' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'

@@ -7,7 +7,7 @@
 
 
 
-_shtab_focusd_option_strings=(-h --help --check --print-port --verbose --version)
+_shtab_focusd_option_strings=(-h --help --check --print-port --verbose --record --version)
 
 _shtab_focusd_pos_0_COMPGEN=_shtab_glob_compgen_d0172c68
 

@@ -67,7 +67,7 @@ function _shtab_focusd_using
 end
 
 set -g _shtab_focusd_commands 
-set -g _shtab_focusd_opts_with_value 
+set -g _shtab_focusd_opts_with_value --record
 
 complete -c focusd -e
 complete -c focusd -f
@@ -76,5 +76,6 @@ complete -c focusd -n _shtab_focusd_using -s h -l help -d 'show this help messag
 complete -c focusd -n _shtab_focusd_using -l check -d 'validate FILE, print what it stands for, and end'
 complete -c focusd -n _shtab_focusd_using -l print-port -d 'print the TCP port of FILE'"'"'s daemon, and end'
 complete -c focusd -n _shtab_focusd_using -l verbose -d 'log every frame on the wire'
+complete -c focusd -n _shtab_focusd_using -l record -x -d 'write all that goes over the wire into a file'
 complete -c focusd -n _shtab_focusd_using -l version -d 'show program'"'"'s version number and exit'
 complete -c focusd -n '_shtab_focusd_using; and test $_shtab_focusd_npos -eq 0' -ka "(_shtab_glob_compgen_d0172c68)" -d 'the configuration, a JSON file'

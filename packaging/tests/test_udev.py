@@ -34,10 +34,12 @@ BROKEN = {
     'GROUP="dialout"': 'GROUP="dailout"',
     '"A101LSBF"': '"A101LSBF',
     "SUBSYSTEM==": "SUBSYSTEM+=",
+    "ATTR{latency_timer}=": "ATTR{latency_timer=}",
 }
 
 USB = "/devices/pci0000:00/0000:00:14.0/usb1/1-2"
-TTY = f"{USB}/1-2:1.0/ttyUSB0/tty/ttyUSB0"
+USB_SERIAL = f"{USB}/1-2:1.0/ttyUSB0"
+TTY = f"{USB_SERIAL}/tty/ttyUSB0"
 
 # The device node has no line "N:" here. So udev finds the real node, in the /dev of its own, and sets its mode.
 ADAPTER = """\
@@ -51,6 +53,7 @@ A: dev=188:0
 P: {usb}/1-2:1.0/ttyUSB0
 E: DRIVER=ftdi_sio
 E: SUBSYSTEM=usb-serial
+A: latency_timer=16
 
 P: {usb}/1-2:1.0
 E: DEVTYPE=usb_interface
@@ -88,6 +91,7 @@ mknod -m 666 /dev/urandom c 1 9
 mknod -m 600 /dev/ttyUSB0 c 188 0
 mkdir /dev/made-up
 TMPDIR=/dev/made-up umockdev-run --device="$ADAPTER" -- udevadm test "$TTY" 2>&1
+TMPDIR=/dev/made-up umockdev-run --device="$ADAPTER" -- udevadm test "$USB_SERIAL" 2>&1
 stat --format='node %a %G' /dev/ttyUSB0
 [ ! -L /dev/focuser ] || echo "link $(readlink -f /dev/focuser)"
 """
@@ -103,6 +107,8 @@ class Outcome:
     properties: dict[str, str]
     complaints: list[str]
     """What udev said when it read the rule file."""
+    latency_ms: list[int]
+    """What it wrote to the latency timers of adapters."""
 
 
 @dataclass
@@ -120,6 +126,7 @@ class Socket:
             "RULES": str(file),
             "ADAPTER": str(self.adapter(**numbers)),
             "TTY": TTY,
+            "USB_SERIAL": USB_SERIAL,
             "NEIGHBOURS": "yes" if neighbours else "no",
         }
         words = ("unshare", "--mount", "--propagation", "private", "sh", "-c", PLUG_IN)
@@ -143,6 +150,9 @@ def _outcome(said: str) -> Outcome:
         mode=int(node[1], 8),
         group=node[2],
         properties=dict(re.findall(r"^([A-Z_]+)=(.*)$", said, re.MULTILINE)),
+        latency_ms=[
+            int(text) for text in re.findall(r"/latency_timer' writing '(\d+)'$", said, re.MULTILINE)
+        ],
         complaints=re.findall(r"^/etc/udev/rules\.d/70-focuser-ngts_m06\.rules:\d+ .*$", said, re.MULTILINE),
     )
 
@@ -169,12 +179,19 @@ def test_the_adapter_of_the_site_gets_its_link_group_and_mode(socket: Socket, ru
         assert outcome.properties["ID_MM_PORT_IGNORE"] == "1"
 
 
+def test_the_adapter_of_the_site_holds_answers_back_no_longer_than_it_must(
+    socket: Socket, rules: str
+) -> None:
+    assert socket.plug_in(rules).latency_ms == [1]
+
+
 def test_another_adapter_is_left_as_it_was(socket: Socket, rules: str) -> None:
     for other in OTHERS:
         outcome = socket.plug_in(rules, **other)
 
         assert (outcome.link, outcome.mode, outcome.group) == ("", 0o600, "root"), other
         assert "ID_MM_PORT_IGNORE" not in outcome.properties, other
+        assert outcome.latency_ms == [], other
 
 
 def test_no_line_of_the_rule_opens_a_device_to_everybody(socket: Socket, rules: str) -> None:
@@ -207,4 +224,4 @@ def test_the_documented_lines_have_the_rule_read_and_then_applied_to_the_adapter
     assert re.search(rf"^ .*{option}\s+Reload rules", known, re.MULTILINE)
     trial = (*shlex.split(apply)[1:], "--dry-run", "--verbose")
     reached = run("umockdev-run", f"--device={socket.adapter()}", "--", *trial, env=env).ok()
-    assert reached.split() == [f"/sys{TTY}"]
+    assert sorted(reached.split()) == [f"/sys{USB_SERIAL}", f"/sys{TTY}"]

@@ -82,9 +82,7 @@ def test_serial_ports_that_may_be_opened(write: Write) -> None:
 
 def test_serial_ports_that_nothing_can_open(write: Write, faults: Faults) -> None:
     where = "socket://HOST:PORT, the port from 1 to 65535"
-    schemes = (
-        "a device, or a URL that begins with one of alt, cp2110, hwgrep, loop, rfc2217, sim, socket, spy"
-    )
+    schemes = "a device, or a URL that begins with one of alt, cp2110, hwgrep, loop, replay, rfc2217, sim, socket, spy"
     for url, expected in (
         ("socket://bridge", where),
         ("rfc2217://", where.replace("socket", "rfc2217")),

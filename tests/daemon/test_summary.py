@@ -10,6 +10,7 @@ import pytest
 
 from rockit.focuser.ok3z import Config
 from rockit.focuser.ok3z.daemon.summary import forecast
+from rockit.focuser.ok3z.driver import adapter
 from rockit.focuser.ok3z.driver.axis import run_lengths
 from rockit.focuser.ok3z.driver.planning import Drive, Limits, move_deadline_s, plan_move
 
@@ -49,6 +50,24 @@ def test_the_site_in_full() -> None:
         # Out to 6 mm and back by 0.5 mm: 6.5 / 0.491832 + 2 * 0.491832 / 4.999361; twice that and 10 s.
         "full-range move at worst": "13.4 s (given up after 36.8 s)",
     }
+
+
+@pytest.mark.parametrize(("milliseconds", "is_wrong"), [(16, True), (3, True), (2, False), (1, False)])
+def test_an_adapter_that_holds_answers_back_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, milliseconds: int, is_wrong: bool
+) -> None:
+    device, timer = tmp_path / "dev/ttyUSB7", tmp_path / "ttys/ttyUSB7/device/latency_timer"
+    for file in (device, timer):
+        file.parent.mkdir(parents=True)
+        file.write_text(f"{milliseconds}\n")
+    link = tmp_path / "focuser"
+    link.symlink_to(device)
+    monkeypatch.setattr(adapter, "TTYS", tmp_path / "ttys")
+    said = facts(written(tmp_path / "config.json", serial_port=str(link))).get("warning", "")
+    assert said.startswith(
+        f"the adapter holds each answer back for up to {milliseconds} ms (" if is_wrong else ""
+    )
+    assert bool(said) == is_wrong
 
 
 def test_the_values_stand_below_each_other() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Iterator
+from concurrent.futures import Future
 from datetime import datetime, timedelta, timezone
 from typing import Callable
 
@@ -14,8 +15,10 @@ import serial
 from rockit.focuser.ok3z.constants import FocuserStatus
 from rockit.focuser.ok3z.driver.link import Device, Link, open_link
 from rockit.focuser.ok3z.driver.planning import Drive, Limits, mm_from_steps
+from rockit.focuser.ok3z.driver.recorder import Recorder, Recording
 from rockit.focuser.ok3z.errors import FocuserError, RequestError, StoppedError
 from rockit.focuser.ok3z.service.commands import Commands
+from rockit.focuser.ok3z.service.fault_recording import FaultRecording
 from rockit.focuser.ok3z.service.publisher import Publisher
 from rockit.focuser.ok3z.service.settings import Settings
 from rockit.focuser.ok3z.service.status import Confidence, Snapshot
@@ -75,15 +78,28 @@ class PaperKeeper:
         self.written.append((entry, durable))
 
 
+class PaperArchive:
+    """Keeps recordings, on paper."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[Recording, str]] = []
+
+    def keep(self, recording: Recording, why: str) -> Future[str]:
+        self.kept.append((recording, why))
+        written: Future[str] = Future()
+        written.set_result(str(len(self.kept)))
+        return written
+
+
 class RigPort:
     """The port of a rig: `device` is what its path leads to."""
 
-    def __init__(self, rig: Rig, url: str) -> None:
+    def __init__(self, rig: Bench, url: str) -> None:
         self._rig = rig
         self._url = url
 
     def open(self) -> Link:
-        return open_link(self._url, 38400, self._rig.late_clock)
+        return open_link(self._url, 38400, self._rig.late_clock, self._rig.recorder)
 
     def device(self) -> Device | None:
         return self._rig.device
@@ -92,7 +108,7 @@ class RigPort:
 class RigWorker:
     """The thread of a rig, as its commands see it."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Bench) -> None:
         self._rig = rig
 
     def checkpoint(self) -> None:
@@ -116,13 +132,66 @@ class RigWorker:
         pass
 
 
-class Rig:
+class Bench:
+    """The commands of the service in virtual time, on one thread, with whatever is at the other end of `url`.
+
+    `at_exchange` is called with the number of each checkpoint before it passes; what it raises interrupts
+    the command, as a stop does.
+    """
+
+    def __init__(self, settings: Settings, clock: VirtualClock, url: str) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.late_clock = LateClock(clock)
+        self.exchanges = 0
+        self.device: Device | None = Device((0, 1, 2), (0o660, 0, 20))
+        self.at_exchange: Callable[[int], None] = lambda number: None
+        self.keeper = PaperKeeper()
+        self.recorder = Recorder(clock)
+        self.archive = PaperArchive()
+        self.announced: list[tuple[int, str]] = []
+        self.port = RigPort(self, url)
+        self.worker = RigWorker(self)
+
+    def start_process(self) -> None:
+        """A new process on the same focuser: nothing is known but what was kept."""
+        recording = FaultRecording(self.recorder, self.archive, self.late_clock.utc_now)
+        self.commands = Commands(
+            self.settings, self.port, self.keeper, self.worker, self.late_clock, recording
+        )
+        self.commands.begin()
+
+    def _checkpoint(self) -> None:
+        self.exchanges += 1
+        self.at_exchange(self.exchanges)
+
+    def carry_out(self, run: Callable[[], None]) -> FocuserError | None:
+        """Run a command as the service does: settled after a failure. What it failed with."""
+        try:
+            run()
+        except RequestError as error:
+            return error
+        except FocuserError as error:
+            self.at_exchange = lambda number: None
+            self.unhalted = self.commands.settle(error)
+            return error
+        finally:
+            self.at_exchange = lambda number: None
+        return None
+
+    def rest(self, seconds: float) -> None:
+        """Let time pass as the service's thread does while nobody calls."""
+        end_s = self.clock.monotonic() + seconds
+        while self.clock.monotonic() < end_s:
+            self.clock.sleep(max(self.commands.rest_s(1.0), 1e-6))
+            self.carry_out(self.commands.watch_rest)
+
+
+class Rig(Bench):
     """A focuser on a bench: the driver's commands on one side, the true carriage on the other.
 
     The line takes no time unless `baud_pacing` is given: then a command has ten times as many checkpoints.
     The driver is told of a `time_scale`, unless `told` is False.
-    `at_exchange` is called with the number of each checkpoint before it passes; what it raises interrupts
-    the command, as a stop does.
     """
 
     def __init__(
@@ -136,31 +205,21 @@ class Rig:
         told: bool = True,
         **options: object,
     ) -> None:
-        self.clock = VirtualClock()
-        self.late_clock = LateClock(self.clock)
-        self.model = VirtualOK3Z(self.clock, **{"start_mm": 1.0, "baud_pacing": False, **options})
+        clock = VirtualClock()
+        self.model = VirtualOK3Z(clock, **{"start_mm": 1.0, "baud_pacing": False, **options})
         self.name = f"rig{next(_numbers)}"
-        url = register(self.name, self.model)
         self.limits = Limits.from_mm(focus_range_mm, travel_mm or focus_range_mm, anti_backlash_mm)
-        self.exchanges = 0
         self.by_hand = False
-        self.device: Device | None = Device((0, 1, 2), (0o660, 0, 20))
-        self.at_exchange: Callable[[int], None] = lambda number: None
-        self.keeper = PaperKeeper()
-        self.announced: list[tuple[int, str]] = []
         self.published: list[tuple[int, bool, float | None]] = []
         time_scale = self.model.options.time_scale if told else 1.0
         drive = Drive.from_mm(speed_mm_sec, acceleration_mm_sec_sec, time_scale)
-        self.settings = Settings("the rig", 5.0, move_timeout_s, self.limits, drive)
-        self.port = RigPort(self, url)
-        self.worker = RigWorker(self)
+        settings = Settings("the rig", 5.0, move_timeout_s, self.limits, drive)
+        super().__init__(settings, clock, register(self.name, self.model))
         self.start_process()
 
     def start_process(self) -> None:
-        """A new process on the same focuser: nothing is known but what was kept."""
-        self.commands = Commands(self.settings, self.port, self.keeper, self.worker, self.late_clock)
+        super().start_process()
         self._watch(self.commands._publisher)
-        self.commands.begin()
 
     def _watch(self, board: Publisher) -> None:
         """Look at every snapshot as it is published: never Idle while the motor runs."""
@@ -207,10 +266,6 @@ class Rig:
             self.restart()
         return False
 
-    def _checkpoint(self) -> None:
-        self.exchanges += 1
-        self.at_exchange(self.exchanges)
-
     def do_at(self, number: int, act: Callable[[], None]) -> None:
         """Do something once, at the `number`-th checkpoint from now."""
         there = self.exchanges + number
@@ -230,27 +285,6 @@ class Rig:
                 raise StoppedError("stopped by the test.")
 
         self.at_exchange = stop
-
-    def carry_out(self, run: Callable[[], None]) -> FocuserError | None:
-        """Run a command as the service does: settled after a failure. What it failed with."""
-        try:
-            run()
-        except RequestError as error:
-            return error
-        except FocuserError as error:
-            self.at_exchange = lambda number: None
-            self.unhalted = self.commands.settle(error)
-            return error
-        finally:
-            self.at_exchange = lambda number: None
-        return None
-
-    def rest(self, seconds: float) -> None:
-        """Let time pass as the service's thread does while nobody calls."""
-        end_s = self.clock.monotonic() + seconds
-        while self.clock.monotonic() < end_s:
-            self.clock.sleep(max(self.commands.rest_s(1.0), 1e-6))
-            self.carry_out(self.commands.watch_rest)
 
     def home(self) -> None:
         """Bring the focuser up without trouble."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rockit.focuser.ok3z.driver.controller import REPLY_DEADLINE_S, SILENCE_S, Controller
+from rockit.focuser.ok3z.driver.controller import REPLY_DEADLINE_S, SILENCE_S, Answers, Controller
 from rockit.focuser.ok3z.driver.protocol import Reply
 from rockit.focuser.ok3z.errors import LinkLostError, ReplyTimeoutError
 
@@ -45,3 +45,15 @@ def test_an_answer_to_another_question_shows_that_the_silence_has_ended():
 def test_without_one_and_for_longer_than_a_reply_takes_it_is_not_waited_for(heard, answer_s):
     with pytest.raises(LinkLostError, match="gave no valid motion state"):
         read(Line(SILENCE_S - 0.05, heard, answer_s))
+
+
+@pytest.mark.parametrize(
+    ("answer_s", "deadline_s", "silence_s"),
+    [(0.01, 0.25, 1.7), (0.3, 0.6, 1.95), (0.48, 0.96, 1.95), (1.0, 2.0, 4.0), (4.0, 5.0, 10.0)],
+)
+def test_the_deadlines_follow_the_answers_up_to_serial_timeout(answer_s, deadline_s, silence_s):
+    answers = Answers(longest_s=5.0)
+    for _ in range(3):
+        answers.note(answer_s)
+    assert answers.deadline_s == pytest.approx(deadline_s)
+    assert answers.silence_s == pytest.approx(silence_s)

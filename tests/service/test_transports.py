@@ -23,7 +23,7 @@ SETTINGS = Settings(
 NO_JOURNAL = StateStore(None, lambda *_: None)
 # It only ends a test that fails.
 PATIENCE_S = 50.0
-DEVICE = {"time_scale": 10, "start_mm": 0.5, "seed": 4}
+DEVICE = {"time_scale": 10, "start_mm": 0.5, "seed": 5}
 LINES = {
     "clean": {"baud_pacing": False},
     "bytewise": {"baud_pacing": True, "baud": 4000, "check_baud": False},

@@ -72,6 +72,41 @@ def test_packet_that_has_gone_is_not_held_back_by_the_next(make_bench: Make) -> 
     assert bench.clock.monotonic() - begun == pytest.approx(21 * BYTE_S + 0.001)
 
 
+def test_adapter_may_pass_on_together_what_is_ready(make_bench: Make) -> None:
+    bench = make_bench(usb_latency_ms=16)
+    begun = bench.clock.monotonic()
+    bench.port.write(b"#S001 F$\n#S001 F$\n")
+
+    assert bench.port.read(1) == b"#"
+
+    assert bench.clock.monotonic() - begun == pytest.approx(10 * BYTE_S + 0.016)
+    assert bench.port.in_waiting == 2 * len("#S004 F NS$\n") - 1
+
+
+def test_adapter_splits_an_answer_that_is_not_ready_in_time(make_bench: Make) -> None:
+    bench = make_bench(usb_latency_ms=1)
+    begun = bench.clock.monotonic()
+    bench.port.write(b"#S001 F$\n")
+
+    bench.port.read(1)
+
+    assert bench.clock.monotonic() - begun == pytest.approx(10 * BYTE_S + 0.001)
+    assert bench.port.in_waiting == 3
+    assert bench.port.read(11) == b"S004 F NS$\n"
+    assert bench.clock.monotonic() - begun == pytest.approx((9 + 9) * BYTE_S + 0.001)
+
+
+def test_full_packet_goes_out_at_once_however_late_its_first_byte_would(make_bench: Make) -> None:
+    bench = make_bench(usb_latency_ms=200, version="x" * 61)
+    begun = bench.clock.monotonic()
+    bench.port.write(b"#S051 F$\n")
+
+    bench.port.read(1)
+
+    assert bench.clock.monotonic() - begun == pytest.approx((9 + 62) * BYTE_S)
+    assert bench.port.in_waiting == 61
+
+
 def test_power_cut_leaves_what_the_adapter_already_has(make_bench: Make) -> None:
     bench = make_bench(latency_timer_ms=16)
     bench.port.write(b"#S051 F$\n")

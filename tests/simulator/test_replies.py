@@ -13,7 +13,11 @@ Make = Callable[..., Any]
     ("options", "answer"),
     [
         ({"reply_end": "crlf"}, b"#P081 F -1234$\r\n"),
+        ({"reply_end": "cr"}, b"#P081 F -1234$\r"),
         ({"reply_end": "none"}, b"#P081 F -1234$"),
+        ({"register_width": 8}, b"#P081 F    -1234$\n"),
+        ({"register_width": 8, "register_digits": 6}, b"#P081 F  -001234$\n"),
+        ({"register_plus": 1}, b"#P081 F -1234$\n"),
         ({"trailing_spaces": 1}, b"#P081 F -1234 $\n"),
         ({"reply_spaces": 2}, b"#P081 F  -1234$\n"),
         ({"register_digits": 7}, b"#P081 F -0001234$\n"),
@@ -35,6 +39,11 @@ def test_padding_has_no_sign_where_there_is_none(make_bench: Make) -> None:
     assert make_bench(register=42, register_digits=7).ask("P081") == b"#P081 F 0000042$\n"
 
 
+def test_plus_stands_before_what_is_not_negative(make_bench: Make) -> None:
+    assert make_bench(register=42, register_plus=1, register_width=5).ask("P081") == b"#P081 F   +42$\n"
+    assert make_bench(register=0, register_plus=1).ask("P081") == b"#P081 F +0$\n"
+
+
 def test_faults_spoil_answers_of_every_style(make_bench: Make) -> None:
     bench = make_bench(reply_end="crlf", reply_spaces=2, echo=1)
     bench.model.fault("replaced", to="P081", text="17")
@@ -44,7 +53,7 @@ def test_faults_spoil_answers_of_every_style(make_bench: Make) -> None:
     assert bench.everything() == b"#P081 F$\n#P081 F  17$\r\n#S001 F$\n#S004 F  NS"
 
 
-@pytest.mark.parametrize("text", ["\tS", "#S#", "$S$", "\xffS\x80", "NSO", " S "])
+@pytest.mark.parametrize("text", ["\tS", "#S#", "$S$", "\xffS\x80", "NSO", "NSOU", " S ", "N"])
 def test_state_texts_may_hold_any_bytes(make_bench: Make, text: str) -> None:
     bench = make_bench(still_text=text, moving_text=text.replace("S", "\xc5"))
     assert bench.ask("S001") == b"#S004 F " + text.encode("latin-1") + b"$\n"

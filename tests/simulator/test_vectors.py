@@ -62,6 +62,15 @@ def test_firmware_answers_as_the_vectors_say(make_bench: Make) -> None:
         assert answer == vector["bytes"].encode("latin-1")
 
 
+@pytest.mark.parametrize("vector", WIRE["manner"], ids=lambda vector: vector["note"])
+def test_firmware_answers_in_other_manners(make_bench: Callable[..., Any], vector: dict[str, Any]) -> None:
+    bench = make_bench(**{"register": -1234, **vector["options"]})
+
+    bench.port.write(b"#S001 F$\n" if vector["meaning"] == "state" else b"#P081 F$\n")
+
+    assert bench.everything() == vector["bytes"].encode("latin-1")
+
+
 def _accepted(section: str) -> list[dict[str, Any]]:
     return [vector for vector in REGISTERS[section] if vector["register"] != "refused"]
 

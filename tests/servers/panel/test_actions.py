@@ -14,7 +14,7 @@ from tests.support.http import STRANGER, request
 from tests.support.waiting import wait_until
 
 DONE = {"done": True, "code": "", "message": ""}
-COMMANDS = ("set", "offset", "stop", "initialize", "shutdown")
+COMMANDS = ("set", "offset", "stop", "initialize", "audit", "shutdown")
 JSON = {"Content_Type": "application/json"}
 
 
@@ -39,6 +39,7 @@ def said(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
         ("stop", {}, ("stop", "127.0.0.1")),
         ("initialize", {"resume": False}, ("initialize", False, None, False)),
         ("initialize", {"resume": True}, ("initialize", True, None, False)),
+        ("audit", {}, ("audit",)),
         ("shutdown", {}, ("shutdown",)),
     ],
 )

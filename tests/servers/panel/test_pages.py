@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import rockit.focuser.ok3z.servers.panel.panel as panel
 from tests.support.http import EventStream
 
 STATIC = Path(str(panel.__file__)).with_name("static")
-HTML = ["page.html", "controls.html", "no_controls.html"]
-SCRIPTS = sorted(path.name for path in STATIC.glob("*.js"))
+HTML = ["page.html", "controls.html", "stop_bar.html", "no_controls.html"]
+LIBRARY = "uplot.js"
+SHA256 = "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f"
+SCRIPTS = sorted(path.name for path in STATIC.glob("*.js") if path.name != LIBRARY)
 PAGES = ["/", "/setup", "/setup/v1/focuser/0/setup"]
 
 
@@ -106,6 +109,17 @@ def test_scripts_make_no_html_of_data_and_call_nobody_else(name: str) -> None:
     assert len(text.splitlines()) < 300
 
 
+def test_the_library_is_that_of_its_makers_and_fits_the_policy() -> None:
+    """uPlot 1.6.32, as it is published at npm: dist/uPlot.iife.min.js."""
+    script = (STATIC / LIBRARY).read_bytes()
+    assert hashlib.sha256(script).hexdigest() == SHA256
+    assert len(script) + (STATIC / "uplot.css").stat().st_size < 60_000
+    assert not re.search(
+        rb"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|Function\(|fetch\(", script
+    )
+    assert "MIT" in text_of("uplot.LICENSE.txt")
+
+
 def test_the_style_sheet_fetches_nothing() -> None:
     assert not re.search(r"url\(|@import|https?:", text_of("panel.css"))
 
@@ -115,7 +129,8 @@ def test_what_a_script_looks_for_is_on_the_page() -> None:
     made = {"lost-age"}
     for name in SCRIPTS:
         wanted = set(re.findall(r'(?:find|put|putOrHide|getElementById)\("([^"]+)"', text_of(name)))
-        controls = ids["controls.html"] if name in ("controls.js", "panel.js", "stop.js") else set()
+        is_for_control = name in ("controls.js", "panel.js", "stop.js")
+        controls = ids["controls.html"] | ids["stop_bar.html"] if is_for_control else set()
         here = ids["page.html"] | made | controls
         assert wanted <= here, name
 

@@ -122,7 +122,7 @@ def test_what_changes_is_sent_at_once(
     focuser.motions = (MOTION,)
     focuser.snapshot = replace(IDLE, state=State.MOVING, target_steps=10176)
     assert viewer.until("moves")["moves"][0]["result"] == "running"
-    assert viewer.until("status")["words"] == "Moving"
+    assert viewer.until("status")["words"] == "MOVING"
     focuser.motions = (replace(MOTION, result=Result.ARRIVED),)
     focuser.snapshot = replace(IDLE, current_steps=10176, target_steps=10176)
     assert viewer.until("moves")["moves"][0]["result"] == "arrived"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import rockit.focuser.ok3z as ok3z
+from rockit.focuser.ok3z.constants import FocuserStatus
 from rockit.focuser.ok3z.driver.planning import Leg
 from rockit.focuser.ok3z.servers.panel import view as words
-from rockit.focuser.ok3z.servers.panel.view import described
+from rockit.focuser.ok3z.servers.panel.view import described, told
 from rockit.focuser.ok3z.service.status import Audit, Confidence, Snapshot, State, Trust
 
+PACKAGE = Path(str(ok3z.__file__)).parent
 HOMED = Confidence(Trust.HOMED, "", "2026-11-22T20:00:00Z")
 IDLE = Snapshot(State.IDLE, current_steps=12720, target_steps=12720, read_at_s=1.0, confidence=HOMED)
 
@@ -23,7 +28,7 @@ def test_at_rest() -> None:
     assert shown(IDLE) == {
         "t": 100.0,
         "state": "idle",
-        "words": "At rest",
+        "words": "IDLE",
         "tone": "well",
         "ready": True,
         "moving": False,
@@ -33,6 +38,7 @@ def test_at_rest() -> None:
         "detail": "",
         "warnings": [],
         "reason": "",
+        "seen": "",
         "age_s": 0.2,
         "trust": "homed",
         "trust_words": "Homed",
@@ -120,3 +126,35 @@ def test_the_last_audit_is_said() -> None:
     ):
         audited = replace(IDLE, audit=Audit("2026-11-22T21:00:00Z", "2026-11-22T20:00:00Z", lost_steps))
         assert shown(audited)["audit"] == f"2026-11-22 21:00:00 UTC: {expected}"
+
+
+def test_the_words_of_state_are_those_of_focus() -> None:
+    words = {state: shown(replace(IDLE, state=state))["words"] for state in State}
+    assert words[State.IDLE] == "IDLE"
+    assert words[State.MOVING] == "MOVING"
+    assert words[State.DISCONNECTED] == "OFFLINE"
+    assert words[State.RECONNECTING] == "OFFLINE: reconnecting"
+    for state in State:
+        label = FocuserStatus.label(replace(IDLE, state=state).status)
+        assert words[state] in (label, f"{label}: {state.value}")
+
+
+def test_while_the_link_is_lost_it_says_where_it_was_seen() -> None:
+    lost = Snapshot(State.RECONNECTING)
+    assert described(lost, None, 112.0, last_seen=(5.0, 100.0))["seen"] == "Last seen at 5.000 mm, 12 s ago."
+    assert described(lost, None, 112.0)["seen"] == ""
+    assert described(IDLE, 0.2, 112.0, last_seen=(5.0, 100.0))["seen"] == ""
+
+
+def test_nothing_is_advised_that_is_typed_on_a_terminal() -> None:
+    """No sentence of the daemon keeps its command line on the page."""
+    sentences = [
+        text
+        for path in sorted(PACKAGE.glob("*/*.py"))
+        if path.parent.name in ("driver", "service", "storage")
+        for text in re.findall(r'"([^"]*(?:focus init|\(focus )[^"]*)"', path.read_text(encoding="utf-8"))
+    ]
+    assert len(sentences) > 15
+    for text in sentences:
+        assert "focus init" not in told(text, True), text
+        assert "(focus" not in told(text, True), text

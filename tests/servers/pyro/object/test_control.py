@@ -16,7 +16,7 @@ def test_nothing_but_the_documented_calls_is_exposed(uri: str) -> None:
     with proxy_from(uri) as proxy:
         assert set(proxy._pyroMethods) == {
             *("initialize", "shutdown", "set_focus", "begin_move", "stop", "audit"),
-            *("report_status", "wait_for_change", "last_measurement", "last_failure"),
+            *("report_status", "wait_for_change", "last_measurement", "last_failure", "record"),
         }
         assert set(proxy._pyroAttrs) == set()
 

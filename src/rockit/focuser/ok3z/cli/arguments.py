@@ -186,6 +186,15 @@ def new_parser() -> Parser:
     )
     _add_command(
         commands,
+        "record",
+        "keep what went over the wire",
+        "Have the daemon write the last 8000 frames between it and the controller into a file on its machine: for\n"
+        "whoever looks for the cause of something odd. After a fault it does so by itself.",
+        "example:\n  focus record",
+        f"{STATUS_TIMEOUT_S:g} s",
+    )
+    _add_command(
+        commands,
         "watch",
         "show the status live",
         "Show state, position, target, speed and time left until Ctrl-C. Waits for a daemon that is away.\n"

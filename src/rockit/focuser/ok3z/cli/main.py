@@ -121,6 +121,20 @@ def _shutdown(options: Options) -> int:
     return target.answers().show_end(status)
 
 
+def _record(options: Options) -> int:
+    from ..client.calls import CallError
+
+    target = Target(options, STATUS_TIMEOUT_S)
+    try:
+        answer = target.client.record(target.timeout_s)
+    except CallError as error:
+        return target.answers().show_error(error)
+    if isinstance(answer, int):
+        return target.answers().show_end(answer)
+    output.result(f"Recorded in {answer}, in the folder of recordings on the machine of the daemon.")
+    return CommandStatus.Succeeded
+
+
 def _report(options: Options) -> int:
     """`status` and `json`."""
     from ..client.calls import CallError
@@ -207,6 +221,7 @@ COMMANDS: dict[str, Callable[[Options], int]] = {
     "init": _initialize,
     "audit": _audit,
     "kill": _shutdown,
+    "record": _record,
     "watch": _watch,
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-PLAIN_COMMANDS = ("stop", "status", "json", "init", "audit", "kill", "watch")
+PLAIN_COMMANDS = ("stop", "status", "json", "init", "audit", "kill", "record", "watch")
 
 USAGE_STATUS = 255
 

@@ -121,6 +121,11 @@ class FocuserClient:
         """Stop any movement. Returns when the focuser stands still."""
         return self._command("stop", timeout_s=timeout_s)
 
+    def record(self, timeout_s: float = STATUS_TIMEOUT_S) -> str | int:
+        """Have the last frames on the wire recorded. Returns the name of the file, or a CommandStatus."""
+        answer = self._call("record", timeout_s=timeout_s)
+        return answer if isinstance(answer, str) else self._number("record", answer)
+
     def report_status(self, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
         """What the daemon says of the focuser; any key of it may be missing."""
         with StatusFeed(self._daemon, timeout_s) as feed:
@@ -136,8 +141,13 @@ class FocuserClient:
         return StatusFeed(self._daemon, timeout_s)
 
     def _command(self, method: str, *arguments: float | bool, timeout_s: float, **asked_for: bool) -> int:
+        return self._number(method, self._call(method, *arguments, timeout_s=timeout_s, **asked_for))
+
+    def _call(self, method: str, *arguments: float | bool, timeout_s: float, **asked_for: bool) -> object:
         with _bound_proxy(self._daemon, timeout_s) as proxy:
-            answer = _invoke(self._daemon, proxy, method, *arguments, timeout_s=timeout_s, **asked_for)
+            return _invoke(self._daemon, proxy, method, *arguments, timeout_s=timeout_s, **asked_for)
+
+    def _number(self, method: str, answer: object) -> int:
         if isinstance(answer, bool) or not isinstance(answer, int):
             raise DaemonFaultError(f"The daemon answered {method} with {answer!r}, not with a number.")
         return int(answer)

@@ -26,7 +26,7 @@ Values = dict[str, Any]
 
 _MAX_LISTED = 100
 # The URLs that `pyserial` opens, and the simulated controller's; behind those of the network there is an address.
-_SCHEMES = ["alt", "cp2110", "hwgrep", "loop", "rfc2217", "sim", "socket", "spy"]
+_SCHEMES = ["alt", "cp2110", "hwgrep", "loop", "replay", "rfc2217", "sim", "socket", "spy"]
 _NETWORK_SCHEMES = ["rfc2217", "socket"]
 _MAX_PORT = 65535
 # What a good move may take beyond its motion: a go-to that was lost on the wire, readings that are confirmed.

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Callable, TextIO
 
 from ..errors import ConfigError
@@ -24,6 +25,8 @@ from ..version import VERSION
 
 if TYPE_CHECKING:
     from ..config.model import Config
+    from ..driver.recorder import Recorder
+    from ..service.fault_recording import Archive
     from ..service.focuser import Focuser
     from ..service.memory import Keeper
 
@@ -164,6 +167,9 @@ def new_parser() -> argparse.ArgumentParser:
         "--print-port", action="store_true", help="print the TCP port of FILE's daemon, and end"
     )
     parser.add_argument("--verbose", action="store_true", help="log every frame on the wire")
+    parser.add_argument(
+        "--record", type=Path, metavar="RECORDING", help="write all that goes over the wire into a file"
+    )
     parser.add_argument("--version", action="version", version=f"focusd {VERSION}")
     # For tests with a virtual controller behind a pseudo-terminal, which does not tell how fast it lives.
     parser.add_argument("--time-scale", type=_time_scale, metavar="N", help=argparse.SUPPRESS)
@@ -187,19 +193,23 @@ def _serve_and_log(config: Config, options: argparse.Namespace) -> int:
     log_writer = LogWriter(os.environ)
     log_writer.start(logging.DEBUG if options.verbose else logging.INFO)
     try:
-        return serve(config, options.time_scale)
+        return serve(config, options.time_scale, options.record)
     finally:
         log_writer.finish()
 
 
-def serve(config: Config, time_scale: float | None = None) -> int:
+def serve(config: Config, time_scale: float | None = None, record: Path | None = None) -> int:
     """Serve the focuser of a configuration until SIGTERM or SIGINT, which must be blocked. Returns the exit code.
 
     At the signal the TCP ports are given back. Within 2 s of it the motor is halted, the serial port closed, and
-    everybody hung up on. `time_scale` as for `new_focuser`.
+    everybody hung up on. `time_scale` as for `new_focuser`; into `record` goes
+    all that is said on the wire.
 
     Raises ConfigError if the site's library cannot be used, or too few files may be opened.
     """
+    from ..driver.clock import SystemClock
+    from ..driver.recorder import Recorder
+    from ..storage.recordings import Recordings, SessionFile, folder_beside
     from ..storage.state_store import StateStore, note_for, path_for
     from .systemd import SystemdNotifier, status_line
 
@@ -215,8 +225,14 @@ def serve(config: Config, time_scale: float | None = None) -> int:
     except OSError as error:
         return _fail(str(error))
     site_log = SiteLog(config.log_name)
+    about = recorded_settings(config)
+    try:
+        session = record and SessionFile(record, about, SystemClock(), site_log.announce)
+    except OSError as error:
+        return _fail(f"{record} cannot be written: {error.strerror}.")
     state_file = path_for(config.daemon_name, os.environ)
     state_store = StateStore(state_file, site_log.announce, note_for(state_file, os.environ))
+    recordings = Recordings(folder_beside(state_file), about, site_log.announce)
     systemd = SystemdNotifier(os.environ, time.monotonic)
     focuser = new_focuser(
         config,
@@ -224,6 +240,8 @@ def serve(config: Config, time_scale: float | None = None) -> int:
         state_store,
         lambda: systemd.alive(lambda: servers.pyro.lives()),
         time_scale,
+        Recorder(SystemClock(), session.add if session else None),
+        recordings,
     )
     servers = Servers(config, listener, focuser)
     site_log.start()
@@ -251,6 +269,9 @@ def serve(config: Config, time_scale: float | None = None) -> int:
         )
     servers.close()
     state_store.close()
+    recordings.close()
+    if session:
+        session.close()
     site_log.close()
     return 0 if halted and served else EXIT_FAILURE
 
@@ -276,8 +297,11 @@ def new_focuser(
     keeper: Keeper,
     sign_of_life: Callable[[], None] = lambda: None,
     time_scale: float | None = None,
+    recorder: Recorder | None = None,
+    archive: Archive | None = None,
 ) -> Focuser:
-    """The service of a configuration, not yet started; `announce`, `keeper` and `sign_of_life` as for a Focuser.
+    """The service of a configuration, not yet started; `announce`, `keeper`, `sign_of_life`, `recorder` and `archive`
+    as for a Focuser.
 
     `time_scale` is how many times faster than a real one the controller lives; None: what its port says.
     """
@@ -286,6 +310,7 @@ def new_focuser(
     from ..driver.clock import SystemClock
     from ..driver.link import SerialPort
     from ..driver.planning import Drive, Limits
+    from ..service.fault_recording import NO_ARCHIVE
     from ..service.focuser import Focuser
     from ..service.settings import Settings
 
@@ -309,12 +334,23 @@ def new_focuser(
     )
     return Focuser(
         settings,
-        SerialPort(config.serial_port, config.serial_baud, clock),
+        SerialPort(config.serial_port, config.serial_baud, clock, recorder),
         announce,
         keeper,
         clock,
         sign_of_life,
+        recorder,
+        archive or NO_ARCHIVE,
     )
+
+
+def recorded_settings(config: Config) -> dict[str, object]:
+    """What the first line of a recording says of the daemon: its name, and the settings that moved the motor."""
+    names = (
+        *("serial_timeout_s", "move_timeout_s", "anti_backlash_mm", "focus_range_mm", "travel_mm"),
+        *("speed_mm_sec", "acceleration_mm_sec_sec"),
+    )
+    return {"daemon": config.daemon_name, "settings": {name: getattr(config, name) for name in names}}
 
 
 def _told_time_scale(serial_port: str) -> float:

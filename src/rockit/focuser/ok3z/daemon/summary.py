@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from ..config.model import AlpacaAddress, Config
+from ..driver.adapter import latency_problem
 from ..driver.homing import back_off_mm, second_approach_s
 from ..driver.planning import Drive, Limits, mm_from_steps, move_deadline_s
 
 
 def forecast(config: Config) -> str:
-    """One fact a line: the Pyro object, the ports, the speeds after rounding, and the longest motions."""
+    """One fact a line: the Pyro object, the ports, the speeds after rounding, and the longest motions; what is wrong
+    with the adapter, if it is plugged in."""
     drive = Drive.from_mm(config.speed_mm_sec, config.acceleration_mm_sec_sec)
     limits = Limits.from_mm(config.focus_range_mm, config.travel_mm, config.anti_backlash_mm)
     deadline_s = move_deadline_s(config.longest_move_s, config.move_timeout_s)
@@ -34,7 +36,9 @@ def forecast(config: Config) -> str:
         ("after homing", "returns to the last position" if config.restore_on_init else "stays at 0 mm"),
         ("full-range move at worst", f"{config.longest_move_s:.1f} s (given up after {deadline_s:.1f} s)"),
     )
-    return "\n".join(f"{name + ':':<26}{value}" for name, value in facts)
+    problem = latency_problem(config.serial_port)
+    warnings = (("warning", problem),) if problem else ()
+    return "\n".join(f"{name + ':':<26}{value}" for name, value in (*facts, *warnings))
 
 
 def _initialize(config: Config) -> str:

@@ -25,24 +25,33 @@ ANSWER_MARGIN = 2
 ANSWERS_REMEMBERED = 16
 # After so many questions without an answer the next waits longer.
 PATIENT_AFTER = 6
-# A controller that is waited for longer is asked so often, however long that takes.
+# A controller that is waited for longer is asked so often, if that shows a dead link within 3 s; and at least so often,
+# however long that takes.
 TRIES_AT_LEAST = 4
+FEWEST_TRIES = 2
+LONGEST_SILENCE_S = 1.95
 # So long without a valid answer to a question, and the link counts as dead. With the pause between two
 # looks at rest (service.focuser.REST_PERIOD_S) a dead link shows within 3 s.
 SILENCE_S = 1.7
 # (Where something was heard meanwhile, one more reply is waited for: it may be the first of many.)
 # So many commands in a row are obeyed without a pause between them (docs/protocol.md).
 COMMANDS_IN_A_ROW = 3
-# A controller that has just got its power may take its time: the first question waits longer each try.
+# A controller that has just got its power may take its time, and be deaf until then: the first question is asked again.
 FIRST_IDENTIFY_DEADLINE_S = 0.5
+LONGEST_IDENTIFY_DEADLINE_S = 1.0
 
 _Value = TypeVar("_Value")
 
 
 class Answers:
-    """How long a controller takes to answer, in seconds."""
+    """How long a controller takes to answer, in seconds. It is kept over a lost link.
 
-    def __init__(self) -> None:
+    Args:
+        longest_s: an answer is never waited for longer, unless SILENCE_S is more.
+    """
+
+    def __init__(self, longest_s: float = SILENCE_S) -> None:
+        self._longest_s = max(SILENCE_S, longest_s)
         self._recent: deque[float] = deque(maxlen=ANSWERS_REMEMBERED)
 
     def note(self, seconds: float) -> None:
@@ -57,12 +66,16 @@ class Answers:
     @property
     def silence_s(self) -> float:
         """How long no valid answer may come before the link counts as dead."""
-        return max(SILENCE_S, TRIES_AT_LEAST * self.deadline_s)
+        return max(
+            SILENCE_S,
+            min(TRIES_AT_LEAST * self.deadline_s, LONGEST_SILENCE_S),
+            FEWEST_TRIES * self.deadline_s,
+        )
 
     @property
     def deadline_s(self) -> float:
         """How long an answer is waited for."""
-        return min(max(REPLY_DEADLINE_S, ANSWER_MARGIN * self.usual_s), SILENCE_S)
+        return min(max(REPLY_DEADLINE_S, ANSWER_MARGIN * self.usual_s), self._longest_s)
 
 
 class Controller:
@@ -70,16 +83,23 @@ class Controller:
 
     Args:
         checkpoint: called before every exchange and while one waits; raises to interrupt.
-        answers: what is known of its answers.
+        answers: how long its answers take.
+        manner: how they are written.
     """
 
     def __init__(
-        self, link: Link, clock: Clock, checkpoint: Checkpoint, answers: Answers | None = None
+        self,
+        link: Link,
+        clock: Clock,
+        checkpoint: Checkpoint,
+        answers: Answers | None = None,
+        manner: protocol.Manner | None = None,
     ) -> None:
         self._link = link
         self._clock = clock
         self._checkpoint = checkpoint
         self._answers = answers or Answers()
+        self._manner = manner or protocol.Manner()
 
     def close(self) -> None:
         """Give the port back."""
@@ -87,7 +107,7 @@ class Controller:
 
     def heeding(self, checkpoint: Checkpoint) -> Controller:
         """This controller, interrupted by another checkpoint."""
-        return Controller(self._link, self._clock, checkpoint, self._answers)
+        return Controller(self._link, self._clock, checkpoint, self._answers, self._manner)
 
     @property
     def silence_s(self) -> float:
@@ -120,17 +140,20 @@ class Controller:
         Raises:
             LinkLostError: nothing, or nothing that a focuser says, was answered.
         """
-        expires_s = self._clock.monotonic() + patience_s
+        asked_s = self._clock.monotonic()
+        expires_s = asked_s + patience_s
         deadline_s = min(FIRST_IDENTIFY_DEADLINE_S, patience_s / 2)
         while True:
             try:
-                reply = self._exchange(protocol.IDENTIFY, deadline_s, self._checkpoint)
+                reply = self._link.find(protocol.IDENTIFY, deadline_s, self._checkpoint)
             except ReplyTimeoutError:
                 left_s = expires_s - self._clock.monotonic()
                 if left_s <= 0:
                     raise self._no_focuser(patience_s) from None
-                deadline_s = min(deadline_s * 2, left_s)
+                deadline_s = min(deadline_s * 2, LONGEST_IDENTIFY_DEADLINE_S, left_s)
             else:
+                # Perhaps that of a later one: then it is found out soon that it takes less.
+                self._answers.note(self._clock.monotonic() - asked_s)
                 return protocol.read_text(reply)
 
     def _no_focuser(self, patience_s: float) -> LinkLostError:
@@ -167,7 +190,7 @@ class Controller:
             self._link.send(command)
             # Commands are never answered. A question behind some of them shows that the controller has read so far.
             if number % COMMANDS_IN_A_ROW == 0 or number == len(settings):
-                self._ask(protocol.MOTION_STATE, protocol.read_stands_still)
+                self._ask(protocol.MOTION_STATE, self._stands_still)
 
     def read(self) -> Reading:
         """Ask for the motion state and the register.
@@ -175,9 +198,9 @@ class Controller:
         Raises:
             LinkLostError: no valid answer for SILENCE_S.
         """
-        stands_still = self._ask(protocol.MOTION_STATE, protocol.read_stands_still)
+        stands_still = self._ask(protocol.MOTION_STATE, self._stands_still)
         asked_s = self._clock.monotonic()
-        register = self._ask(protocol.POSITION_REGISTER, protocol.read_register)
+        register = self._ask(protocol.POSITION_REGISTER, self._register)
         return Reading(register, stands_still, self._clock.monotonic(), asked_s)
 
     def read_once(self) -> Reading:
@@ -191,8 +214,18 @@ class Controller:
         state = self._exchange(protocol.MOTION_STATE, deadline_s, self._checkpoint)
         asked_s = self._clock.monotonic()
         register = self._exchange(protocol.POSITION_REGISTER, deadline_s, self._checkpoint)
-        stands_still = protocol.read_stands_still(state)
-        return Reading(protocol.read_register(register), stands_still, self._clock.monotonic(), asked_s)
+        stands_still = self._stands_still(state)
+        return Reading(self._register(register), stands_still, self._clock.monotonic(), asked_s)
+
+    def _stands_still(self, reply: protocol.Reply) -> bool:
+        stands_still = protocol.read_stands_still(reply)
+        self._manner.require_usual(reply)
+        return stands_still
+
+    def _register(self, reply: protocol.Reply) -> int:
+        register = protocol.read_register(reply)
+        self._manner.require_usual(reply)
+        return register
 
     def _ask(self, query: protocol.Query, read: Callable[[protocol.Reply], _Value]) -> _Value:
         """Ask until a valid answer comes. Asking moves nothing, so it may be repeated."""
@@ -213,15 +246,21 @@ class Controller:
                 return read(self._exchange(query, deadline_s, checkpoint))
             except (ReplyTimeoutError, MalformedReplyError) as error:
                 _log.debug("asking again: %s", error)
+                self._link.conclude(f"asked again: {error}")
                 checkpoint, tries = in_time, tries + 1
                 if tries == PATIENT_AFTER:
                     # It may have become slower than it was.
                     deadline_s *= ANSWER_MARGIN
                 if self.awake_s >= expires_s:
-                    raise LinkLostError(
-                        f"the controller gave no valid {query.name} for {silence_s:.3g} s. "
-                        "Look at its power, the cable and the adapter."
-                    ) from error
+                    raise self._not_understood(query, silence_s, error) from error
+
+    @staticmethod
+    def _not_understood(query: protocol.Query, silence_s: float, error: Exception) -> LinkLostError:
+        told = f"the controller gave no valid {query.name} for {silence_s:.3g} s"
+        look = "Look at its power, the cable and the adapter."
+        # What it says may be anything.
+        said = f": {error}" if isinstance(error, MalformedReplyError) else f". {look}"
+        return LinkLostError(f"{told}{said}", public=f"{told}. {look}")
 
     def _exchange(self, query: protocol.Query, deadline_s: float, checkpoint: Checkpoint) -> protocol.Reply:
         asked_s = self._clock.monotonic()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Callable
 
 from ..errors import HaltFailedError, LinkLostError, MalformedReplyError, ReplyTimeoutError
@@ -14,6 +15,16 @@ from .reading import Reading
 HALT_REPEAT_S = 0.3
 # Between two readings, in seconds. An exchange itself takes about 10 ms.
 HALTING_PAUSE_S = 0.005
+# So many readings tell, in the message, whether the register or the state says that it runs.
+LAST_READINGS = 10
+
+
+def _unsteady(last: Sequence[Reading]) -> str:
+    """What to say of a motor whose state says that it stands, though its register does not keep its value."""
+    registers = [reading.register for reading in last]
+    if len(set(registers)) < 2 or not all(reading.stands_still for reading in last):
+        return ""
+    return f"Its state says so, but its register goes on changing between {min(registers)} and {max(registers)}. "
 
 
 class Halting:
@@ -44,6 +55,7 @@ class Halting:
         """
         begun_s = looked_at_s = self._clock.monotonic()
         spent_s, halt_again_s = 0.0, HALT_REPEAT_S
+        last: deque[Reading] = deque(maxlen=LAST_READINGS)
         silent_from_s = self._controller.awake_s
         # Whatever time is left: a port that was slow to open may have used up all that there was.
         self._tell(again=False)
@@ -62,13 +74,14 @@ class Halting:
                     ) from error
             else:
                 silent_from_s = self._controller.awake_s
+                last.append(reading)
                 yield reading
                 self._clock.sleep(HALTING_PAUSE_S)
             now_s = self._clock.monotonic()
             spent_s, looked_at_s = spent_s + min(now_s - looked_at_s, self._controller.silence_s), now_s
         raise HaltFailedError(
             f"the motor was told to stop and was not seen standing still within {spent_s:.1f} s. "
-            "It may be running: cut its power if it is in danger."
+            f"{_unsteady(last)}It may be running: cut its power if it is in danger."
         )
 
     def _tell(self, again: bool) -> None:

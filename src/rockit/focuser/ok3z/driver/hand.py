@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from ..errors import PositionLostError
 from .reading import Reading
+from .refresh import Refresh
 from .registers import POSITION_TOLERANCE_STEPS, POWER_UP_REGISTER, is_at, near_power_up
 from .run_watch import StandstillWatch
 from .tracking import JUMP_MARGIN_STEPS, MOMENT_S
@@ -28,6 +29,7 @@ class HandWatch:
         fastest_steps_s: how fast a motor can run at all, in steps/s.
         power_ups: where the controller was seen to begin after a power cut.
         unseen_s: over a longer gap than this between two readings nobody has watched, in seconds.
+        refresh: how often the controller renews its register; None: whenever it is asked.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class HandWatch:
         fastest_steps_s: float,
         power_ups: tuple[int, ...],
         unseen_s: float,
+        refresh: Refresh | None = None,
     ) -> None:
         self._left = left
         self._ends = (outer_register + POSITION_TOLERANCE_STEPS, inner_register - POSITION_TOLERANCE_STEPS)
@@ -48,7 +51,7 @@ class HandWatch:
         self._found: Reading | None = None
         self._direction = 0
         self._measured_steps_s = 0.0
-        self._standstill = StandstillWatch()
+        self._standstill = StandstillWatch(refresh)
         self.went_outward = False
         """Whether it ever ran outward: then the backlash is not taken up any more."""
 

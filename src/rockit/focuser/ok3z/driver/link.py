@@ -19,8 +19,10 @@ from typing import Callable
 import serial
 
 from ..errors import LinkLostError, PortUnavailableError, ReplyTimeoutError
+from .adapter import make_prompt
 from .clock import Clock
-from .protocol import QUERIES, Command, Query, Reply, ReplyParser
+from .protocol import QUERIES, Command, Query, Received, Reply, ReplyParser
+from .recorder import Recorder
 
 _log = logging.getLogger(__name__)
 
@@ -50,11 +52,13 @@ _PORT_FAILURES = (OSError, termios.error)
 
 
 class Link:
-    """An open port. Made by `open_link`; `close` it from the thread that uses it."""
+    """An open port. Made by `open_link`; `close` it from the thread that uses it. All that goes over it is recorded."""
 
-    def __init__(self, port: serial.SerialBase, clock: Clock) -> None:
+    def __init__(self, port: serial.SerialBase, clock: Clock, recorder: Recorder | None = None) -> None:
         self._port = port
         self._clock = clock
+        self._recorder = recorder or Recorder(clock)
+        self._recorder.opened()
         self._parser = ReplyParser()
         self._abandoned: set[str] = set()
         self._late_until_s: dict[str, float] = {}
@@ -68,6 +72,10 @@ class Link:
         self._last_words = b""
         self.noise_sample = b""
         """The first bytes that were no frame, for the message about a port that is no focuser."""
+
+    def conclude(self, sentence: str) -> None:
+        """Have it recorded what was concluded from what came."""
+        self._recorder.concluded(sentence)
 
     def close(self) -> None:
         """Give the port back. Never raises: a port that hung up may fail to close."""
@@ -104,6 +112,28 @@ class Link:
         if query.reply_code in self._abandoned:
             self._outrun_late_replies(deadline_s, checkpoint)
         return self._ask(query, deadline_s, checkpoint)
+
+    def find(self, query: Query, deadline_s: float, checkpoint: Checkpoint) -> Reply:
+        """Ask a question of which any answer will do, also one to the same question that was asked before.
+
+        Args, Raises: as for `exchange`.
+        """
+        checkpoint()
+        self._looked_at_s = self._clock.monotonic()
+        is_again = query.reply_code in self._abandoned
+        if not is_again:
+            self._drain()
+        self._abandoned.add(query.reply_code)
+        self._write(query.encode())
+        expires_s = self._awake_s() + deadline_s
+        while not (answers := self._receive_answers(query)):
+            if self._awake_s() >= expires_s:
+                self._expect_late(query)
+                raise _no_reply(query, deadline_s)
+            checkpoint()
+        if not is_again:
+            self._abandoned.discard(query.reply_code)
+        return answers[-1]
 
     def _ask(self, query: Query, deadline_s: float, checkpoint: Checkpoint) -> Reply:
         self._drain()
@@ -148,10 +178,7 @@ class Link:
             if answers:
                 return _only(query, answers)
             if now_s >= expires_s:
-                raise ReplyTimeoutError(
-                    f"no reply to the question for the {query.name} came within {deadline_s:g} s. "
-                    "Look at the controller's power and the cable."
-                )
+                raise _no_reply(query, deadline_s)
             checkpoint()
 
     def _outrun_late_replies(self, deadline_s: float, checkpoint: Checkpoint) -> None:
@@ -187,28 +214,29 @@ class Link:
         return now_s - self.held_up_s
 
     def _receive_answers(self, query: Query) -> list[Reply]:
-        """What came now under the code of this question's answer."""
-        received = self._receive()
-        for reply in received:
-            if reply.code != query.reply_code:
+        """What came now under the code of this question's answer, and is no echo of the question."""
+        answers = []
+        for reply in self._receive():
+            is_echo = reply.code == query.code and reply.argument is None
+            if reply.code != query.reply_code or is_echo:
                 _log.debug("unexpected while waiting for the %s: %s", query.name, reply)
-        return [reply for reply in received if reply.code == query.reply_code]
+            else:
+                answers.append(reply)
+        return answers
 
     def _receive(self) -> list[Reply]:
         try:
             data = self._port.read(max(1, self._waiting()))
         except _PORT_FAILURES as error:
             raise self._hung_up(error) from error
-        return self._parse(data)
+        self._recorder.received(data)
+        return self._note(self._parser.feed(data) if data else self._parser.silence())
 
     def _waiting(self) -> int:
         # pyserial's base class lacks the property in its type stubs; every port has it.
         return int(getattr(self._port, "in_waiting"))  # noqa: B009
 
-    def _parse(self, data: bytes) -> list[Reply]:
-        if not data:
-            return []
-        received = self._parser.feed(data)
+    def _note(self, received: Received) -> list[Reply]:
         for noise in received.noise:
             _log.debug("<- no frame: %r", noise.data)
             self._note_noise(noise.data)
@@ -229,7 +257,9 @@ class Link:
                 # Not one read for all: socket:// says 1 however much there is.
                 if not (waiting := self._waiting()):
                     break
-                for reply in self._parse(self._port.read(waiting)):
+                data = self._port.read(waiting)
+                self._recorder.received(data)
+                for reply in self._note(self._parser.feed(data)):
                     _log.debug("drained: %s", reply)
         except _PORT_FAILURES as error:
             raise self._hung_up(error) from error
@@ -239,6 +269,7 @@ class Link:
 
     def _write(self, data: bytes) -> None:
         _log.debug("-> %s", data.decode("ascii").rstrip("\n"))
+        self._recorder.sent(data)
         try:
             self._port.write(data)
         except _PORT_FAILURES as error:
@@ -250,11 +281,19 @@ class Link:
     def _hung_up(self, error: Exception) -> LinkLostError:
         look = "Look at the adapter, its cable and its power."
         self._note_noise(self._parser.reset())
+        self._recorder.lost(str(error))
         number = _system_error_number(error)
         public = f"the serial port failed ({os.strerror(number)})" if number else "the serial port failed"
         return LinkLostError(
             f"the serial port failed ({error}).{_quoted(self._last_words)} {look}", public=f"{public}. {look}"
         )
+
+
+def _no_reply(query: Query, deadline_s: float) -> ReplyTimeoutError:
+    return ReplyTimeoutError(
+        f"no reply to the question for the {query.name} came within {deadline_s:g} s. "
+        "Look at the controller's power and the cable."
+    )
 
 
 def _only(query: Query, answers: list[Reply]) -> Reply:
@@ -273,12 +312,13 @@ def _quoted(words: bytes) -> str:
     return f' It said "{text}" and hung up.' if text else ""
 
 
-def open_link(url: str, baud: int, clock: Clock) -> Link:
+def open_link(url: str, baud: int, clock: Clock, recorder: Recorder | None = None) -> Link:
     """Open the port for this process alone.
 
     Args:
         url: whatever `serial.serial_for_url` takes.
         baud: bits per second; 8 data bits, no parity, 1 stop bit, no flow control (docs/protocol.md).
+        recorder: records what goes over it.
 
     Raises:
         PortUnavailableError: the port is absent, not permitted, no serial port, or held by another process.
@@ -298,7 +338,10 @@ def open_link(url: str, baud: int, clock: Clock) -> Link:
     except Exception as error:
         # Whatever the handler of a URL may raise: pyserial has many, and a site may add its own.
         raise _unavailable(url, error, _said_while_opening(port)) from error
-    return Link(port, clock)
+    if isinstance(port, serial.Serial):
+        # A port of this machine, and no handler's.
+        make_prompt(url, port.fileno())
+    return Link(port, clock, recorder)
 
 
 @dataclass(frozen=True)
@@ -320,16 +363,17 @@ def device_at(url: str) -> Device | None:
 
 
 class SerialPort:
-    """A configured port, whether there is one at its end or not."""
+    """A configured port, whether there is one at its end or not. See `open_link`."""
 
-    def __init__(self, url: str, baud: int, clock: Clock) -> None:
+    def __init__(self, url: str, baud: int, clock: Clock, recorder: Recorder | None = None) -> None:
         self._url = url
         self._baud = baud
         self._clock = clock
+        self._recorder = recorder
 
     def open(self) -> Link:
         """See `open_link`."""
-        return open_link(self._url, self._baud, self._clock)
+        return open_link(self._url, self._baud, self._clock, self._recorder)
 
     def device(self) -> Device | None:
         """What its path leads to now. See `device_at`."""

@@ -19,6 +19,7 @@ from .hand import HandWatch
 from .planning import Drive, mm_from_steps, steps_from_mm
 from .rates import RateWatch, Ratios, learnable_steps
 from .reading import End, Progress, Reading
+from .refresh import Refresh
 from .registers import (
     POWER_UP_REGISTER,
     STEPS_PER_MM,
@@ -52,7 +53,8 @@ FIRST_STEPS = 64
 # Between two readings of a running motor, in seconds. An exchange itself takes about 10 ms.
 LONGEST_PAUSE_S = 0.06
 SHORTEST_PAUSE_S = 0.005
-# While it is measured how fast the motor runs: a leg of half a millimetre gives 20 readings so.
+# While it is measured how fast the motor runs, or how often its register is renewed: a leg of half a millimetre gives
+# 20 readings so.
 MEASURING_PAUSE_S = 0.02
 MEASURING_READINGS = 100
 # How far behind the expected end of a leg it is looked for, and the shortest pause before that.
@@ -61,6 +63,9 @@ BEHIND_THE_END_S = 0.001
 READING_S = 0.025
 # How long a motor is followed that somebody drives at its controller: the whole travel, and more.
 HAND_FOLLOWED_S = 60.0
+# A halt is given up later if answers take longer than this, in seconds: so many of them prove it.
+USUAL_ANSWER_S = 0.5
+PROVING_ANSWERS = 8
 # Readings within which a motor that nobody told to move must be seen standing.
 STANDSTILL_READINGS = 5
 
@@ -77,6 +82,7 @@ class Motor:
         notice: is told every reading while the motor runs; must not wait.
         power_ups: where the controller was seen to begin after a power cut.
         found: where it was found when nothing was known of it: perhaps it begins there, too. Targets avoid them.
+        refresh: how often the controller renews its register, as was seen on earlier links.
     """
 
     def __init__(
@@ -89,6 +95,7 @@ class Motor:
         notice: Callable[[Progress], None],
         power_ups: Callable[[], tuple[int, ...]] = tuple,
         found: Callable[[], tuple[int, ...]] = tuple,
+        refresh: Refresh | None = None,
     ) -> None:
         self._controller = controller
         self._drive = drive
@@ -98,6 +105,7 @@ class Motor:
         self._notice = notice
         self._power_ups = power_ups
         self._found = found
+        self._refresh = refresh or Refresh()
         self._standing: Reading | None = None
         self._left_at_register = 0
         self._tracker: Tracker | None = None
@@ -274,9 +282,10 @@ class Motor:
             ratio,
             self._power_ups(),
             self._controller.answer_s,
+            refresh=self._refresh,
         )
         ramp_steps = self._drive.ramp_steps(self._drive.speed_mm_sec)
-        rate = RateWatch(start, target_register, speed_steps_s, ramp_steps, ratio)
+        rate = RateWatch(start, target_register, speed_steps_s, ramp_steps, ratio, self._refresh)
         self._tracker, self._rate = tracker, rate
         inward = target_register > start.register
         self._must_prove = switch_register is not None and self.proof_steps(inward) > 0
@@ -285,7 +294,7 @@ class Motor:
         # Legs are measured while the switch is not found yet.
         self._is_measured = switch_register is None and self._ratios.legs is None
         self._expected_s = run_s
-        watch = LegWatch(tracker, rate, target_register, allowance, run_s, switch_register)
+        watch = LegWatch(tracker, rate, target_register, allowance, run_s, switch_register, self._refresh)
 
         def progress(reading: Reading) -> Progress:
             left_s = drive.duration_s(target_register - reading.register) + after_s
@@ -342,14 +351,17 @@ class Motor:
             self._power_ups(),
             self._controller.answer_s,
             falls_back=True,
+            refresh=self._refresh,
         )
         ramp_steps = self._drive.ramp_steps(speed_mm_sec)
         self._tracker = tracker
-        self._rate = RateWatch(start, None, speed_mm_sec * STEPS_PER_MM, ramp_steps, ratio)
+        speed_steps_s = speed_mm_sec * STEPS_PER_MM
+        self._rate = RateWatch(start, None, speed_steps_s, ramp_steps, ratio, self._refresh)
         self._must_prove = self._can_prove = False
         self._is_measured = ratio is None
         self._expected_s = longest_mm / speed_mm_sec
-        watch = HomingWatch(tracker, self._rate, Allowance(self._drive.homing_deadline_s), reach_mm)
+        allowance = Allowance(self._drive.homing_deadline_s)
+        watch = HomingWatch(tracker, self._rate, allowance, reach_mm, self._refresh)
 
         def progress(reading: Reading) -> Progress:
             travelled_mm = mm_from_steps(reading.register - start.register)
@@ -373,6 +385,7 @@ class Motor:
         """Send a motion command and follow it to its end. False: sent COMMAND_TRIES times, it moved nothing."""
         command()
         self._is_commanded = True
+        self._refresh.begin()
         tries = COMMAND_TRIES
         while True:
             verdict = self._judge(watch)
@@ -412,20 +425,27 @@ class Motor:
         if self._must_prove:
             # How far it had come before a power cut, only readings can tell; and its rate is to be proven.
             return SHORTEST_PAUSE_S
+        usual_s = LONGEST_PAUSE_S if self._refresh.is_known else MEASURING_PAUSE_S
         if not isinstance(watch, LegWatch):
-            return LONGEST_PAUSE_S
+            return usual_s
         run_out_s = self.leg_drive.run_out_s(watch.left_steps)
         left_s = watch.tracker.last.earliest_s + run_out_s + BEHIND_THE_END_S - self._clock.monotonic()
-        longest_s = LONGEST_PAUSE_S if left_s > LONGEST_PAUSE_S + READING_S else left_s
+        longest_s = usual_s if left_s > usual_s + READING_S else left_s
         return max(BEHIND_THE_END_S, longest_s)
 
     def _judge(self, watch: LegWatch | HomingWatch) -> Verdict:
         try:
-            return watch.take(self._controller.read())
+            return watch.take(self._read())
         except MoveTimeoutError:
             # Its speed may have been lost on the wire; that its register was kept proves the rest.
             self._speeds_are_sent = False
             raise
+
+    def _read(self) -> Reading:
+        """A look at a motor that runs, or may have run."""
+        reading = self._controller.read()
+        self._refresh.take(reading)
+        return reading
 
     def _speed_mm_sec(self) -> float:
         return -mm_from_steps(self._tracker.rate_steps_s) if self._tracker else 0.0
@@ -449,12 +469,20 @@ class Motor:
             HaltFailedError: it was not seen standing.
             LinkLostError: the link died; the halt was sent blindly as often as the time allowed.
         """
-        watch = HaltWatch(self._tracker, left_at_register, self._ramp_s)
+        now_s = self._clock.monotonic()
+        # At the daemon's end there is no time to see whether a slow register is that of now: the motor must stand. If
+        # what is kept was out of date, the next process finds another register, and homes.
+        in_haste = self._give_up_halting_s(now_s) - now_s < self._refresh.supposed_s + PROOF_S
+        refresh = None if in_haste else self._refresh
+        watch = HaltWatch(self._tracker, left_at_register, self._ramp_s, refresh)
         # The patience is asked for each time: the daemon's end leaves less than there was.
         halting = self._halting = Halting(
-            self._controller, self._clock, lambda begun_s: self._give_up_halting_s(begun_s) + self._ramp_s
+            self._controller,
+            self._clock,
+            lambda begun_s: self._give_up_halting_s(begun_s + self._slow_proof_s) + self._ramp_s,
         )
         for reading in halting.readings():
+            self._refresh.take(reading)
             stands = watch.take(reading)
             if watch.shown:
                 self._notice(Progress(watch.shown, 0.0, self._speed_mm_sec()))
@@ -470,6 +498,11 @@ class Motor:
             self._require_proof(self._rate, tracker)
 
     @property
+    def _slow_proof_s(self) -> float:
+        """How much longer than usual a standstill takes to be proven, because of slow answers, in seconds."""
+        return PROVING_ANSWERS * max(0.0, self._controller.answer_s - USUAL_ANSWER_S)
+
+    @property
     def _ramp_s(self) -> float:
         drive = self.leg_drive
         return drive.speed_mm_sec / drive.acceleration_mm_sec_sec
@@ -482,12 +515,13 @@ class Motor:
         Args:
             longest_s: how long it may run on first, because an earlier process told it to.
         """
-        standstill = StandstillWatch()
-        expires_s = self._clock.monotonic() + longest_s
+        standstill = StandstillWatch(self._refresh, ran=longest_s > 0)
+        self._refresh.begin()
+        expires_s = self._clock.monotonic() + longest_s + standstill.refresh_s
         readings = 0
         while readings < STANDSTILL_READINGS or self._clock.monotonic() < expires_s:
             readings += 1
-            reading = self._controller.read()
+            reading = self._read()
             if standstill.take(reading):
                 self._stand_at(reading)
                 return
@@ -549,7 +583,9 @@ class Motor:
             steps_from_mm(fastest_mm_sec),
             self._power_ups(),
             unseen_after_s(self._controller.answer_s),
+            self._refresh,
         )
+        self._refresh.begin()
         expires_s = self._clock.monotonic() + HAND_FOLLOWED_S
         # What has just been seen comes first.
         reading, self._unexpected = self._unexpected or self._controller.read(), None
@@ -562,7 +598,7 @@ class Motor:
             if self._clock.monotonic() >= expires_s:
                 break
             self._pause(SHORTEST_PAUSE_S)
-            reading = self._controller.read()
+            reading = self._read()
         raise UnexpectedMotionError(
             f"somebody has driven the focuser at its controller for {HAND_FOLLOWED_S:g} s. Look at the focuser."
         )

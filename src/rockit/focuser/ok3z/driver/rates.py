@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from ..errors import SettingsLostError
 from .reading import Reading
+from .refresh import Refresh
 from .registers import POSITION_TOLERANCE_STEPS
 
 # How far from its ratio a rate may be. Microstep modes are apart by factors of two.
@@ -113,6 +114,7 @@ class RateWatch:
         computed_steps_s: how fast the register should change, by the settings.
         ramp_steps: how long one of its ramps should be.
         ratio: how fast it was seen to change, over that; None if that is not known.
+        refresh: how often the controller renews its register; None: whenever it is asked.
     """
 
     def __init__(
@@ -122,6 +124,7 @@ class RateWatch:
         computed_steps_s: float,
         ramp_steps: float,
         ratio: float | None,
+        refresh: Refresh | None = None,
     ) -> None:
         self._start_register = start.register
         self._end_register = end_register
@@ -133,6 +136,7 @@ class RateWatch:
         self._stride = 1
         self._steady: list[_Sighting] = []
         self._last: Reading | None = None
+        self._refresh = refresh
         self._refreshes_slowly = False
 
     def take(self, reading: Reading) -> None:
@@ -172,7 +176,8 @@ class RateWatch:
             return None
         if reading.stands_still or before is None:
             return None
-        earliest_s = before.earliest_s if self._refreshes_slowly else reading.earliest_s
+        was_slow = self._refresh is not None and (self._refresh.is_slow or not self._refresh.is_known)
+        earliest_s = before.earliest_s if self._refreshes_slowly or was_slow else reading.earliest_s
         return _Sighting(reading.register, earliest_s, reading.at_s)
 
     def _is_sharp(self, sighting: _Sighting) -> bool:

@@ -12,6 +12,7 @@ from ..errors import MoveTimeoutError, NoProgressError, NoSwitchError, PositionL
 from .planning import mm_from_steps
 from .rates import DEVIATION, RateWatch
 from .reading import Reading
+from .refresh import Refresh
 from .registers import POSITION_TOLERANCE_STEPS, TRAVEL_MM, is_at
 from .tracking import JUMP_MARGIN_STEPS, SPEED_MARGIN, Tracker, leapt
 
@@ -31,11 +32,28 @@ HOMING_REACH_MM = TRAVEL_MM + 0.5
 SWITCH_REPEAT_STEPS = 100
 
 
+class _Always(Refresh):
+    """Of a controller that tells its register as it is."""
+
+    supposed_s = 0.0
+
+
+_ALWAYS = _Always()
+
+
 class StandstillWatch:
     """Tells when the motor stands: the state says so all the time, at one place, and two readings STANDSTILL_GAP_S
-    apart are of one register. (If one was misread, or the register flickers, others agree.)"""
+    apart are of one register. (If one was misread, or the register flickers, others agree.) Of a controller that
+    renews its register less often they must be that far apart, or both may be out of date.
 
-    def __init__(self) -> None:
+    Args:
+        refresh: how often it does; None: whenever it is asked.
+        ran: whether the motor may have run a moment ago.
+    """
+
+    def __init__(self, refresh: Refresh | None = None, ran: bool = True) -> None:
+        self._refresh = refresh or _ALWAYS
+        self._ran = ran
         self._begun_at: int | None = None
         self._first_read_s: dict[int, float] = {}
 
@@ -46,9 +64,16 @@ class StandstillWatch:
             self._first_read_s = {}
         if not reading.stands_still:
             self._begun_at = None
+            self._ran = True
             return False
         first_s = self._first_read_s.setdefault(reading.register, reading.at_s)
-        return reading.at_s - first_s >= STANDSTILL_GAP_S
+        renewed = reading.earliest_s - first_s >= self.refresh_s or not self.refresh_s
+        return renewed and reading.at_s - first_s >= STANDSTILL_GAP_S
+
+    @property
+    def refresh_s(self) -> float:
+        """How long a register may be out of date, in seconds."""
+        return self._refresh.supposed_s if self._ran else self._refresh.interval_s
 
 
 class Verdict(enum.Enum):
@@ -83,9 +108,12 @@ class Allowance:
 class _ProgressWatch:
     """What a leg and a homing run have in common: the register must change, at its rate, and in time."""
 
-    def __init__(self, tracker: Tracker, rate: RateWatch, allowance: Allowance) -> None:
+    def __init__(
+        self, tracker: Tracker, rate: RateWatch, allowance: Allowance, refresh: Refresh | None = None
+    ) -> None:
         self.tracker = tracker
         self.rate = rate
+        self._refresh = refresh or _ALWAYS
         self._allowance = allowance
         self._start = tracker.last
         self._unchanged_s = 0.0
@@ -99,6 +127,11 @@ class _ProgressWatch:
         """The command was repeated: the grace begins anew."""
         self._unchanged_s = 0.0
         self._looked_at_s = now_s
+
+    @property
+    def _stands_on(self) -> bool:
+        """Whether the register has not changed for so long that nothing comes of the command any more."""
+        return self._unchanged_s > START_GRACE_S + self._refresh.interval_s
 
     @property
     def has_moved(self) -> bool:
@@ -145,6 +178,7 @@ class LegWatch(_ProgressWatch):
         allowance: how much longer the whole move may take.
         duration_s: how long the run takes, in seconds.
         switch_register: where the limit switch is, which may end a run inward; None if that is not known.
+        refresh: how often the controller renews its register; None: whenever it is asked.
     """
 
     def __init__(
@@ -155,14 +189,15 @@ class LegWatch(_ProgressWatch):
         allowance: Allowance,
         duration_s: float,
         switch_register: int | None = None,
+        refresh: Refresh | None = None,
     ) -> None:
-        super().__init__(tracker, rate, allowance)
+        super().__init__(tracker, rate, allowance, refresh)
         self._target_register = target_register
         self._duration_s = duration_s
         self._due_s = tracker.last.at_s + duration_s
         self._switch_register = switch_register
         self._arrivals = 0
-        self._standing_near = StandstillWatch()
+        self._standing_near = StandstillWatch(self._refresh)
         self._ran_until_s = tracker.last.at_s
         self._stood_from_s: float | None = None
 
@@ -195,7 +230,7 @@ class LegWatch(_ProgressWatch):
         self._refuse_delay(reading)
         if verdict is Verdict.LOOK_AGAIN or not believed:
             return Verdict.LOOK_AGAIN
-        if reading.stands_still and self._unchanged_s > START_GRACE_S:
+        if reading.stands_still and self._stands_on:
             return self._stand_short(reading)
         return Verdict.GOING
 
@@ -217,7 +252,7 @@ class LegWatch(_ProgressWatch):
     def _at_target(self, reading: Reading) -> Verdict:
         if not (reading.stands_still and is_at(reading.register, self._target_register)):
             self._arrivals = 0
-            self._standing_near = StandstillWatch()
+            self._standing_near = StandstillWatch(self._refresh)
             return Verdict.GOING
         if reading.register == self._target_register:
             return self._arrive(reading)
@@ -279,11 +314,16 @@ class HomingWatch(_ProgressWatch):
     """Judges the readings of a homing run, whose end shows only in that the register stops growing."""
 
     def __init__(
-        self, tracker: Tracker, rate: RateWatch, allowance: Allowance, reach_mm: float = HOMING_REACH_MM
+        self,
+        tracker: Tracker,
+        rate: RateWatch,
+        allowance: Allowance,
+        reach_mm: float = HOMING_REACH_MM,
+        refresh: Refresh | None = None,
     ) -> None:
-        super().__init__(tracker, rate, allowance)
+        super().__init__(tracker, rate, allowance, refresh)
         self._reach_mm = reach_mm
-        self._standstill = StandstillWatch()
+        self._standstill = StandstillWatch(self._refresh)
 
     def take(self, reading: Reading) -> Verdict:
         """Judge a reading. ARRIVED: the motor ran inward and stands.
@@ -306,7 +346,7 @@ class HomingWatch(_ProgressWatch):
                 f"the homing run went {run_mm:.2f} mm and met no limit switch; the whole travel is {TRAVEL_MM:g} mm. "
                 "Look at the inner limit switch."
             )
-        if reading.stands_still and not self.has_moved and self._unchanged_s > START_GRACE_S:
+        if reading.stands_still and not self.has_moved and self._stands_on:
             return Verdict.NOT_STARTED
         return Verdict.GOING
 
@@ -318,15 +358,22 @@ class HaltWatch:
         tracker: follows the run that was under way; None if there was none.
         left_at_register: where the register must be then; None if that is not known.
         ramp_s: how long the motor takes to slow down.
+        refresh: how often the controller renews its register; None: whenever it is asked.
     """
 
-    def __init__(self, tracker: Tracker | None, left_at_register: int | None, ramp_s: float) -> None:
+    def __init__(
+        self,
+        tracker: Tracker | None,
+        left_at_register: int | None,
+        ramp_s: float,
+        refresh: Refresh | None = None,
+    ) -> None:
         self._tracker = tracker
         # The last may already be the register of a power cut.
         self._before = None if tracker is None else tracker.shown
         self._left_at_register = left_at_register
         self._ramp_s = ramp_s
-        self._standstill = StandstillWatch()
+        self._standstill = StandstillWatch(refresh, ran=tracker is not None or left_at_register is None)
         self._lost: PositionLostError | None = None
         self._last: Reading | None = None
         # The first reading at the place where the last one is.

@@ -13,6 +13,7 @@ from collections import deque
 
 from ..errors import PositionLostError
 from .reading import Reading
+from .refresh import Refresh
 from .registers import POSITION_TOLERANCE_STEPS, POWER_UP_REGISTER, is_at, near_power_up
 
 # Readings of one kind of surprise, in a row, that make it a fact.
@@ -55,6 +56,7 @@ class Tracker:
         power_ups: where the controller was seen to begin after a power cut.
         answer_s: how long an answer of this controller takes, in seconds.
         falls_back: whether the motor may fall back a little when it comes to stand, as a limit switch lets it.
+        refresh: how often the controller renews its register; None: whenever it is asked.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Tracker:
         power_ups: tuple[int, ...] = (),
         answer_s: float = 0.0,
         falls_back: bool = False,
+        refresh: Refresh | None = None,
     ) -> None:
         self.last = start
         """The last reading that is believed."""
@@ -84,6 +87,8 @@ class Tracker:
         self._power_ups = power_ups
         self._answer_s = answer_s
         self._falls_back = falls_back
+        self._refresh = refresh
+        self._was_said_to_run = False
         self._start_register = start.register
         self._furthest = self._before_furthest = start
         self._end_register = end_register
@@ -133,6 +138,7 @@ class Tracker:
         Raises:
             PositionLostError: the register really ran the wrong way, or left its path.
         """
+        self._was_said_to_run |= not reading.stands_still
         surprise = self._surprise(reading)
         if surprise is None:
             self._believe(reading)
@@ -206,11 +212,19 @@ class Tracker:
         self.last = reading
         if not self.ends_at_power_up(reading.register):
             self.shown = reading
-        if self._direction * (reading.register - self._furthest.register) >= 0:
+        ahead = self._direction * (reading.register - self._furthest.register)
+        if ahead > 0 or (ahead == 0 and not self._may_be_out_of_date(reading)):
             self._before_furthest, self._furthest = self._furthest, reading
         self._recent.append(reading)
         self._doubts = []
         self._doubt = None
+
+    def _may_be_out_of_date(self, reading: Reading) -> bool:
+        """Whether a register that reads as before may be that of before: the motor can have run on since then."""
+        if self._refresh is None:
+            return False
+        may_be_slow = self._refresh.is_slow or (self._was_said_to_run and not self._refresh.is_known)
+        return may_be_slow or not reading.stands_still
 
     def _passes_power_up(self, reading: Reading) -> bool:
         """Whether a power-up value lies between the start and a reading, or just behind that."""

@@ -15,6 +15,7 @@ from ..errors import (
     joined,
 )
 from .failures import Halt, consequence_of
+from .fault_recording import FaultRecording
 from .memory import Memory
 from .publisher import Publisher
 from .recovery import Recovery
@@ -41,6 +42,7 @@ class Aftermath:
         memory: Memory,
         publisher: Publisher,
         recovery: Recovery,
+        recording: FaultRecording,
     ) -> None:
         self._settings = settings
         self._worker = worker
@@ -50,6 +52,7 @@ class Aftermath:
         self._memory = memory
         self._publisher = publisher
         self._recovery = recovery
+        self._recording = recording
 
     def halt_at_rest(self) -> None:
         """Halt the motor although no command runs. A lost link is tried at once; and one that nobody wants, where a
@@ -60,6 +63,7 @@ class Aftermath:
             HaltFailedError: standstill was not seen.
             LinkError, PositionLostError: the link or the position is lost; `settle` must follow.
         """
+        self._recording.asked("stop", self._memory.entry)
         if self._recovery.is_under_way:
             self._recovery.try_now()
         elif self._session.axis is None and self._publisher.motion_unproven:
@@ -86,6 +90,10 @@ class Aftermath:
         after = consequence_of(error)
         if after.halt is Halt.NEVER:
             return error
+        if after.is_fault:
+            self._recording.fault(str(error))
+        else:
+            self._recording.asked("stop", self._memory.entry)
         linked = self._session.axis is not None
         news = not (after.halt is Halt.HAS_FAILED and self._publisher.state is State.STOPPING)
         halted = self._halt_after(error)

@@ -27,6 +27,7 @@ from ..errors import (
 )
 from .aftermath import Aftermath
 from .failures import consequence_of
+from .fault_recording import FaultRecording
 from .memory import Keeper, Memory
 from .motion_log import Record
 from .publisher import Publisher
@@ -53,24 +54,39 @@ class Commands:
         keeper: keeps what is known of the position over a restart.
         worker: the thread that runs the commands.
         clock: the time, and the time of day.
+        recording: has what went over the wire before a fault kept.
     """
 
     def __init__(
-        self, settings: Settings, port: Port, keeper: Keeper, worker: Worker, clock: WallClock
+        self,
+        settings: Settings,
+        port: Port,
+        keeper: Keeper,
+        worker: Worker,
+        clock: WallClock,
+        recording: FaultRecording,
     ) -> None:
         self._settings = settings
         self._worker = worker
         self._clock = clock
+        self._recording = recording
         self._announce = worker.announce
         self._follows_hand = False
         self._memory = Memory(settings.port_name, keeper, clock.utc_now)
-        self._publisher = Publisher(self._memory, clock.utc_now, worker.changed)
+        self._publisher = Publisher(self._memory, clock.utc_now, recording, worker.changed)
         self._session = Session(
             settings, port, worker, clock, self._memory, self._progress, self._publisher.leg_begins
         )
         self._recovery = Recovery(settings, port, worker, clock, self._session, self._memory, self._publisher)
         self._aftermath = Aftermath(
-            settings, worker, clock, self._session, self._memory, self._publisher, self._recovery
+            settings,
+            worker,
+            clock,
+            self._session,
+            self._memory,
+            self._publisher,
+            self._recovery,
+            recording,
         )
         # What is no command, and may follow one.
         self.halt_at_rest = self._aftermath.halt_at_rest
@@ -135,6 +151,9 @@ class Commands:
             AlreadyConnectedError: the focuser is connected and homed, and has just answered.
             LinkError, DeviceError, StoppedError: it is not homed; `settle` must follow.
         """
+        self._recording.asked(
+            "initialize", self._memory.entry, resume=resume, restore=restore, new_controller=new_controller
+        )
         if self._proves_alive():
             raise AlreadyConnectedError("the focuser is already connected, homed and answering.")
         is_lost = self._recovery.is_under_way
@@ -233,6 +252,7 @@ class Commands:
         """
         if not self._recovery.is_wanted and self._axis is None:
             raise NotConnectedError("the focuser is not connected: there is nothing to shut down.")
+        self._recording.asked("shutdown", self._memory.entry)
         if self._publisher.state is State.STOPPING and self._axis is not None:
             # Nobody could halt the motor any more once the port is closed.
             self._aftermath.halt_late(self._axis)
@@ -251,6 +271,7 @@ class Commands:
         axis = self._ready_axis()
         here = self._publisher.setpoint
         target = requested_target(position, here.mm if offset and here else None, self._settings.limits)
+        self._recording.asked("move", self._memory.entry, mm=target.mm, exact=exact)
         self._go(axis, target if exact else self._beside_power_up(axis, target))
 
     def _beside_power_up(self, axis: Axis, target: Target) -> Target:
@@ -284,6 +305,7 @@ class Commands:
             DeviceError, LinkError, StoppedError: it did not come back; `settle` must follow.
         """
         axis = self._ready_axis()
+        self._recording.asked("audit", self._memory.entry)
         axis.look()
         within_steps = min(max(axis.place_steps, 0), self._settings.limits.range_steps)
         back_to = self._memory.target_at(within_steps)

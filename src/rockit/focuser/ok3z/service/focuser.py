@@ -15,6 +15,7 @@ from typing import Callable, NamedTuple, cast
 
 from ..driver.clock import SystemClock, WallClock
 from ..driver.homing import HOMING_TRIES
+from ..driver.recorder import Recorder
 from ..errors import (
     BusyError,
     FocuserError,
@@ -24,6 +25,7 @@ from ..errors import (
     StoppedError,
 )
 from .commands import Commands
+from .fault_recording import NO_ARCHIVE, Archive, FaultRecording
 from .memory import Keeper
 from .motion_log import Record, unanswered
 from .settings import Port, Settings
@@ -114,6 +116,8 @@ class Focuser:
         clock: the time.
         sign_of_life: called on the worker thread wherever it may be interrupted: every second at rest, and at least
             every 15 s whatever the controller and the disk do. Must not wait.
+        recorder: records what goes over the wire.
+        archive: keeps recordings.
     """
 
     def __init__(
@@ -124,6 +128,8 @@ class Focuser:
         keeper: Keeper,
         clock: WallClock | None = None,
         sign_of_life: Callable[[], None] = lambda: None,
+        recorder: Recorder | None = None,
+        archive: Archive = NO_ARCHIVE,
     ) -> None:
         self._clock = clock or SystemClock()
         self._sign_of_life = sign_of_life
@@ -132,7 +138,8 @@ class Focuser:
         self._move_patience_s = settings.move_timeout_s + CALL_MARGIN_S
         homing_patience_s = (HOMING_TRIES + 1) * (settings.drive.homing_deadline_s + settings.move_timeout_s)
         self._homing_patience_s = settings.serial_timeout_s + homing_patience_s + self._move_patience_s
-        self._commands = Commands(settings, port, keeper, self, self._clock)
+        self._recording = FaultRecording(recorder or Recorder(self._clock), archive, self._clock.utc_now)
+        self._commands = Commands(settings, port, keeper, self, self._clock, self._recording)
         # Shared between callers and the worker. Written under the lock; the worker's checkpoint only looks.
         self._attention = threading.Condition()
         self._task: _Task | None = None
@@ -293,6 +300,14 @@ class Focuser:
                 self._stopped_by = by
                 self._attention.notify_all()
             return self._stop
+
+    def record(self) -> Future[str]:
+        """Have the last frames on the wire kept now.
+
+        Returns:
+            The name of the file, once it is on the disk; or an `OSError` that says why there is none.
+        """
+        return self._recording.keep("somebody asked for it.")
 
     def _submit(
         self, name: str, run: Callable[[], None], patience_s: float, needs_link: bool = False

@@ -14,6 +14,7 @@ from ..constants import UTC_FORMAT
 from ..driver.axis import Axis
 from ..driver.planning import Leg, Target, mm_from_steps
 from ..driver.reading import Progress, Reading
+from .fault_recording import FaultRecording
 from .memory import Memory
 from .motion_log import MotionLog, Record, Result
 from .states import Event, State, StateMachine
@@ -29,14 +30,20 @@ class Publisher:
     Args:
         memory: says what is thought of the position.
         utc_now: the time of day.
+        recording: is told what is concluded, and when the motor stands.
         changed: called after each snapshot that tells its readers something new.
     """
 
     def __init__(
-        self, memory: Memory, utc_now: Callable[[], datetime], changed: Callable[[], None] = lambda: None
+        self,
+        memory: Memory,
+        utc_now: Callable[[], datetime],
+        recording: FaultRecording,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._memory = memory
         self._utc_now = utc_now
+        self._recording = recording
         self._changed = changed
         self._machine = StateMachine()
         # What there is to say beside state and position; these come to it as it is put up.
@@ -206,7 +213,10 @@ class Publisher:
     def _happens(self, event: Event, details: Snapshot) -> None:
         self._machine.on(event)
         self._details = details
+        self._recording.conclude(f"{self.state.value} at {self.where}. {details.reason}".rstrip())
         self._put_up()
+        if event in (Event.STAND, Event.STAND_SOMEWHERE):
+            self._recording.stands()
 
     # What is seen meanwhile
 

@@ -7,11 +7,12 @@ from typing import Callable
 
 from ..driver.axis import Axis
 from ..driver.clock import Clock
-from ..driver.controller import Controller
+from ..driver.controller import Answers, Controller
 from ..driver.link import Checkpoint
 from ..driver.motor import Motor
 from ..driver.planning import Leg
 from ..driver.reading import Progress, Reading
+from ..driver.refresh import Refresh
 from ..errors import FocuserError
 from .memory import Memory
 from .settings import Port, Settings, Worker
@@ -49,6 +50,8 @@ class Session:
         self._controller: Controller | None = None
         self.axis: Axis | None = None
         """What moves; None without a link."""
+        self._refresh = Refresh()
+        self._answers = Answers(settings.serial_timeout_s)
         self.has_had_link = False
         """Whether this process ever spoke to the controller."""
 
@@ -63,7 +66,7 @@ class Session:
             LinkError: it cannot be opened, or no focuser answers; there is no link then.
         """
         self.close()
-        controller = Controller(self._port.open(), self._clock, self._worker.checkpoint)
+        controller = Controller(self._port.open(), self._clock, self._worker.checkpoint, self._answers)
         try:
             text = controller.heeding(checkpoint).identify(patience_s)
         except FocuserError:
@@ -82,7 +85,7 @@ class Session:
             LinkError: it cannot be opened.
         """
         self.close()
-        self._controller = Controller(self._port.open(), self._clock, self._worker.checkpoint)
+        self._controller = Controller(self._port.open(), self._clock, self._worker.checkpoint, self._answers)
         self.axis = self._new_axis(self._controller)
         return self.axis
 
@@ -108,6 +111,7 @@ class Session:
             self._notice,
             lambda: self._memory.entry.power_up_registers,
             lambda: self._memory.entry.found_registers,
+            self._refresh,
         )
         # What was known on an earlier link is to be proven anew.
         self._memory.position.forget()

@@ -44,7 +44,8 @@ class Device:
         self._resets_s: list[float] = []
         self._splitter = LineSplitter()
         byte_s = 10.0 / options.baud / options.time_scale if options.baud_pacing else 0.0
-        self.line = SerialLine(byte_s, options.latency_timer_ms / 1000 / options.time_scale)
+        latency_ms = options.usb_latency_ms or options.latency_timer_ms
+        self.line = SerialLine(byte_s, latency_ms / 1000 / options.time_scale, options.usb_latency_ms > 0)
         self.mechanism = Mechanism(options)
         self.firmware = Firmware(options, self.mechanism)
         self.faults = Faults(options)

@@ -142,8 +142,9 @@ class Firmware:
         register = _on_grid(register, options.register_grid)
         if options.register_flicker and self._mechanism.is_at_rest:
             register += self._dice.randint(-options.register_flicker, options.register_flicker)
-        sign = "-" if register < 0 else ""
-        return Frame("P081", sign + str(abs(register)).zfill(options.register_digits))
+        sign = "-" if register < 0 else "+" * options.register_plus
+        number = sign + str(abs(register)).zfill(options.register_digits)
+        return Frame("P081", number.rjust(options.register_width))
 
     def _answer_unknown(self, frame: Frame) -> Frame | None:
         if self._options.unknown == "echo":

@@ -12,7 +12,7 @@ from typing import NamedTuple
 LONGEST_FRAME = 256
 """More bytes than this without an end mark are noise, so that a babbling host cannot fill the memory."""
 
-_FRAME = re.compile(rb"#([A-Z][0-9]{3}) F(?: ([ -\"%-~]*))?\$\n")
+_FRAME = re.compile(rb"#([A-Z][0-9]{3}) F(?: +((?:[!\"%-~][ !\"%-~]*)?))?\$[ \r]*\n")
 
 
 class Frame(NamedTuple):
@@ -22,11 +22,11 @@ class Frame(NamedTuple):
     argument: str | None
 
 
-_LINE_ENDS = {"lf": "\n", "crlf": "\r\n", "none": ""}
+_LINE_ENDS = {"lf": "\n", "crlf": "\r\n", "cr": "\r", "none": ""}
 
 
 def format_frame(frame: Frame, spaces: int = 1, trailing: int = 0, end: str = "lf") -> bytes:
-    """The bytes of one frame, with some spaces around the argument, and one of the line ends lf, crlf, none."""
+    """The bytes of one frame, with some spaces around the argument, and one of the line ends lf, crlf, cr, none."""
     tail = "" if frame.argument is None else " " * spaces + frame.argument
     return f"#{frame.code} F{tail}{' ' * trailing}${_LINE_ENDS[end]}".encode("latin-1")
 

@@ -96,13 +96,26 @@ class Options:
         255,
         fixed=True,
     )
+    usb_latency_ms: float = _option(
+        0.0,
+        "the adapter passes on together what has come this long after the first byte, ms (divided by time_scale)",
+        0,
+        255,
+        fixed=True,
+    )
     reply_delay_s: float = _option(0.0, "every answer is this much later, s (divided by time_scale)", 0, 60)
     reply_end: str = _option(
-        "lf", "answers end with a line feed, with CR and LF, or at the $", choices=("lf", "crlf", "none")
+        "lf",
+        "answers end with a line feed, with CR and LF, with CR, or at the $",
+        choices=("lf", "crlf", "cr", "none"),
     )
     reply_spaces: int = _option(1, "spaces between the F of an answer and its argument", 1, 9)
     trailing_spaces: int = _option(0, "spaces between the argument of an answer and the $", 0, 9)
     register_digits: int = _option(1, "digits of the register in an answer, at least, with leading 0", 1, 12)
+    register_width: int = _option(
+        1, "characters of the register in an answer, at least, with spaces before it", 1, 12
+    )
+    register_plus: bool = _option(False, "the register has a plus in answers where it is not negative")
     echo: bool = _option(False, "a question comes back in front of its answer")
     register_refresh_s: float = _option(0.0, "the register in answers is renewed only this often, s", 0, 60)
     register_grid: int = _option(
@@ -124,9 +137,10 @@ class Options:
     version: str = _option(
         "OK3Z virtual 1", "texts of the answer to S051, used in turn, such as 642,643; may be empty"
     )
-    still_text: str = _option("NS", "state text at rest; the second character must be S")
+    still_text: str = _option("NS", "state text at rest; the second character, if there is one, must be S")
     moving_text: str = _option(
-        "SN,SM,SR", "state texts in motion, used in turn; the second character must not be S"
+        "SN,SM,SR",
+        "state texts in motion, used in turn; the second character, if there is one, must not be S",
     )
     unknown: str = _option(
         "ignore",
@@ -160,6 +174,8 @@ class Options:
                 f"start_mm={self.start_mm:g} is beyond the outer hard stop: "
                 f"at most travel_mm={self.travel_mm:g} is possible."
             )
+        if self.usb_latency_ms and self.latency_timer_ms:
+            raise OptionError("usb_latency_ms and latency_timer_ms are of two adapters: give one of them.")
         _check_state_texts(self.still_text, self.moving_texts)
         if not is_argument(self.version):
             raise OptionError(f"version={self.version!r} must be printable ASCII without # and $.")
@@ -204,7 +220,7 @@ def is_argument(text: str) -> bool:
 
 def _is_state_text(text: str) -> bool:
     """Whether a text can stand in the answer to S001: any bytes but a line feed."""
-    return len(text) >= 2 and "\n" not in text and max(text) <= "\xff"
+    return bool(text) and "\n" not in text and max(text) <= "\xff"
 
 
 def checked_value(one: Any, value: Any) -> Value:
@@ -241,12 +257,12 @@ def _as_number(name: str, value: Any, whole: bool, low: float, high: float) -> i
 
 
 def _check_state_texts(still: str, moving: list[str]) -> None:
-    if not (_is_state_text(still) and still[1] == "S"):
+    if not (_is_state_text(still) and still[1:2] in ("S", "")):
         raise OptionError(
-            f"still_text={still!r} must have S as its second character, none above U+00FF and no line feed."
+            f"still_text={still!r} must have S as its second character, if it has two; none above U+00FF, no line feed."
         )
     for text in moving:
-        if not (_is_state_text(text) and text[1] != "S"):
+        if not (_is_state_text(text) and text[1:2] != "S"):
             raise OptionError(
-                f"moving_text={text!r} must have a second character, and not S; none above U+00FF, no line feed."
+                f"moving_text={text!r} must have no S as its second character, none above U+00FF and no line feed."
             )

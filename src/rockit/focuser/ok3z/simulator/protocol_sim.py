@@ -11,9 +11,10 @@ from __future__ import annotations
 import errno
 import logging
 import termios
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Callable
+from typing import Any, Callable, Protocol
 
 from serial import serialutil
 from serial.serialutil import (
@@ -25,6 +26,7 @@ from serial.serialutil import (
     SerialTimeoutException,
 )
 
+from .clock import Clock
 from .controller import HungUpError, PortBusyError, VirtualOK3Z
 from .models import model_for
 from .options import OptionError
@@ -37,11 +39,55 @@ NOISE = 0xA5
 Failure = Callable[[Exception], Exception]
 
 
+class FarEnd(Protocol):
+    """What is at the other end of a port; all of it with the `condition` held. Each call may raise HungUpError."""
+
+    clock: Clock
+    condition: threading.Condition
+
+    def claim_port(self) -> int:
+        """Open the port: a ticket. Raises PortBusyError too."""
+
+    def release_port(self, ticket: int) -> None:
+        """Close it."""
+
+    def check_port(self, ticket: int) -> None:
+        """Raise HungUpError if it hung up since it was opened."""
+
+    def write(self, data: bytes) -> int:
+        """Take bytes from the host; how many found room."""
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes that have reached the host."""
+
+    def drop_unread(self) -> None:
+        """Forget what has reached the host."""
+
+    def drop_unsent(self) -> None:
+        """Forget what has not left the host."""
+
+    @property
+    def in_waiting(self) -> int:
+        """Bytes that can be read now."""
+
+    @property
+    def out_waiting(self) -> int:
+        """Bytes that have not left the host."""
+
+    @property
+    def next_event_s(self) -> float | None:
+        """When something can next be read; None for never."""
+
+    @property
+    def next_departure_s(self) -> float | None:
+        """When the next bytes leave the host; None for never."""
+
+
 class Serial(SerialBase):
     """A serial port with a virtual controller. `model` is that controller while the port is open."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.model: VirtualOK3Z | None = None
+        self.model: FarEnd | None = None
         self._ticket = 0
         self._read_cancelled = False
         self._write_cancelled = False
@@ -56,7 +102,7 @@ class Serial(SerialBase):
         if self.is_open:
             raise SerialException("Port is already open.")
         try:
-            model = model_for(self.port)
+            model = self._far_end(self.port)
             self._ticket = model.claim_port()
         except PortBusyError as error:
             raise SerialException(errno.EAGAIN, f"could not open port {self.port}: {error}") from None
@@ -67,11 +113,15 @@ class Serial(SerialBase):
         self.model = model
         self._read_cancelled = self._write_cancelled = False
         self.is_open = True
-        if not self._is_understood(model):
+        if isinstance(model, VirtualOK3Z) and not self._is_understood(model):
             log.warning(
                 "%s is set to %s baud and the virtual controller to %s, 8N1: it hears only noise.",
                 *(self.port, self.baudrate, model.options.baud),
             )
+
+    def _far_end(self, url: str) -> FarEnd:
+        """What is at the other end. Raises OptionError, OSError."""
+        return model_for(url)
 
     def close(self) -> None:
         """Give the port back. The controller keeps its power."""
@@ -188,7 +238,9 @@ class Serial(SerialBase):
 
     # Inside
 
-    def _is_understood(self, model: VirtualOK3Z) -> bool:
+    def _is_understood(self, model: FarEnd) -> bool:
+        if not isinstance(model, VirtualOK3Z):
+            return True
         settings = (self.baudrate, self.bytesize, self.parity, self.stopbits)
         spoken = (model.options.baud, EIGHTBITS, PARITY_NONE, STOPBITS_ONE)
         return settings == spoken or not model.options.check_baud
@@ -205,7 +257,7 @@ class Serial(SerialBase):
         return was_set
 
     @contextmanager
-    def _line(self, failure: Failure) -> Iterator[VirtualOK3Z]:
+    def _line(self, failure: Failure) -> Iterator[FarEnd]:
         """The model, locked; a hang-up ends as it does on a real port."""
         if self.model is None or not self.is_open:
             raise _port_not_open()
@@ -240,11 +292,11 @@ def _as_bytes(data: Any) -> bytes:
     return bytes(data)
 
 
-def _deadline(model: VirtualOK3Z, timeout_s: float | None) -> float | None:
+def _deadline(model: FarEnd, timeout_s: float | None) -> float | None:
     return None if timeout_s is None else model.clock.monotonic() + timeout_s
 
 
-def _wait(model: VirtualOK3Z, deadline_s: float | None, event_s: float | None) -> bool:
+def _wait(model: FarEnd, deadline_s: float | None, event_s: float | None) -> bool:
     """Wait, with the lock, for the next thing to happen; False once the deadline has passed."""
     now_s = model.clock.monotonic()
     if deadline_s is not None and now_s >= deadline_s:

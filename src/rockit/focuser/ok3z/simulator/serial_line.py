@@ -32,12 +32,14 @@ class _Byte(NamedTuple):
 class SerialLine:
     """Two directions of bytes, one after the other, at `byte_s` seconds a byte.
 
-    The host's adapter holds short packets back for `latency_s`.
+    The host's adapter holds short packets back for `latency_s` after the last byte of one, or after the first
+    (`from_first`): then all that is ready by then goes out together.
     """
 
-    def __init__(self, byte_s: float, latency_s: float = 0.0) -> None:
+    def __init__(self, byte_s: float, latency_s: float = 0.0, from_first: bool = False) -> None:
         self.byte_s = byte_s
         self._latency_s = latency_s
+        self._from_first = from_first
         self._held = 0
         self._to_device: deque[tuple[float, bytes]] = deque()
         self._to_device_bytes = 0
@@ -98,7 +100,10 @@ class SerialLine:
         if not self._to_host or self._to_host[-1].read_s <= line_s:
             self._held = 0
         self._held += 1
-        read_s = line_s if self._held == PACKET_BYTES else line_s + self._latency_s
+        begun_s = (
+            self._to_host[-1].read_s if self._from_first and self._held > 1 else line_s + self._latency_s
+        )
+        read_s = line_s if self._held == PACKET_BYTES else begun_s
         self._to_host.append(_Byte(read_s, line_s, byte))
         for place in range(len(self._to_host) - self._held, len(self._to_host)):
             self._to_host[place] = self._to_host[place]._replace(read_s=read_s)

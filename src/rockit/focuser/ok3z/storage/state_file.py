@@ -363,7 +363,7 @@ def _new_file(path: Path, content: bytes) -> Iterator[Path]:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(new)
     try:
-        _write_durably(new, content)
+        write_durably(new, content)
         yield new
     except OSError:
         # A full disk has better use for its room.
@@ -372,7 +372,8 @@ def _new_file(path: Path, content: bytes) -> Iterator[Path]:
         raise
 
 
-def _write_durably(path: Path, content: bytes) -> None:
+def write_durably(path: Path, content: bytes) -> None:
+    """Make a file that is on the disk when this returns, and that only its owner may read."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(path, flags, _FILE_MODE)
     try:

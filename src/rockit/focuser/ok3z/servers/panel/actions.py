@@ -79,6 +79,13 @@ class Actions:
             lambda: self._focuser.begin_initialize(resume=resume),
         )
 
+    async def audit(self, request: web.Request) -> web.Response:
+        """POST {}: home again, note the steps lost, and return."""
+        values = await _read(request, {})
+        if isinstance(values, web.Response):
+            return values
+        return await self._run(request, "audit", outcomes.audited, self._focuser.begin_audit)
+
     async def shutdown(self, request: web.Request) -> web.Response:
         """POST {}: disconnect from the focuser, for everybody."""
         await _read(request, {})

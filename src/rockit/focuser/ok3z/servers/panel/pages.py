@@ -10,7 +10,7 @@ from aiohttp import web
 
 _STATIC = Path(__file__).with_name("static")
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-_CONTROLS_MARK = "<!-- controls -->"
+_CONTROLS_MARK, _STOP_MARK = "<!-- controls -->\n", "<!-- stop -->\n"
 
 # Nothing from elsewhere, nothing inline, in no frame, and no text that becomes HTML.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -42,8 +42,9 @@ class Pages:
 
     def __init__(self) -> None:
         page = _text("page.html")
-        self._with_controls = page.replace(_CONTROLS_MARK, _text("controls.html"))
-        self._without = page.replace(_CONTROLS_MARK, _text("no_controls.html"))
+        controls, stop_bar = _text("controls.html"), _text("stop_bar.html")
+        self._with_controls = page.replace(_CONTROLS_MARK, controls).replace(_STOP_MARK, stop_bar)
+        self._without = page.replace(_CONTROLS_MARK, _text("no_controls.html")).replace(_STOP_MARK, "")
         self._parts = {path.name: path for path in sorted(_STATIC.iterdir()) if path.suffix in _TYPES}
         self._bodies = {name: path.read_bytes() for name, path in self._parts.items()}
 

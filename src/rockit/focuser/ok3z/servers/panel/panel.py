@@ -24,7 +24,7 @@ from .chart import HISTORY_S, Chart
 from .motion_list import MotionList
 from .pages import Pages, refused
 from .stream import Viewers, encoded
-from .view import described
+from .view import described, position_mm
 
 __all__ = ["Panel"]
 
@@ -80,6 +80,7 @@ class Panel:
         self._moves = MotionList()
         self._seen: Snapshot | None = None
         self._sent_at_s = 0.0
+        self._last_seen: tuple[float, float] | None = None
 
     def add_to(self, app: web.Application) -> None:
         """Serve the panel in an application, for as long as that runs."""
@@ -99,6 +100,7 @@ class Panel:
             web.post("/panel/offset", self._permitted(self._commands.offset)),
             web.post("/panel/stop", self._permitted(self._commands.stop)),
             web.post("/panel/initialize", self._permitted(self._commands.initialize)),
+            web.post("/panel/audit", self._permitted(self._commands.audit)),
             web.post("/panel/shutdown", self._permitted(self._commands.shutdown)),
         ]
 
@@ -181,6 +183,8 @@ class Panel:
             return
         self._seen, self._sent_at_s = snapshot, now_s
         self._history.see(snapshot, now_s)
+        if (here_mm := position_mm(snapshot)) is not None:
+            self._last_seen = (here_mm, now_s)
         if self._moves.see(self._focuser.motions):
             self._viewers.send("moves", self._list)
         self._viewers.send("status", self._view)
@@ -190,4 +194,5 @@ class Panel:
 
     def _view(self, may_control: bool) -> dict[str, Any]:
         snapshot = self._seen or self._focuser.snapshot
-        return described(snapshot, self._focuser.reading_age_s(snapshot), self._now_s(), may_control)
+        age_s = self._focuser.reading_age_s(snapshot)
+        return described(snapshot, age_s, self._now_s(), may_control, self._last_seen)

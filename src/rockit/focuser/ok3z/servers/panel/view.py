@@ -10,17 +10,19 @@ from ...driver.planning import mm_from_steps
 from ...errors import whole
 from ...service.status import Audit, Snapshot, State, Trust
 
-# In words, and what the page draws apart from them: well, busy, somebody must act, broken.
-STATES = {
-    State.DISCONNECTED: ("Disconnected", "act"),
-    State.CONNECTING: ("Connecting", "busy"),
-    State.RECONNECTING: ("Focuser link lost", "broken"),
-    State.HOMING: ("Homing", "busy"),
-    State.IDLE: ("At rest", "well"),
-    State.MOVING: ("Moving", "busy"),
-    State.STOPPING: ("Stopping", "busy"),
-    State.UNHOMED: ("Not homed", "act"),
-    State.FAULT: ("Fault", "broken"),
+# States that the label (OFFLINE, IDLE, MOVING) says already, as in `focus status`.
+PLAIN_STATES = (State.DISCONNECTED, State.IDLE, State.MOVING)
+# What the page draws apart from the words: well, busy, somebody must act, broken.
+TONES = {
+    State.DISCONNECTED: "act",
+    State.CONNECTING: "busy",
+    State.RECONNECTING: "broken",
+    State.HOMING: "busy",
+    State.IDLE: "well",
+    State.MOVING: "busy",
+    State.STOPPING: "busy",
+    State.UNHOMED: "act",
+    State.FAULT: "broken",
 }
 TRUST_WORDS = {Trust.HOMED: "Homed", Trust.RESUMED: "Resumed", Trust.UNKNOWN: "Unknown"}
 
@@ -29,11 +31,21 @@ LINK_LOST = (
     "The link to the focuser is lost. The daemon opens its port again and again. "
     "Look at the focuser's power, its cable and its adapter."
 )
+# What a sentence for a terminal advises to type, and what there is instead on the page.
+_TYPED = (
+    (re.compile(r" \(focus \w+\)"), ""),
+    (re.compile(r"`focus init --resume`"), "“Initialise” with “Resume”"),
+    (re.compile(r"say so: focus init --new-controller"), "say so on a terminal, once"),
+)
 _NO_NUMBER = re.compile(r"(nan|inf)\b", re.ASCII)
 
 
 def described(
-    snapshot: Snapshot, reading_age_s: float | None, now_s: float, may_control: bool = False
+    snapshot: Snapshot,
+    reading_age_s: float | None,
+    now_s: float,
+    may_control: bool = False,
+    last_seen: tuple[float, float] | None = None,
 ) -> dict[str, Any]:
     """What the page shows of a snapshot.
 
@@ -42,14 +54,14 @@ def described(
         reading_age_s: how old it is; None without a link.
         now_s: when it was looked at, on the clock of the history.
         may_control: whether it is for somebody who may read whole sentences.
+        last_seen: the last position that was known, in mm, and when that was, on the clock of the history.
     """
     ready = snapshot.status != FocuserStatus.Disabled
-    words, tone = STATES[snapshot.state]
     return {
         "t": round(now_s, 3),
         "state": snapshot.state.value,
-        "words": words,
-        "tone": tone,
+        "words": state_words(snapshot),
+        "tone": TONES[snapshot.state],
         "ready": ready,
         "moving": snapshot.motor_may_run,
         "position_mm": position_mm(snapshot),
@@ -58,6 +70,7 @@ def described(
         "detail": _detail(snapshot),
         "warnings": _warnings(snapshot, reading_age_s),
         "reason": sentence(told(snapshot.reason, may_control)),
+        "seen": _last_seen(snapshot, last_seen, now_s),
         "age_s": None if reading_age_s is None else round(reading_age_s, 1),
         "trust": snapshot.confidence.trust.value,
         "trust_words": TRUST_WORDS[snapshot.confidence.trust],
@@ -65,6 +78,12 @@ def described(
         "trust_reason": sentence(told(snapshot.confidence.reason, may_control)),
         "audit": _audit_sentence(snapshot.audit) if snapshot.audit else "",
     }
+
+
+def state_words(snapshot: Snapshot) -> str:
+    """The state, in the words of `focus status`: its label, and more if there is more to say."""
+    label = FocuserStatus.label(snapshot.status)
+    return label if snapshot.state in PLAIN_STATES else f"{label}: {snapshot.state.value}"
 
 
 def position_mm(snapshot: Snapshot) -> float | None:
@@ -86,6 +105,14 @@ def shown_mm(steps: int) -> float:
     """Steps out in mm, to a tenth of a micrometre: half a step."""
     # Not -0.0: it would be shown so.
     return round(mm_from_steps(steps), 4) + 0.0
+
+
+def _last_seen(snapshot: Snapshot, last_seen: tuple[float, float] | None, now_s: float) -> str:
+    """While the link to the focuser is lost nobody knows where it is, but where it was."""
+    if snapshot.state is not State.RECONNECTING or last_seen is None:
+        return ""
+    seen_mm, seen_s = last_seen
+    return f"Last seen at {seen_mm:.3f} mm, {now_s - seen_s:.0f} s ago."
 
 
 def _detail(snapshot: Snapshot) -> str:
@@ -120,7 +147,7 @@ def _warnings(snapshot: Snapshot, reading_age_s: float | None) -> list[str]:
             f"The backlash is not fully taken up: {shown_mm(snapshot.shortfall_steps):.3f} mm were lacking."
         )
     if snapshot.state_file_problem:
-        warnings.append(sentence(snapshot.state_file_problem))
+        warnings.append(sentence(told(snapshot.state_file_problem, True)))
     return warnings
 
 
@@ -145,8 +172,11 @@ def _audit_sentence(audit: Audit) -> str:
 
 
 def told(reason: str, may_control: bool) -> str:
-    """A published sentence as its reader may read it."""
-    return whole(reason) if may_control else str(reason)
+    """A published sentence as its reader may read it, without what can only be typed on a terminal."""
+    text = whole(reason) if may_control else str(reason)
+    for typed, instead in _TYPED:
+        text = typed.sub(instead, text)
+    return text
 
 
 def sentence(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from datetime import datetime, timezone
 from typing import Any, Callable, NamedTuple
 
@@ -39,6 +40,9 @@ _log = logging.getLogger(__name__)
 
 # The longest that `wait_for_change` waits, in seconds.
 LONGEST_WAIT_S = 20.0
+
+# How long `record` waits for the disk, in seconds.
+RECORD_PATIENCE_S = 3.0
 
 # Total: a class that is not named is answered as the nearest of its ancestors is.
 COMMAND_STATUS_OF: Mapping[type[FocuserError], int] = {
@@ -149,6 +153,17 @@ class PyroFocuser:
         """Stop any movement; answered when standstill is confirmed. Whatever prevents that is a failure."""
         asked = self._asked("stop", is_stop=True)
         return self._carry_out(asked, lambda: self._focuser.begin_stop(asked.address), outcomes.stands)
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def record(self) -> Any:
+        """Have the last frames on the wire written into the state folder; answered with the name of the file."""
+        asked = self._asked("record")
+
+        def begin() -> AtEnd:
+            written = self._focuser.record()
+            return AtEnd(written, RECORD_PATIENCE_S, lambda: self._recorded(asked, written))
+
+        return self._if_permitted(asked, begin)
 
     # Questions
 
@@ -277,6 +292,17 @@ class PyroFocuser:
         self._log_end(asked, "under way")
         begun.ended.add_done_callback(lambda _: self._ended(asked, begun.ended, outcomes.arrived))
         return CommandStatus.Succeeded
+
+    def _recorded(self, asked: _Asked, written: Future[str]) -> str | int:
+        if not written.done():
+            return self._failed(
+                asked, FocuserError("the disk of the state folder does not answer. Look at it.")
+            )
+        if (failure := written.exception()) is not None:
+            return self._failed(asked, FocuserError(str(failure)))
+        self._callers.succeeded(asked.address)
+        self._log_end(asked, f"recorded in {written.result()}")
+        return written.result()
 
     def _succeeded(self, asked: _Asked, how: Callable[[Snapshot], str]) -> None:
         self._callers.succeeded(asked.address)

@@ -1,34 +1,41 @@
-// Position over the last minutes, on a canvas: a line, the target dashed, and hatching where nothing is known.
+// Position over the last minutes, drawn by uPlot: a line, the target dashed, and hatching where nothing is known.
+// Under the pointer it says what was; a stretch that is dragged over is looked at closer.
 
-import { extent, timeSpan, timeTicks, valueTicks } from "./scale.js";
+import { ageLabel, atEdge, extent, timeTicks, valueTicks } from "./scale.js";
 import { millimetres } from "./values.js";
 
-const MARGIN = { left: 56, right: 14, top: 10, bottom: 24 };
 const MOST_POINTS = 8000;
 // Between two drawings for those who asked their system for less motion.
 const CALM_MS = 1000;
+const FONT = "12px system-ui, sans-serif";
 
 export class Chart {
-  constructor(canvas) {
-    this.canvas = canvas;
-    this.pen = canvas.getContext("2d");
+  // place: the element that it fills. spans: the buttons that say how many seconds are shown.
+  constructor(place, spans) {
+    this.place = place;
+    this.spans = [...spans];
     this.points = [];
-    this.historyS = 600;
     this.rangeMm = 0;
     this.live = false;
+    // What is shown: so many seconds until now, the shortest that holds all until somebody chooses; or a stretch that
+    // was dragged over.
+    this.spanS = null;
+    this.stretch = null;
     // The daemon's clock minus this page's.
     this.clockAheadS = null;
     this.drawnAt = -Infinity;
     this.planned = null;
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
-    this.recolour();
-    new ResizeObserver(() => this.draw()).observe(canvas);
+    this.readColours();
+    this.plot = new uPlot(this.options(), [[], [], []], place);
+    for (const button of this.spans) button.addEventListener("click", () => this.show(Number(button.dataset.span)));
+    new ResizeObserver(() => this.plot.setSize(this.size())).observe(place);
     setInterval(() => this.plan(), CALM_MS);
   }
 
   about({ history_s, range_mm }) {
-    this.historyS = history_s;
     this.rangeMm = range_mm;
+    this.historyS = history_s;
   }
 
   // What the daemon kept, oldest first: [seconds, mm or null, target or null].
@@ -59,18 +66,21 @@ export class Chart {
     this.plan();
   }
 
-  recolour() {
-    const style = getComputedStyle(document.documentElement);
-    const colour = (name) => style.getPropertyValue(name).trim();
-    this.colours = {
-      ink: colour("--ink"),
-      dim: colour("--dim"),
-      grid: colour("--grid"),
-      line: colour("--line"),
-      target: colour("--target"),
-      hatch: colour("--hatch"),
-    };
+  show(spanS) {
+    this.spanS = spanS;
+    this.stretch = null;
     this.draw();
+  }
+
+  recolour() {
+    this.readColours();
+    this.draw();
+  }
+
+  readColours() {
+    const style = getComputedStyle(document.documentElement);
+    const names = ["ink", "dim", "grid", "line", "target", "hatch"];
+    this.colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
   }
 
   plan() {
@@ -78,141 +88,159 @@ export class Chart {
     const since = performance.now() - this.drawnAt;
     const wait = this.calm.matches ? Math.max(0, CALM_MS - since) : 0;
     const planned = (this.planned = {});
-    // Unless it was drawn meanwhile, in another size or colour.
+    // Unless it was drawn meanwhile.
     setTimeout(() => requestAnimationFrame(() => planned === this.planned && this.draw()), wait);
   }
 
   draw() {
     this.planned = null;
     this.drawnAt = performance.now();
-    const { width, height } = this.fit();
-    this.pen.clearRect(0, 0, width, height);
-    if (!this.points.length || width < 80) return;
+    if (!this.points.length) return;
+    const [fromS, toS] = this.window();
+    for (const button of this.spans) {
+      const pressed = !this.stretch && Number(button.dataset.span) === Math.round(toS - fromS);
+      button.setAttribute("aria-pressed", String(pressed));
+    }
+    // A point at each edge: what lies between two points was as the line says.
+    const shown = atEdge(this.points, fromS, toS, this.live);
+    this.extent = extent(shown, this.rangeMm);
+    this.plot.batch(() => {
+      this.plot.setData([0, 1, 2].map((column) => shown.map((point) => point[column])), false);
+      // First, for it means the scale that was.
+      this.plot.redraw();
+      this.plot.setScale("x", { min: fromS, max: toS });
+      this.plot.setScale("y", { min: this.extent[0], max: this.extent[1] });
+    });
+    if (this.plot.cursor.idx == null) this.plot.setLegend({ idx: null }, false);
+    this.describe(fromS, toS);
+  }
+
+  nowS() {
     const last = this.points[this.points.length - 1];
-    const nowS = this.clockAheadS === null ? last[0] : Math.max(last[0], this.drawnAt / 1000 + this.clockAheadS);
-    const spanS = timeSpan(nowS - this.points[0][0], this.historyS);
-    const [lowMm, highMm] = extent(this.points, nowS - spanS, this.rangeMm);
-    const inner = { width: width - MARGIN.left - MARGIN.right, height: height - MARGIN.top - MARGIN.bottom };
-    const x = (s) => MARGIN.left + (1 - (nowS - s) / spanS) * inner.width;
-    const y = (mm) => MARGIN.top + (1 - (mm - lowMm) / (highMm - lowMm)) * inner.height;
-    this.drawGrid(x, y, nowS, spanS, lowMm, highMm, width, height);
-    this.pen.save();
-    this.pen.beginPath();
-    this.pen.rect(MARGIN.left, 0, inner.width + MARGIN.right, height - MARGIN.bottom);
-    this.pen.clip();
-    this.hatchGaps(x, nowS, height);
-    this.drawLine(x, y, nowS, 2, this.colours.target, [2, 4], 1.5);
-    this.drawLine(x, y, nowS, 1, this.colours.line, [], 2.25);
-    if (this.live && last[1] !== null) this.drawDot(x(nowS), y(last[1]));
-    this.pen.restore();
-    this.describe(spanS, lowMm, highMm, last[1]);
+    return this.clockAheadS === null ? last[0] : Math.max(last[0], this.drawnAt / 1000 + this.clockAheadS);
   }
 
-  // As many pixels as the screen has.
-  fit() {
-    const { clientWidth: width, clientHeight: height } = this.canvas;
-    const ratio = window.devicePixelRatio || 1;
-    const [wide, high] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (this.canvas.width !== wide || this.canvas.height !== high) {
-      this.canvas.width = wide;
-      this.canvas.height = high;
-    }
-    this.pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    return { width, height };
+  window() {
+    if (this.stretch) return this.stretch;
+    const now = this.nowS();
+    const choice = this.spans.map((button) => Number(button.dataset.span));
+    const ageS = now - this.points[0][0];
+    const spanS = this.spanS ?? choice.find((some) => some >= ageS) ?? choice[choice.length - 1];
+    return [now - spanS, now];
   }
 
-  drawGrid(x, y, nowS, spanS, lowMm, highMm, width, height) {
-    const pen = this.pen;
-    pen.font = "12px system-ui, sans-serif";
-    pen.lineWidth = 1;
-    pen.strokeStyle = this.colours.grid;
-    pen.fillStyle = this.colours.dim;
-    pen.textBaseline = "middle";
-    pen.textAlign = "right";
-    for (const { at, label } of valueTicks(lowMm, highMm, (height - MARGIN.top - MARGIN.bottom) / 44)) {
-      const row = Math.round(y(at)) + 0.5;
-      this.stroke(MARGIN.left, row, width - MARGIN.right, row);
-      pen.fillText(label, MARGIN.left - 8, row);
-    }
-    pen.textBaseline = "alphabetic";
-    const words = timeTicks(spanS, (width - MARGIN.left) / 90);
-    for (const { agoS, label } of words) {
-      const column = Math.round(x(nowS - agoS)) + 0.5;
-      this.stroke(column, MARGIN.top, column, height - MARGIN.bottom);
-      pen.textAlign = agoS === 0 ? "right" : agoS === spanS ? "left" : "center";
-      pen.fillText(label, agoS === 0 ? column + 6 : column, height - 7);
-    }
+  size() {
+    // The legend stands below the drawing, in the same element.
+    return { width: Math.max(80, this.place.clientWidth), height: Math.max(80, this.place.clientHeight - 28) };
   }
 
-  stroke(fromX, fromY, toX, toY) {
-    this.pen.beginPath();
-    this.pen.moveTo(fromX, fromY);
-    this.pen.lineTo(toX, toY);
-    this.pen.stroke();
+  options() {
+    const axis = { font: FONT, stroke: () => this.colours.dim, ticks: { show: false } };
+    const grid = { stroke: () => this.colours.grid, width: 1 };
+    // By name, for what is no canvas: night mode changes what the name means.
+    const colour = (_, column) => ["", "var(--line)", "var(--target)"][column];
+    // What is under the pointer; with none, what is now.
+    const reading = (plot, value, column) => {
+      const here = plot.cursor.idx == null ? this.points[this.points.length - 1]?.[column] : value;
+      return here == null ? "–" : `${millimetres(here)} mm`;
+    };
+    return {
+      ...this.size(),
+      padding: [10, 14, 0, 0],
+      scales: { x: { time: false, auto: false }, y: { auto: false } },
+      axes: [
+        {
+          ...axis,
+          grid,
+          size: 24,
+          gap: 4,
+          splits: (plot, _, min, max) => timeTicks(max - min, plot.width / 90).map((agoS) => max - agoS).reverse(),
+          values: (_, splits) => splits.map((s) => ageLabel(Math.round(this.nowS() - s))),
+        },
+        {
+          ...axis,
+          grid,
+          size: 56,
+          gap: 8,
+          splits: (plot, _, min, max) => valueTicks(min, max, plot.height / 44).map(({ at }) => at),
+          values: (plot) => valueTicks(plot.scales.y.min, plot.scales.y.max, plot.height / 44).map(({ label }) => label),
+        },
+      ],
+      series: [
+        { label: "When", value: (_, s) => (s == null ? "now" : ageLabel(Math.round(this.nowS() - s))) },
+        { label: "position", stroke: () => this.colours.line, width: 2.25, points: { show: false }, value: reading },
+        {
+          label: "target",
+          stroke: () => this.colours.target,
+          width: 1.5,
+          dash: [2, 4],
+          // It is there from one moment to the next; a position is not.
+          paths: uPlot.paths.stepped({ align: 1 }),
+          points: { show: false },
+          value: reading,
+        },
+      ],
+      cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 7, width: 0, stroke: colour, fill: colour } },
+      legend: { live: true, markers: { show: false, stroke: colour, fill: colour } },
+      hooks: {
+        setSelect: [(plot) => this.look(plot)],
+        drawAxes: [(plot) => this.hatchGaps(plot)],
+      },
+    };
   }
 
-  drawLine(x, y, nowS, column, colour, dashes, width) {
-    const pen = this.pen;
-    pen.beginPath();
-    let before = null;
-    for (const point of this.points) {
-      if (point[column] !== null) {
-        if (before === null) pen.moveTo(x(point[0]), y(point[column]));
-        // A target is there from one moment to the next; a position is not.
-        else if (column === 2) pen.lineTo(x(point[0]), y(before));
-        pen.lineTo(x(point[0]), y(point[column]));
-      }
-      before = point[column];
-    }
-    if (before !== null && this.live) pen.lineTo(x(nowS), y(before));
-    pen.strokeStyle = colour;
-    pen.lineWidth = width;
-    pen.lineJoin = "round";
-    pen.setLineDash(dashes);
-    pen.stroke();
-    pen.setLineDash([]);
+  // A stretch was dragged over.
+  look(plot) {
+    const { left, width } = plot.select;
+    if (width < 8) return;
+    this.stretch = [plot.posToVal(left, "x"), plot.posToVal(left + width, "x")];
+    plot.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+    this.draw();
   }
 
   // Where the position is not known, or the daemon was not heard.
-  hatchGaps(x, nowS, height) {
+  hatchGaps(plot) {
+    const [xs, positions] = plot.data;
     let gapFrom = null;
-    for (const [at, position] of this.points) {
-      if (position === null && gapFrom === null) gapFrom = at;
-      if (position !== null && gapFrom !== null) {
-        this.hatch(x(gapFrom), x(at), height);
+    xs.forEach((at, index) => {
+      if (positions[index] === null && gapFrom === null) gapFrom = at;
+      if (positions[index] !== null && gapFrom !== null) {
+        this.hatch(plot, gapFrom, at);
         gapFrom = null;
       }
-    }
-    const last = this.points[this.points.length - 1];
-    if (gapFrom !== null) this.hatch(x(gapFrom), x(nowS), height);
-    else if (!this.live) this.hatch(x(last[0]), x(nowS), height);
+    });
+    const { max } = plot.scales.x;
+    if (gapFrom !== null) this.hatch(plot, gapFrom, max);
+    else if (!this.live && xs.length) this.hatch(plot, xs[xs.length - 1], max);
   }
 
-  hatch(from, to, height) {
-    const pen = this.pen;
-    const bottom = height - MARGIN.bottom;
+  hatch(plot, fromS, toS) {
+    const pen = plot.ctx;
+    const { top, height, left: edge } = plot.bbox;
+    const [from, to] = [Math.max(edge, plot.valToPos(fromS, "x", true)), plot.valToPos(toS, "x", true)];
     pen.save();
     pen.beginPath();
-    pen.rect(from, MARGIN.top, to - from, bottom - MARGIN.top);
+    pen.rect(from, top, to - from, height);
     pen.clip();
     pen.strokeStyle = this.colours.hatch;
-    pen.lineWidth = 1;
-    const first = Math.floor((Math.max(from, MARGIN.left) - height) / 8) * 8;
-    for (let column = first; column < to; column += 8) this.stroke(column, bottom, column + height, bottom - height);
+    pen.lineWidth = uPlot.pxRatio;
+    pen.beginPath();
+    const gap = 8 * uPlot.pxRatio;
+    for (let column = Math.floor((from - height) / gap) * gap; column < to; column += gap) {
+      pen.moveTo(column, top + height);
+      pen.lineTo(column + height, top);
+    }
+    pen.stroke();
     pen.restore();
   }
 
-  drawDot(x, y) {
-    this.pen.beginPath();
-    this.pen.arc(x, y, 4, 0, 2 * Math.PI);
-    this.pen.fillStyle = this.colours.line;
-    this.pen.fill();
-  }
-
-  describe(spanS, lowMm, highMm, positionMm) {
+  describe(fromS, toS) {
+    const positionMm = this.points[this.points.length - 1][1];
     const now = positionMm === null ? "now not known" : `now ${millimetres(positionMm)} mm`;
-    const span = spanS >= 120 ? `${spanS / 60} minutes` : `${spanS} seconds`;
-    const text = `Position over the last ${span}, from ${lowMm.toFixed(2)} to ${highMm.toFixed(2)} mm; ${now}`;
-    if (this.canvas.getAttribute("aria-label") !== text) this.canvas.setAttribute("aria-label", text);
+    const spanS = Math.round(toS - fromS);
+    const span = spanS >= 120 ? `${Math.round(spanS / 60)} minutes` : `${spanS} seconds`;
+    const [low, high] = this.extent.map((mm) => mm.toFixed(2));
+    const text = `Position over ${this.stretch ? "" : "the last "}${span}, from ${low} to ${high} mm; ${now}`;
+    if (this.place.getAttribute("aria-label") !== text) this.place.setAttribute("aria-label", text);
   }
 }

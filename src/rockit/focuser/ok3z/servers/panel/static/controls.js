@@ -7,6 +7,23 @@ const find = (id) => document.getElementById(id);
 // A comma too: it is what a telephone offers in half of Europe.
 const NUMBER = /^[+−-]?(\d+([.,]\d*)?|[.,]\d+)$/;
 
+// A browser that keeps nothing begins anew.
+function remembered(name) {
+  try {
+    return localStorage.getItem(name);
+  } catch {
+    return null;
+  }
+}
+
+function remember(name, value) {
+  try {
+    localStorage.setItem(name, value);
+  } catch {
+    // Storage is forbidden here.
+  }
+}
+
 export class Controls {
   // onCommand: called when a command is sent.
   constructor(onCommand) {
@@ -26,7 +43,13 @@ export class Controls {
       button.addEventListener("click", () => this.close(button.dataset.closes, true));
     }
     find("initialise-now").addEventListener("click", () => this.initialise());
+    find("audit-now").addEventListener("click", () => this.audit());
     find("disconnect-now").addEventListener("click", () => this.disconnect());
+    for (const button of document.querySelectorAll("[data-step]")) {
+      button.addEventListener("click", () => this.step(button, Number(button.dataset.step)));
+    }
+    find("step").addEventListener("submit", (event) => event.preventDefault());
+    find("step-by").value = remembered("focusd-step") ?? find("step-by").value;
   }
 
   about({ range_mm }) {
@@ -75,13 +98,8 @@ export class Controls {
   set(event) {
     event.preventDefault();
     if (this.refuses(event.target.querySelector("[type=submit]"))) return;
-    const text = find("set-to").value.trim();
-    if (!NUMBER.test(text)) {
-      this.refuse(text ? `“${text}” is no number of millimetres.` : "Say where to: a number of millimetres.");
-      find("set-to").focus();
-      return;
-    }
-    const position = Number(text.replace(",", ".").replace("−", "-"));
+    const position = this.number("set-to", "Say where to: a number of millimetres.");
+    if (position === null) return;
     this.command("set", { position_mm: position }, `Move to ${millimetres(position)} mm`);
   }
 
@@ -89,6 +107,28 @@ export class Controls {
     if (this.refuses(button)) return;
     const way = offset > 0 ? "outward" : "inward";
     this.command("offset", { offset_mm: offset }, `${Math.abs(offset)} mm ${way}`);
+  }
+
+  step(button, way) {
+    if (this.refuses(button)) return;
+    const size = this.number("step-by", "Say how far: a number of millimetres.");
+    if (size === null) return;
+    remember("focusd-step", find("step-by").value.trim());
+    this.offset(button, way * Math.abs(size));
+  }
+
+  // What was typed, in mm; null, and said why, if it is no number.
+  number(id, ask) {
+    const text = find(id).value.trim();
+    if (NUMBER.test(text)) return Number(text.replace(",", ".").replace("−", "-"));
+    this.refuse(text ? `“${text}” is no number of millimetres.` : ask);
+    find(id).focus();
+    return null;
+  }
+
+  audit() {
+    this.close("audit-question", true);
+    this.command("audit", {}, "Audit");
   }
 
   initialise() {

@@ -10,7 +10,7 @@ const element = (tag, text, className = "") => {
 const shown = ({ at, what, words, result, reason }) => {
   const item = document.createElement("li");
   item.dataset.result = result;
-  // "2026-11-22 20:03:12 UTC": the day is in the title.
+  // "2026-11-22 20:03:12 UTC": the day is in the title, and the zone in the heading.
   const time = element("time", at.slice(11, 19));
   time.title = at;
   item.append(time, element("span", what, "what"), element("span", words, "result"));

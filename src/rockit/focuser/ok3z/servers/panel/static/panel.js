@@ -9,7 +9,7 @@ import { Stream } from "./stream.js";
 import { Values } from "./values.js";
 
 const values = new Values();
-const chart = new Chart(document.getElementById("chart"));
+const chart = new Chart(document.getElementById("chart"), document.querySelectorAll("[data-span]"));
 const controls = document.getElementById("controls") ? new Controls(() => stop.forget()) : null;
 const stop = controls && new Stop(() => controls.closeAll());
 

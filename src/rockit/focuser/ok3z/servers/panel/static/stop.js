@@ -25,13 +25,6 @@ export class Stop {
     find("stop").addEventListener("click", () => this.press());
     // On the way down, so that nothing on the page can swallow it.
     addEventListener("keydown", (event) => event.key === "Escape" && !event.repeat && this.press(), true);
-    this.watchBar(document.querySelector(".stop-bar"));
-  }
-
-  // The bar lies over the end of the page and grows with what it says: the page must end, and scroll, above it.
-  watchBar(bar) {
-    const root = document.documentElement;
-    new ResizeObserver(() => root.style.setProperty("--foot", `${bar.offsetHeight + 2}px`)).observe(bar);
   }
 
   async press() {
@@ -52,7 +45,10 @@ export class Stop {
   link({ live, resting }) {
     this.live = live;
     this.resting = resting;
-    if (this.pending && !live && !resting) this.alarm(NO_LINK);
+    if (live || resting) return;
+    if (this.pending) this.alarm(NO_LINK);
+    // That it stands is not known any more.
+    else if (!this.alarmed) this.say("");
   }
 
   status({ state, moving }) {

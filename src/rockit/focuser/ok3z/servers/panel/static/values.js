@@ -25,16 +25,25 @@ export class Values {
     this.live = false;
     // What the title says before the name, while it is true.
     this.brief = "";
+    // Where it was last seen, in mm; null before.
+    this.seenMm = null;
+    this.rangeMm = 0;
   }
 
-  about({ name, version, viewer }) {
+  about({ name, version, viewer, range_mm }) {
     this.name = name;
+    this.rangeMm = range_mm;
+    put("travel-end", String(range_mm));
     put("name", name);
     put("about", `focusd ${version}, seen from ${viewer}`);
   }
 
   status(status) {
     const known = status.position_mm !== null;
+    if (known) this.seenMm = status.position_mm;
+    putOrHide("seen", status.seen);
+    this.mark("travel-at", status.position_mm);
+    this.mark("travel-to", status.target_mm);
     put("state", status.words);
     find("state").dataset.tone = status.tone;
     put("detail", status.detail);
@@ -55,6 +64,13 @@ export class Values {
     putOrHide("age", old ? `The controller was last heard ${Math.round(status.age_s)} s ago.` : "");
     this.brief = known ? `${millimetres(status.position_mm)} mm` : status.words;
     this.entitle();
+  }
+
+  // On the bar from 0 to the range.
+  mark(id, mm) {
+    const mark = find(id);
+    mark.hidden = mm === null || !this.rangeMm;
+    if (!mark.hidden) mark.style.left = `${(100 * Math.min(Math.max(mm / this.rangeMm, 0), 1)).toFixed(2)}%`;
   }
 
   // A tab may show its title for hours without a look at the page: nothing that is old stands in it.
@@ -94,7 +110,8 @@ export class Values {
       const age = document.createElement("span");
       age.id = "lost-age";
       age.setAttribute("aria-live", "off");
-      banner.append("No word from focusd", age, ". What is shown is old. Trying again by itself.");
+      const seen = this.seenMm === null ? "" : ` It was last seen at ${millimetres(this.seenMm)} mm.`;
+      banner.append("No word from focusd", age, `. What is shown is old.${seen} Trying again by itself.`);
     }
     put("lost-age", ` for ${Math.max(0, Math.round(silentMs / 1000))} s`);
   }
