@@ -5,34 +5,39 @@
 #    source ~/.local/share/bash_completion/focus
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_focus_subparsers=(set offset stop status json init audit kill record watch)
+_shtab_focus_subparsers=(init set offset stop status json audit kill record watch)
 
+_shtab_focus_init_option_strings=(-h --help --config --timeout --resume --restore --new-controller)
 _shtab_focus_set_option_strings=(-h --help --config --timeout)
 _shtab_focus_offset_option_strings=(-h --help --config --timeout)
 _shtab_focus_stop_option_strings=(-h --help --config --timeout)
 _shtab_focus_status_option_strings=(-h --help --config --timeout)
 _shtab_focus_json_option_strings=(-h --help --config --timeout)
-_shtab_focus_init_option_strings=(-h --help --config --timeout --resume --restore --new-controller)
 _shtab_focus_audit_option_strings=(-h --help --config --timeout)
 _shtab_focus_kill_option_strings=(-h --help --config --timeout)
 _shtab_focus_record_option_strings=(-h --help --config --timeout)
 _shtab_focus_watch_option_strings=(-h --help --config --timeout)
 _shtab_focus_option_strings=(-h --help --version --config --timeout)
 
+_shtab_focus_init___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_set___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_offset___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_stop___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_status___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_json___config_COMPGEN=_shtab_glob_compgen_d0172c68
-_shtab_focus_init___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_audit___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_kill___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_record___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_watch___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus___config_COMPGEN=_shtab_glob_compgen_d0172c68
 
-_shtab_focus_pos_0_choices=(set offset stop status json init audit kill record watch)
+_shtab_focus_pos_0_choices=(init set offset stop status json audit kill record watch)
 
+_shtab_focus_init__h_nargs=0
+_shtab_focus_init___help_nargs=0
+_shtab_focus_init___resume_nargs=0
+_shtab_focus_init___restore_nargs=0
+_shtab_focus_init___new_controller_nargs=0
 _shtab_focus_set_pos_0_nargs='*'
 _shtab_focus_set__h_nargs=0
 _shtab_focus_set___help_nargs=0
@@ -45,11 +50,6 @@ _shtab_focus_status__h_nargs=0
 _shtab_focus_status___help_nargs=0
 _shtab_focus_json__h_nargs=0
 _shtab_focus_json___help_nargs=0
-_shtab_focus_init__h_nargs=0
-_shtab_focus_init___help_nargs=0
-_shtab_focus_init___resume_nargs=0
-_shtab_focus_init___restore_nargs=0
-_shtab_focus_init___new_controller_nargs=0
 _shtab_focus_audit__h_nargs=0
 _shtab_focus_audit___help_nargs=0
 _shtab_focus_kill__h_nargs=0

@@ -66,7 +66,7 @@ function _shtab_focus_using
   test "$_shtab_focus_cmdpath" = "$argv"
 end
 
-set -g _shtab_focus_commands set offset stop status json init audit kill record watch
+set -g _shtab_focus_commands init set offset stop status json audit kill record watch
 set -g _shtab_focus_opts_with_value --config --timeout
 
 complete -c focus -e
@@ -76,6 +76,13 @@ complete -c focus -n _shtab_focus_using -s h -l help -d 'show this help message 
 complete -c focus -n _shtab_focus_using -l version -d 'show program'"'"'s version number and exit'
 complete -c focus -n _shtab_focus_using -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
 complete -c focus -n _shtab_focus_using -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 300 s for init, audit, set and offset, 10 s for stop and kill, 5 s for the others)'
+complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a init -d 'connect and home'
+complete -c focus -n '_shtab_focus_using init' -s h -l help -d 'show this help message and exit'
+complete -c focus -n '_shtab_focus_using init' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
+complete -c focus -n '_shtab_focus_using init' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 300 s)'
+complete -c focus -n '_shtab_focus_using init' -l resume -d 'carry on without homing if the controller is as it was left; home otherwise'
+complete -c focus -n '_shtab_focus_using init' -l restore -d 'then return to the last position that was reached'
+complete -c focus -n '_shtab_focus_using init' -l new-controller -d 'forget how fast the controller before it ran; say it once, after the controller was exchanged'
 complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a set -d 'move to a position'
 complete -c focus -n '_shtab_focus_using set' -s h -l help -d 'show this help message and exit'
 complete -c focus -n '_shtab_focus_using set' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
@@ -96,13 +103,6 @@ complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a 
 complete -c focus -n '_shtab_focus_using json' -s h -l help -d 'show this help message and exit'
 complete -c focus -n '_shtab_focus_using json' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
 complete -c focus -n '_shtab_focus_using json' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 5 s)'
-complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a init -d 'connect and home'
-complete -c focus -n '_shtab_focus_using init' -s h -l help -d 'show this help message and exit'
-complete -c focus -n '_shtab_focus_using init' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
-complete -c focus -n '_shtab_focus_using init' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 300 s)'
-complete -c focus -n '_shtab_focus_using init' -l resume -d 'carry on without homing if the controller is as it was left; home otherwise'
-complete -c focus -n '_shtab_focus_using init' -l restore -d 'then return to the last position that was reached'
-complete -c focus -n '_shtab_focus_using init' -l new-controller -d 'forget how fast the controller before it ran; say it once, after the controller was exchanged'
 complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a audit -d 'count lost steps'
 complete -c focus -n '_shtab_focus_using audit' -s h -l help -d 'show this help message and exit'
 complete -c focus -n '_shtab_focus_using audit' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'

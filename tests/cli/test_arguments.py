@@ -40,7 +40,10 @@ def test_what_is_no_finite_number_is_read_as_such() -> None:
 @pytest.mark.parametrize("command", ["set", "offset"])
 def test_what_is_no_number_is_refused_with_an_example(command: str) -> None:
     for text in ("abc", "2,5", "1_0", "", " ", "2.5mm", "0x10", "٣", "-", "-.", "-.5x", "--5", "1e", "e1"):
-        with pytest.raises(UsageError, match=rf"^focus( {command})?: .*(Example: `focus {command} |--help)"):
+        with pytest.raises(
+            UsageError,
+            match=rf"^focus( {command})?: .*(Example: `focus {command} |Did you mean `focus {command} |--help)",
+        ):
             arguments.millimetres(cli.read([command, text]))
 
 

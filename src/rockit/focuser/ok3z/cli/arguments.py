@@ -11,10 +11,13 @@ from typing import NoReturn
 from ..client import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
 from ..version import VERSION
 from .options import Options, UsageError
+from .suggestions import IN_ORDER, command_for, number_for, option_for
 
 # Written as the shell would: float() alone would also take 1_000 and other scripts' digits.
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 NO_FINITE_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+VALUED_OPTIONS = ("--config", "--timeout")
+OTHER_OPTIONS = ("--help", "--version", "--resume", "--restore", "--new-controller")
 MEANT_AS_NEGATIVE = re.compile(r"-[\d.]|-(nan|inf)", re.ASCII | re.IGNORECASE)
 
 EPILOG = """\
@@ -54,7 +57,14 @@ class Parser(argparse.ArgumentParser):
 def parse(words: Sequence[str]) -> Options:
     """The options of a command line. Raises UsageError; --help and --version print and raise SystemExit."""
     parser = new_parser()
-    options = parser.parse_args([_shielded(word) for word in words], namespace=Options())
+    words = _without_words_for_help(words)
+    _require_known(words)
+    shielded = [_shielded(word) for word in words]
+    if next((word for word in words if word in IN_ORDER), "") == "stop":
+        # Whoever wants a stop gets one, whatever else was typed.
+        options, _ = parser.parse_known_args(shielded, namespace=Options())
+    else:
+        options = parser.parse_args(shielded, namespace=Options())
     if not options.command:
         raise UsageError(
             f"focus: a command is missing. See `focus --help`.\n{parser.format_usage().rstrip()}"
@@ -65,16 +75,56 @@ def parse(words: Sequence[str]) -> Options:
 def millimetres(options: Options) -> float:
     """The one number of `set` and `offset`; NaN if the text means no finite number. Raises UsageError."""
     command, words = options.command, options.number
+    meant = number_for(words)
     example = "focus set 2.5" if command == "set" else "focus offset -0.25"
+    hint = f"Did you mean `focus {command} {meant}`?" if meant else f"Example: `{example}`."
     if len(words) != 1:
         given = "none was given" if not words else f"{len(words)} were given ({' '.join(words).strip()})"
-        raise UsageError(f"focus {command}: one number of mm is needed, {given}. Example: `{example}`.")
+        raise UsageError(f"focus {command}: one number of mm is needed, {given}. {hint}")
     text = words[0].strip()
     if NO_FINITE_NUMBER.fullmatch(text):
         return math.nan
     if not NUMBER.fullmatch(text):
-        raise UsageError(f"focus {command}: {text!r} is no number of millimetres. Example: `{example}`.")
+        raise UsageError(f"focus {command}: {text!r} is no number of millimetres. {hint}")
     return float(text)
+
+
+def _without_words_for_help(words: Sequence[str]) -> Sequence[str]:
+    """`focus help`, `focus help set` and `focus version` as options."""
+    if words[:1] == ["help"]:
+        return [*words[1:2], "--help"]
+    return ["--version"] if words == ["version"] else words
+
+
+def _require_known(words: Sequence[str]) -> None:
+    """Complain of what is no command and of what is no option, as somebody who knows what was meant. Raises UsageError.
+
+    argparse would take the value of an option that it does not know for the command.
+    """
+    options = [*VALUED_OPTIONS, *OTHER_OPTIONS]
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if word.startswith("--") and len(word) > 2:
+            if word.partition("=")[0] not in options:
+                meant = option_for(word, options)
+                hint = f" Did you mean `{meant}`?" if meant else ""
+                raise UsageError(f"focus: there is no option {word}.{hint} See `focus --help`.")
+            if word in VALUED_OPTIONS:
+                del left[:1]
+        elif not word.startswith("-"):
+            if word not in IN_ORDER:
+                raise UsageError(_no_such_command(word, left))
+            return
+
+
+def _no_such_command(word: str, others: Sequence[str]) -> str:
+    meant = command_for(word)
+    said = f"focus: there is no command {word!r}."
+    if not meant:
+        return f"{said} See `focus --help`."
+    number = number_for(others) if meant in ("set", "offset") else ""
+    return f"{said} Did you mean `{' '.join(filter(None, ('focus', meant, number)))}`? See `focus --help`."
 
 
 def _shielded(word: str) -> str:
@@ -98,6 +148,29 @@ def new_parser() -> Parser:
     _add_common(parser, default=None)
     commands = parser.add_subparsers(dest="command", metavar="command", prog="focus", parser_class=Parser)
     motion = f"{MOTION_TIMEOUT_S:g} s"
+    initialize = _add_command(
+        commands,
+        "init",
+        "connect and home",
+        "Connect to the focuser, home it and wait until it is homed. Ctrl-C stops it.\n"
+        "After a restart of the daemon --resume saves the homing, if the controller is exactly as it was left.",
+        "examples:\n  focus init\n  focus init --resume\n  focus init --resume --restore",
+        motion,
+        flags="[--resume] [--restore] [--new-controller] ",
+    )
+    initialize.add_argument(
+        "--resume",
+        action="store_true",
+        help="carry on without homing if the controller is as it was left; home otherwise",
+    )
+    initialize.add_argument(
+        "--restore", action="store_true", help="then return to the last position that was reached"
+    )
+    initialize.add_argument(
+        "--new-controller",
+        action="store_true",
+        help="forget how fast the controller before it ran; say it once, after the controller was exchanged",
+    )
     _add_command(
         commands,
         "set",
@@ -142,29 +215,6 @@ def new_parser() -> Parser:
         "Print everything that the daemon reports as one line of JSON.",
         "examples:\n  focus json\n  focus json | jq .current_mm",
         f"{STATUS_TIMEOUT_S:g} s",
-    )
-    initialize = _add_command(
-        commands,
-        "init",
-        "connect and home",
-        "Connect to the focuser, home it and wait until it is homed. Ctrl-C stops it.\n"
-        "After a restart of the daemon --resume saves the homing, if the controller is exactly as it was left.",
-        "examples:\n  focus init\n  focus init --resume\n  focus init --resume --restore",
-        motion,
-        flags="[--resume] [--restore] [--new-controller] ",
-    )
-    initialize.add_argument(
-        "--resume",
-        action="store_true",
-        help="carry on without homing if the controller is as it was left; home otherwise",
-    )
-    initialize.add_argument(
-        "--restore", action="store_true", help="then return to the last position that was reached"
-    )
-    initialize.add_argument(
-        "--new-controller",
-        action="store_true",
-        help="forget how fast the controller before it ran; say it once, after the controller was exchanged",
     )
     _add_command(
         commands,
@@ -220,11 +270,11 @@ def _add_command(
         help=summary,
         description=description,
         epilog=examples,
-        usage=f"focus {name} {'mm ' if number else ''}{flags}[--config FILE] [--timeout S]",
+        usage=f"focus {name} {'MM ' if number else ''}{flags}[--config FILE] [--timeout S]",
     )
     if number:
         # Counted by millimetres(): argparse's own complaints do not say what to write.
-        parser.add_argument("number", metavar="mm", nargs="*", help=number)
+        parser.add_argument("number", metavar="MM", nargs="*", help=number)
     # SUPPRESS: without the option, what stood before the command must remain.
     _add_common(parser, default=argparse.SUPPRESS, default_timeout=default_timeout)
     return parser

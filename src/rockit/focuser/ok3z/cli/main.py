@@ -213,12 +213,12 @@ def _move(options: Options) -> int:
 
 
 COMMANDS: dict[str, Callable[[Options], int]] = {
+    "init": _initialize,
     "set": _move,
     "offset": _move,
     "stop": _stop,
     "status": _report,
     "json": _report,
-    "init": _initialize,
     "audit": _audit,
     "kill": _shutdown,
     "record": _record,

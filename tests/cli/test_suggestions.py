@@ -1,0 +1,82 @@
+"""What is typed wrong is answered with what was meant, as git does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from rockit.focuser.ok3z.cli import main as cli
+from rockit.focuser.ok3z.cli import suggestions
+from rockit.focuser.ok3z.cli.main import COMMANDS, main
+
+MEANT = [
+    ("st", "focus status"),
+    ("sttop", "focus stop"),
+    ("INIT", "focus init"),
+    ("Stop", "focus stop"),
+    ("move 3.7", "focus set 3.7"),
+    ("goto 3,7", "focus set 3.7"),
+    ("home", "focus init"),
+    ("disconnect", "focus kill"),
+    ("pos", "focus status"),
+    ("halt", "focus stop"),
+    ("statsu", "focus status"),
+    ("set 3,7", "focus set 3.7"),
+    ("set 3.7mm", "focus set 3.7"),
+    ("set 3.7 mm", "focus set 3.7"),
+    ("set 3 ,7", "focus set 3.7"),
+    ("set \u22120.25", "focus set -0.25"),
+    ("offset \u20130,25", "focus offset -0.25"),
+    ("offset 50um", "focus offset 0.05"),
+    ("--conf x status", "--config"),
+    ("--confg=x status", "--config"),
+]
+
+
+def test_what_was_meant_is_said(capsys: Any) -> None:
+    for words, meant in MEANT:
+        assert main(words.split()) == 255, words
+        written = capsys.readouterr()
+        assert f"id you mean `{meant}`?" in written.err, words
+        assert written.err.count("\n") == 1, words
+        assert written.out == ""
+
+
+def test_nothing_is_guessed_where_nothing_is_near(capsys: Any) -> None:
+    for words in ("frobnicate", "set 1 2", "set abc", "set 1.2.3", "--zzz status", "set -", "set ,"):
+        assert main(words.split()) == 255, words
+        assert "id you mean" not in capsys.readouterr().err, words
+
+
+@pytest.mark.parametrize("words", ["stop now", "stop --please", "stop 3", "--timeout 3 stop it", "stop -x"])
+def test_a_stop_ignores_surplus_words(words: str) -> None:
+    assert cli.read(words.split()).command == "stop"
+
+
+def test_a_number_called_stop_is_no_stop(capsys: Any) -> None:
+    assert main(["set", "stop"]) == 255
+    assert "is no number of millimetres" in capsys.readouterr().err
+
+
+def test_help_and_version_are_commands_too(capsys: Any) -> None:
+    for words, begin in (
+        ("help", "usage: focus "),
+        ("help set", "usage: focus set MM"),
+        ("version", "focus "),
+    ):
+        assert main(words.split()) == 0
+        assert capsys.readouterr().out.startswith(begin)
+
+
+def test_each_command_can_be_meant() -> None:
+    assert set(suggestions.IN_ORDER) == set(COMMANDS)
+    assert set(suggestions.SYNONYMS.values()) <= set(COMMANDS)
+    for command in COMMANDS:
+        assert suggestions.command_for(command.upper()) == command
+
+
+def test_init_comes_first_in_the_help(capsys: Any) -> None:
+    assert main(["--help"]) == 0
+    commands = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("    ")]
+    assert commands[0] == "init"
