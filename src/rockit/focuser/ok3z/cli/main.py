@@ -71,9 +71,10 @@ class Target:
     def __init__(self, options: Options, default_timeout_s: float) -> None:
         from pathlib import Path
 
-        from ..client.calls import FocuserClient, configured_daemon
+        from ..client.calls import FocuserClient, bound_answers, configured_daemon
         from ..config.model import find
 
+        bound_answers()
         self.config_path = Path(options.config) if options.config else find(os.environ)
         self.client = FocuserClient(configured_daemon(self.config_path))
         self.timeout_s = default_timeout_s if options.timeout_s is None else options.timeout_s

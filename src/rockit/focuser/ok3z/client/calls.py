@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING, Any
+import zlib
+from functools import partial
+from typing import TYPE_CHECKING, Any, Callable
 
 import Pyro4
 import Pyro4.errors
@@ -18,17 +20,25 @@ from . import (
     STATUS_TIMEOUT_S,
     STOP_TIMEOUT_S,
 )
+from .report import printable
 
 if TYPE_CHECKING:
     from ..config.site import RegisteredDaemon
 
 Report = dict[str, Any]
 
+# A status is 2 kB.
+MOST_ANSWER_BYTES = 1_000_000
+
 
 class CallError(FocuserError):
-    """A call gave no usable answer. `status` is its CommandStatus; the text says what was seen."""
+    """A call gave no usable answer. `status` is its CommandStatus; the text says what was seen. The far side may have
+    said any part of it, so it is made printable."""
 
     status = CommandStatus.Failed
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class DaemonUnreachableError(CallError):
@@ -75,6 +85,24 @@ def configured_daemon(path: str | os.PathLike[str]) -> RegisteredDaemon:
         return registered_daemon(name)
     except ConfigError as error:
         raise ConfigError(f"{os.fspath(path)}: daemon: {error}") from error
+
+
+def bound_answers() -> None:
+    """Let nothing be received, nor unpacked, that is larger than MOST_ANSWER_BYTES. It holds for all of Pyro4 in this
+    process, so it is for a program, and not for a library to say."""
+    Pyro4.config.MAX_MESSAGE_SIZE = MOST_ANSWER_BYTES
+    for name in ("serpent", "marshal", "json"):
+        serializer = Pyro4.util.get_serializer(name)
+        serializer.deserializeData = partial(_unpacked, serializer.loads)
+
+
+def _unpacked(loads: Callable[[bytes], Any], data: bytes, compressed: int = 0) -> Any:
+    if compressed:
+        unpacking = zlib.decompressobj()
+        data = unpacking.decompress(data, MOST_ANSWER_BYTES)
+        if unpacking.unconsumed_tail:
+            raise Pyro4.errors.ProtocolError(f"more than {MOST_ANSWER_BYTES} bytes came")
+    return loads(data)
 
 
 class FocuserClient:
@@ -124,7 +152,7 @@ class FocuserClient:
     def record(self, timeout_s: float = STATUS_TIMEOUT_S) -> str | int:
         """Have the last frames on the wire recorded. Returns the name of the file, or a CommandStatus."""
         answer = self._call("record", timeout_s=timeout_s)
-        return answer if isinstance(answer, str) else self._number("record", answer)
+        return printable(answer) if isinstance(answer, str) else self._number("record", answer)
 
     def report_status(self, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
         """What the daemon says of the focuser; any key of it may be missing."""

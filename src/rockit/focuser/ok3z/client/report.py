@@ -12,6 +12,9 @@ from typing import Any
 
 from ..constants import FocuserStatus
 
+# Sentences of the daemon are much shorter.
+LONGEST_TEXT = 2000
+
 
 def number_in(report: Mapping[str, Any], key: str) -> float | None:
     """A finite number of a report, or None if there is none."""
@@ -29,7 +32,16 @@ def text_in(report: Mapping[str, Any], key: str) -> str:
     value = report.get(key)
     if not isinstance(value, str):
         return ""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in value).split())
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in value).split())
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
+
+
+def printable(text: str) -> str:
+    """A text of somebody else, for a terminal: what moves a cursor, rings, or turns the direction is escaped."""
+    shown = "".join(
+        letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[: LONGEST_TEXT + 1]
+    )
+    return shown if len(text) <= LONGEST_TEXT else f"{shown}…"
 
 
 def status_of(report: Mapping[str, Any]) -> int:
