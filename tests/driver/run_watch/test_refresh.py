@@ -51,11 +51,14 @@ def test_of_a_controller_that_was_never_seen_running_the_worst_is_supposed() -> 
     assert refresh.interval_s == 0.0
 
 
-def test_a_register_that_changes_with_every_look_is_never_out_of_date() -> None:
-    refresh = watched(motor(0.0), 0.04, 0.04 * (CHANGING_READINGS + 4))
+@pytest.mark.parametrize(("spacing_s", "supposed_s"), [(0.02, 0.0), (0.029, 0.0), (0.04, 0.04), (0.3, 0.3)])
+def test_a_register_that_changes_with_every_look_is_no_older_than_a_look_ago(
+    spacing_s: float, supposed_s: float
+) -> None:
+    refresh = watched(motor(0.0), spacing_s, spacing_s * (CHANGING_READINGS + 4))
     assert refresh.is_known
     assert not refresh.is_slow
-    assert refresh.supposed_s == 0.0
+    assert refresh.supposed_s == pytest.approx(supposed_s)
 
 
 @given(st.floats(0.1, 0.6), st.floats(0.0, 0.6), st.sampled_from([0.02, 0.045, 0.08]))

@@ -12,12 +12,10 @@ from ..errors import MoveTimeoutError, NoProgressError, NoSwitchError, PositionL
 from .planning import mm_from_steps
 from .rates import DEVIATION, RateWatch
 from .reading import Reading
-from .refresh import Refresh
+from .refresh import STANDSTILL_GAP_S, Refresh
 from .registers import POSITION_TOLERANCE_STEPS, TRAVEL_MM, is_at
 from .tracking import JUMP_MARGIN_STEPS, SPEED_MARGIN, Tracker, leapt
 
-# A second reading at the same register, so much later, proves standstill: at the homing speed 0.05 s are 64 steps.
-STANDSTILL_GAP_S = 0.05
 # How long a command may take to show, and how long a standstill short of the target may last, before it counts.
 START_GRACE_S = 0.6
 # From the moment of a halt until the motor obeys it, generously.
@@ -64,11 +62,18 @@ class StandstillWatch:
             self._first_read_s = {}
         if not reading.stands_still:
             self._begun_at = None
+            self._first_read_s = {}
             self._ran = True
             return False
         first_s = self._first_read_s.setdefault(reading.register, reading.at_s)
         renewed = reading.earliest_s - first_s >= self.refresh_s or not self.refresh_s
         return renewed and reading.at_s - first_s >= STANDSTILL_GAP_S
+
+    def provable_s(self, reading_s: float) -> float:
+        """When to ask for the reading that can prove it, on the clock, if one takes so many seconds."""
+        if not self._first_read_s:
+            return -math.inf
+        return min(self._first_read_s.values()) + max(STANDSTILL_GAP_S - reading_s, self.refresh_s)
 
     @property
     def refresh_s(self) -> float:
@@ -391,6 +396,10 @@ class HaltWatch:
             except PositionLostError as error:
                 self._lost = error
         return self._standstill.take(reading) and believed
+
+    def provable_s(self, reading_s: float) -> float:
+        """See `StandstillWatch.provable_s`."""
+        return self._standstill.provable_s(reading_s)
 
     @property
     def shown(self) -> Reading | None:
