@@ -104,6 +104,11 @@ class Commands:
         return self._aftermath.may_leave_running
 
     @property
+    def answer_s(self) -> float:
+        """How long an answer of the controller takes, in seconds. Any thread may ask."""
+        return self._session.answer_s
+
+    @property
     def _axis(self) -> Axis | None:
         return self._session.axis
 
