@@ -267,7 +267,7 @@ class Controller:
             LinkLostError: no valid answer for SILENCE_S.
         """
         begun_s = self.awake_s
-        if self._pairs.are_trusted:
+        if self._can_ask_both():
             with contextlib.suppress(ReplyTimeoutError, MalformedReplyError):
                 return self._read_both()
         stands_still = self._ask(protocol.MOTION_STATE, self._stands_still, begun_s)
@@ -282,7 +282,7 @@ class Controller:
             ReplyTimeoutError, MalformedReplyError: no valid answer this time.
             LinkLostError: the port hung up.
         """
-        if self._pairs.are_trusted:
+        if self._can_ask_both():
             return self._read_both()
         deadline_s = self._answers.deadline_s
         state = self._exchange(protocol.MOTION_STATE, deadline_s, self._checkpoint)
@@ -309,6 +309,9 @@ class Controller:
             return False
         self._pairs.agree()
         return True
+
+    def _can_ask_both(self) -> bool:
+        return self._pairs.are_trusted and self._link.becomes_clear(self._checkpoint)
 
     def _read_both(self) -> Reading:
         """Both answers must come in order and with nothing beside them: any doubt ends it for this link."""

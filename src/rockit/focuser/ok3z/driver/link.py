@@ -138,6 +138,15 @@ class Link:
                 self._abandoned.difference_update(reply.code for reply in replies)
         return replies
 
+    def becomes_clear(self, checkpoint: Checkpoint) -> bool:
+        """Wait a moment for the answers to questions that a stop cut off. Gives whether the line is clear then.
+
+        Raises:
+            LinkLostError: the port hung up.
+        """
+        self._begin(checkpoint)
+        return self.is_clear
+
     @property
     def is_clear(self) -> bool:
         """Whether no answer to an earlier question can come any more."""
