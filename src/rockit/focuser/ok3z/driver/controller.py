@@ -44,6 +44,9 @@ LONGEST_IDENTIFY_DEADLINE_S = 1.0
 # Looks at rest at which both questions in one write were answered as one after the other, before that is relied on.
 PAIRS_TO_AGREE = 20
 
+# What a reading asks for.
+READING = (protocol.MOTION_STATE, protocol.POSITION_REGISTER)
+
 _Value = TypeVar("_Value")
 
 
@@ -103,7 +106,7 @@ class Pairs:
     @property
     def are_wanted(self) -> bool:
         """Whether it is still to be seen if they can be trusted, and can be seen now."""
-        return not self._refused and self._agreed < PAIRS_TO_AGREE and self._link.is_clear
+        return not self._refused and self._agreed < PAIRS_TO_AGREE and self._link.is_clear(READING)
 
     @property
     def are_trusted(self) -> bool:
@@ -311,13 +314,13 @@ class Controller:
         return True
 
     def _can_ask_both(self) -> bool:
-        return self._pairs.are_trusted and self._link.becomes_clear(self._checkpoint)
+        return self._pairs.are_trusted and self._link.becomes_clear(READING, self._checkpoint)
 
     def _read_both(self) -> Reading:
         """Both answers must come in order and with nothing beside them: any doubt ends it for this link."""
         asked_s = self._clock.monotonic()
         state, register = self._link.exchange_all(
-            (protocol.MOTION_STATE, protocol.POSITION_REGISTER),
+            READING,
             self._answers.pair_deadline_s,
             self._checkpoint,
         )

@@ -61,6 +61,7 @@ class Link:
         self._parser = ReplyParser()
         self._abandoned: set[str] = set()
         self._late_until_s: dict[str, float] = {}
+        self._wait_out_s = WAIT_OUT_S
         self._owed: tuple[Query, ...] = ()
         self._looked_at_s = clock.monotonic()
         self.held_up_s = 0.0
@@ -119,7 +120,7 @@ class Link:
         """
         self._begin(checkpoint)
         self._drain()
-        if not self.is_clear:
+        if not self.is_clear(queries):
             raise ReplyTimeoutError("answers to earlier questions may still come.")
         self._write(b"".join(query.encode() for query in queries))
         self._abandoned.update(query.reply_code for query in queries)
@@ -129,6 +130,8 @@ class Link:
         except ReplyTimeoutError:
             for query in queries:
                 self._expect_late(query)
+            # One deadline has passed for several kinds.
+            self._wait_out_s = WAIT_OUT_S + (len(queries) - 1) * deadline_s
             raise
         except Exception:
             self._owed = tuple(queries[len(replies) :])
@@ -138,20 +141,22 @@ class Link:
                 self._abandoned.difference_update(reply.code for reply in replies)
         return replies
 
-    def becomes_clear(self, checkpoint: Checkpoint) -> bool:
+    def becomes_clear(self, queries: Sequence[Query], checkpoint: Checkpoint) -> bool:
         """Wait a moment for the answers to questions that a stop cut off. Gives whether the line is clear then.
 
         Raises:
             LinkLostError: the port hung up.
         """
         self._begin(checkpoint)
-        return self.is_clear
+        return self.is_clear(queries)
 
-    @property
-    def is_clear(self) -> bool:
-        """Whether no answer to an earlier question can come any more."""
+    def is_clear(self, queries: Sequence[Query]) -> bool:
+        """Whether no answer to an earlier question of these kinds can come any more."""
+        codes = {query.reply_code for query in queries}
         now_s = self._clock.monotonic()
-        return not self._abandoned and all(now_s >= until_s for until_s in self._late_until_s.values())
+        return not codes & self._abandoned and all(
+            now_s >= self._late_until_s.get(code, now_s) for code in codes
+        )
 
     def _begin(self, checkpoint: Checkpoint) -> None:
         checkpoint()
@@ -266,7 +271,8 @@ class Link:
                 self._ask(query, deadline_s, checkpoint)
                 self._abandoned.clear()
                 return
-        expires_s = self._awake_s() + WAIT_OUT_S
+        expires_s = self._awake_s() + self._wait_out_s
+        self._wait_out_s = WAIT_OUT_S
         while self._awake_s() < expires_s:
             self._receive()
             checkpoint()
