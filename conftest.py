@@ -42,13 +42,28 @@ PATIENCE_S = 5.0
 # Most is gone at once, or after some milliseconds. Only then is it looked for rubbish, which takes as long.
 RUBBISH_AFTER_S = 0.02
 
+# Pyro4 asks by this name in each round of a server. Its warning cannot be ignored: between two tests, while pytest sets
+# its filters up, it would end the thread of a server that goes on.
+threading.Event.isSet = threading.Event.is_set  # type: ignore[method-assign]
+
 # What a test finds in its environment. A test of one of these sets it itself.
 SHELL = {"TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 NOT_IN_THE_SHELL = (
     *("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "PYTHON_COLORS"),
-    *("TTY_COMPATIBLE", "TTY_INTERACTIVE", "LANGUAGE", "FOCUSD_CONFIG_PATH", "ROCKIT_SITE_PATH"),
+    *("TTY_COMPATIBLE", "TTY_INTERACTIVE", "LANGUAGE"),
 )
 UMASK = 0o022
+# What would lead the project's programs, Python, systemd's messages, a browser or a shell elsewhere. It goes now, for
+# `rockit.common` reads its site file when a folder of tests is imported.
+LEADS_ELSEWHERE = (
+    *("FOCUSD_CONFIG_PATH", "ROCKIT_SITE_PATH", "RUNTIME_DIRECTORY", "XDG_STATE_HOME"),
+    *("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM"),
+    *("PYTHONPATH", "PYTHONIOENCODING", "PYTHONOPTIMIZE", "PYTHONUTF8", "PYTHONWARNINGS"),
+    *("all_proxy", "http_proxy", "https_proxy", "ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY"),
+    *("BASH_ENV", "CDPATH", "ENV", "MAKEFLAGS"),
+)
+for _name in LEADS_ELSEWHERE:
+    os.environ.pop(_name, None)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -146,6 +161,7 @@ def _state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A daemon started by a test must not write where the developer's own keeps what it knows."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STATE_DIRECTORY", str(tmp_path_factory.mktemp("state")))
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
         yield
 
 

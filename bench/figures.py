@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 # Below this many values the 99th percentile is the greatest value, and says nothing of its own.
@@ -70,17 +70,7 @@ class Figure:
 
     def as_json(self) -> dict[str, Any]:
         """Everything, down to the single values."""
-        return {
-            "part": self.part,
-            "name": self.name,
-            "unit": self.unit,
-            "n": len(self.values),
-            **{key: round(value, 4) for key, value in self.statistics.items()},
-            "limit": _bound_as_json(self.limit),
-            "target": _bound_as_json(self.target),
-            "met": self.is_met,
-            "values": [round(value, 4) for value in self.values],
-        }
+        return {**asdict(self), "n": len(self.values), **self.statistics, "met": self.is_met}
 
     def cells(self) -> tuple[str, ...]:
         """The row of COLUMNS."""
@@ -148,9 +138,3 @@ def _part_as_markdown(part: str, figures: Sequence[Figure]) -> str:
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     told = "\n".join(f"- {note}" for note in notes(figures))
     return f"### {part}\n\n{table}" + (f"\n\n{told}" if told else "")
-
-
-def _bound_as_json(bound: Bound | None) -> dict[str, Any] | None:
-    if bound is None:
-        return None
-    return {"value": round(bound.value, 4), "text": bound.text, "judged": bound.judged}

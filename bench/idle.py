@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from bench.figures import Bound, Figure
-from bench.rig import Rig, Workspace, rig
+from bench.rig import Rig, rig
 
 PART = "At rest"
 CPU_TARGET = Bound(0.5, "of one core")
@@ -20,14 +20,13 @@ TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 USER_TICKS_FIELD, SYSTEM_TICKS_FIELD = 11, 12
 
 
-def measure(space: Workspace, seconds: float) -> list[Figure]:
+def measure(seconds: float) -> list[Figure]:
     """Watch a homed daemon at rest for so many seconds."""
-    with rig(space) as ready:
-        ready.home()
+    with rig() as ready:
+        ready.expect("initialize")
         time.sleep(SETTLE_S)
         cpu_percent = [_cpu_percent(ready, seconds / PIECES) for _ in range(PIECES)]
-        memory = memory_mb(ready.pid)
-        threads, files = (len(list(Path(f"/proc/{ready.pid}/{what}").iterdir())) for what in ("task", "fd"))
+        taken = ready.usage()
     mean_percent = sum(cpu_percent) / PIECES
     tick_percent = 100 / TICKS_PER_S / seconds
     return [
@@ -38,11 +37,11 @@ def measure(space: Workspace, seconds: float) -> list[Figure]:
             [mean_percent],
             target=CPU_TARGET,
         ),
-        Figure(PART, "memory, resident (VmRSS)", "MB", [memory["VmRSS"]], target=MEMORY_TARGET),
-        Figure(PART, "memory, resident at most (VmHWM)", "MB", [memory["VmHWM"]]),
-        Figure(PART, "memory, proportional (Pss)", "MB", [memory["Pss"]]),
-        Figure(PART, "threads", "", [float(threads)]),
-        Figure(PART, "open files", "", [float(files)]),
+        Figure(PART, "memory, resident (VmRSS)", "MB", [taken.rss_mb], target=MEMORY_TARGET),
+        Figure(PART, "memory, resident at most (VmHWM)", "MB", [taken.hwm_mb]),
+        Figure(PART, "memory, proportional (Pss)", "MB", [taken.pss_mb]),
+        Figure(PART, "threads", "", [taken.threads]),
+        Figure(PART, "open files", "", [taken.files]),
     ]
 
 
@@ -56,10 +55,3 @@ def cpu_s(pid: int) -> float:
     """Processor time of a process so far, in seconds, all threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[USER_TICKS_FIELD]) + int(fields[SYSTEM_TICKS_FIELD])) / TICKS_PER_S
-
-
-def memory_mb(pid: int) -> dict[str, float]:
-    """Memory of a process in MB of 1,000,000 bytes: VmRSS, VmHWM and Pss."""
-    text = Path(f"/proc/{pid}/status").read_text() + Path(f"/proc/{pid}/smaps_rollup").read_text()
-    found = dict(line.split(":", 1) for line in text.splitlines() if line.endswith(" kB"))
-    return {key: int(found[key].split()[0]) * 1024 / 1e6 for key in ("VmRSS", "VmHWM", "Pss")}

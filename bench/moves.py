@@ -6,14 +6,12 @@ overshoot and the next go-to, and after the end of the last leg.
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass
-from typing import Any
 
 from bench.figures import Bound, Figure
-from bench.rig import CONFIG, BenchError, Rig, Workspace, ideal_s, rig
-from bench.wire_log import GO_TO, Line, WireLog, busy_s, questions
+from bench.rig import CONFIG, LONG_TRACE, BenchError, Rig, ideal_s, rig
+from bench.wire_log import GO_TO, WireLog, busy_s, questions
 
 PART = "Move time over the ideal"
 WHERE_PART = "Where the time of a move goes"
@@ -21,8 +19,6 @@ TARGET = Bound(40.0, "over the trapezoid of the real register speeds, with the o
 DISTANCES_MM = (0.01, 0.05, 0.5, 3.0)
 # From here all distances fit, inward and outward, each with its overshoot.
 INNER_MM = 1.0
-# Often enough for the virtual controller's answer of 200 lines: at most 240 come in a second.
-GATHER_S = 0.4
 
 
 @dataclass(frozen=True)
@@ -58,11 +54,11 @@ def legs_mm(distance_mm: float, outward: bool) -> tuple[float, ...]:
     return (distance_mm + overshoot_mm, overshoot_mm) if outward else (distance_mm,)
 
 
-def measure(space: Workspace, rounds: int, distances_mm: tuple[float, ...] = DISTANCES_MM) -> list[Figure]:
+def measure(rounds: int, distances_mm: tuple[float, ...] = DISTANCES_MM) -> list[Figure]:
     """Move each distance outward and inward again, `rounds` times."""
     over: dict[tuple[str, float], list[Moved]] = {}
-    with rig(space) as ready:
-        ready.home()
+    with rig() as ready:
+        ready.expect("initialize")
         ready.expect("set_focus", INNER_MM)
         for _ in range(rounds):
             for distance_mm in distances_mm:
@@ -88,37 +84,14 @@ def measure(space: Workspace, rounds: int, distances_mm: tuple[float, ...] = DIS
 
 
 def _move(ready: Rig, distance_mm: float, outward: bool) -> Moved:
-    log = ready.gather(WireLog())
     target_mm = INNER_MM + distance_mm if outward else INNER_MM
-    with ready.proxy() as proxy, _Gathering(ready, log):
+    with ready.connected() as proxy:
         called_s = time.monotonic()
         status = proxy.set_focus(target_mm)
         returned_s = time.monotonic()
     if status:
         raise BenchError(f"set_focus({target_mm}) gave {status}: {ready.call('report_status')}")
-    return Moved(called_s, returned_s, legs_mm(distance_mm, outward), log)
-
-
-class _Gathering:
-    """Gathers what goes over the wire, on a thread of its own, until it is left."""
-
-    def __init__(self, ready: Rig, log: WireLog) -> None:
-        self._ready = ready
-        self._log = log
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._gather)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: Any) -> None:
-        self._over.set()
-        self._thread.join()
-        self._ready.gather(self._log)
-
-    def _gather(self) -> None:
-        while not self._over.wait(GATHER_S):
-            self._ready.gather(self._log)
+    return Moved(called_s, returned_s, legs_mm(distance_mm, outward), ready.wire(LONG_TRACE))
 
 
 def _where_it_goes(moves: list[Moved]) -> list[Figure]:
@@ -128,14 +101,10 @@ def _where_it_goes(moves: list[Moved]) -> list[Figure]:
         spans = [(moved.log, span) for moved in moves for span in moved.gaps()[name]]
         if not spans:
             continue
-        lines = [_in_gap(log, span) for log, span in spans]
+        lines = [log.between(*span) for log, span in spans]
         figures += [
             Figure(WHERE_PART, name, "ms", [(to_s - from_s) * 1000 for _, (from_s, to_s) in spans]),
             Figure(WHERE_PART, f"{name}: bytes on the line", "ms", [busy_s(each) * 1000 for each in lines]),
             Figure(WHERE_PART, f"{name}: questions", "", [float(questions(each)) for each in lines]),
         ]
     return figures
-
-
-def _in_gap(log: WireLog, span: tuple[float, float]) -> list[Line]:
-    return log.between(*span)

@@ -1,4 +1,4 @@
-"""Messages and frames that nobody should send: good ones, hostile ones, and both with something wrong in them."""
+"""Messages that nobody should send: good ones, hostile ones, and both with something wrong in them."""
 
 from __future__ import annotations
 
@@ -176,27 +176,3 @@ def _change(dice: random.Random, data: bytearray) -> None:
         data[at:at] = data[at:until] * dice.randint(1, 3)
     elif kind == 5:
         del data[at:]
-
-
-class WireFrames:
-    """An endless supply of what a serial line may deliver."""
-
-    def __init__(self, dice: random.Random) -> None:
-        self._dice = dice
-
-    def next(self) -> bytes:
-        """A frame; most are spoiled."""
-        data = self._dice.choice((self._answer, self._answer, self._random_frame, self._noise))()
-        return data if self._dice.random() < 0.2 else mutated(self._dice, data)
-
-    def _answer(self) -> bytes:
-        register = self._dice.randrange(-(2**31), 2**31)
-        answers = (f"P081 F {register}", f"S004 F {self._dice.choice(('NS', 'SM', 'SR'))}", "S052 F OK3Z 1.2")
-        return f"#{self._dice.choice(answers)}$\n".encode()
-
-    def _random_frame(self) -> bytes:
-        code = f"{self._dice.choice('ESPX')}{self._dice.randrange(1000):03}"
-        return b"#" + code.encode() + b" F " + self._dice.randbytes(self._dice.randrange(30)) + b"$\n"
-
-    def _noise(self) -> bytes:
-        return self._dice.randbytes(self._dice.randrange(LONGEST_RANDOM))

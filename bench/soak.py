@@ -14,10 +14,19 @@ import random
 import sys
 from pathlib import Path
 
-from soaking.interruption import watch_for_signals
-from soaking.plan import KINDS
-from soaking.results import TO_ITS_END, as_markdown, violation_text, write_into_page
-from soaking.run import Wanted, soak
+# It is run as a file: what it imports is beside its folder, and not in it.
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from bench.interruption import watch_for_signals  # noqa: E402
+from bench.soaking.plan import KINDS  # noqa: E402
+from bench.soaking.results import (  # noqa: E402
+    TO_ITS_END,
+    Wanted,
+    as_markdown,
+    violation_text,
+    write_into_page,
+)
+from bench.soaking.run import soak  # noqa: E402
 
 INTERRUPTED = 130
 
@@ -27,14 +36,15 @@ def main() -> int:
     watch_for_signals()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
     print(f"seed {seed}", flush=True)
-    kinds = tuple(kind for kind in options.kinds or KINDS if kind not in (options.without or ()))
+    chosen = tuple(kind for kind in options.kinds or KINDS if kind not in (options.without or ()))
+    kinds = chosen if options.kinds or options.without else ()
     result = soak(Wanted(seed, options.minutes, options.time_scale, options.first, options.actions, kinds))
     print(as_markdown(result))
-    for violation in result.violations:
+    for violation in result.ledger.violations:
         print(violation_text(violation, result))
     if options.json:
         options.json.write_text(json.dumps(result.data, indent=1) + "\n", encoding="utf-8")
-    if result.violations:
+    if result.ledger.violations:
         return 1
     if result.ended != TO_ITS_END:
         return INTERRUPTED
@@ -47,23 +57,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description="Soak focusd in faults, and judge it by the simulator's truth."
     )
-    parser.add_argument("--minutes", type=float, default=5.0, help="how long to go on [%(default)g]")
-    parser.add_argument(
-        "--seed", type=int, help="repeats the sequence of a run [a random one, which is printed]"
-    )
-    parser.add_argument("--first", type=int, default=0, help="begin at this action of the sequence")
-    parser.add_argument("--actions", type=int, help="at most so many actions")
-    parser.add_argument(
-        "--kinds", nargs="+", choices=KINDS, metavar="KIND", help="only actions of these kinds"
-    )
-    parser.add_argument("--without", nargs="+", choices=KINDS, metavar="KIND", help="no actions of these")
-    parser.add_argument(
-        "--time-scale", type=float, default=10.0, help="how much faster than real [%(default)g]"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result there")
-    parser.add_argument(
-        "--write-report", type=Path, metavar="PAGE", help="put the tables into this page, if all held"
-    )
+    add = parser.add_argument
+    add("--minutes", type=float, default=5.0, help="how long to go on [%(default)g]")
+    add("--seed", type=int, help="repeats the sequence of a run [a random one, which is printed]")
+    add("--first", type=int, default=0, help="begin at this action of the sequence")
+    add("--actions", type=int, help="at most so many actions")
+    add("--kinds", nargs="+", choices=KINDS, metavar="KIND", help="only actions of these kinds")
+    add("--without", nargs="+", choices=KINDS, metavar="KIND", help="no actions of these")
+    add("--time-scale", type=float, default=10.0, help="how much faster than real [%(default)g]")
+    add("--json", type=Path, metavar="FILE", help="write the result there")
+    add("--write-report", type=Path, metavar="PAGE", help="put the tables into this page, if all held")
     return parser
 
 

@@ -12,23 +12,24 @@ import time
 from typing import Callable
 
 from bench.figures import Bound, Figure
-from bench.rig import BIN, BenchError, Workspace, end, rig
+from bench.rig import BIN, Rig, idle_rig, rig
 
 PART = "Start-up"
 RATIO_TARGET = Bound(1.5, "focus json beside the import of Pyro4, fastest runs of both", judged="min")
 FOCUS_IMPORTS, FOCUSD_IMPORTS = "import Pyro4", "import Pyro4, serial"
 
 
-def measure(space: Workspace, rounds: int) -> list[Figure]:
+def measure(rounds: int) -> list[Figure]:
     """Start each `rounds` times, and once before, which is not counted."""
-    daemon_ms, daemon_bare_ms = _in_turn(
-        rounds, lambda: _until_serving_ms(space), lambda: _until_end_ms(space, FOCUSD_IMPORTS)
-    )
-    with rig(space):
+    with idle_rig() as made:
+        daemon_ms, daemon_bare_ms = _in_turn(
+            rounds, lambda: _until_serving_ms(made), lambda: _imported_ms(made, FOCUSD_IMPORTS)
+        )
+    with rig() as ready:
         focus_ms, focus_bare_ms = _in_turn(
             rounds,
-            lambda: _run_ms(space, [str(BIN / "focus"), "json"]),
-            lambda: _until_end_ms(space, FOCUS_IMPORTS),
+            lambda: _run_ms(ready, [str(BIN / "focus"), "json"]),
+            lambda: _imported_ms(ready, FOCUS_IMPORTS),
         )
     return [
         Figure(PART, "focusd: until it serves", "ms", daemon_ms, _imports(FOCUSD_IMPORTS, daemon_bare_ms)),
@@ -54,31 +55,21 @@ def _in_turn(
     return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
 
-def _until_end_ms(space: Workspace, code: str) -> float:
-    return _run_ms(space, [sys.executable, "-c", code])
+def _imported_ms(made: Rig, code: str) -> float:
+    return _run_ms(made, [sys.executable, "-c", code])
 
 
-def _run_ms(space: Workspace, command: list[str]) -> float:
+def _run_ms(made: Rig, command: list[str]) -> float:
     began_s = time.perf_counter()
     # Without a timeout, for which subprocess would look only every 50 ms; focus has its own, of 5 s.
-    subprocess.run(command, env=space.environment, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(command, env=made.environment, stdout=subprocess.DEVNULL, check=True)
     return (time.perf_counter() - began_s) * 1000
 
 
-def _until_serving_ms(space: Workspace) -> float:
+def _until_serving_ms(made: Rig) -> float:
     began_s = time.perf_counter()
-    with subprocess.Popen(
-        [str(BIN / "focusd"), str(space.config_path)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=space.environment,
-        text=True,
-    ) as popen:
-        try:
-            assert popen.stderr is not None
-            if not any("serving" in line for line in popen.stderr):
-                raise BenchError(f"focusd ended with {popen.wait()} and never served")
-            return (time.perf_counter() - began_s) * 1000
-        finally:
-            end(popen)
+    try:
+        made.start()
+        return (time.perf_counter() - began_s) * 1000
+    finally:
+        made.end()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from bench.figures import Bound, Figure
-from bench.rig import DRIVE, BenchError, Rig, Workspace, ramp_s, rig, wait_until
+from bench.rig import DRIVE, BenchError, Rig, ramp_s, rig, wait_until
 from bench.wire_log import BYTE_S, HALT, WireLog, longest_exchange_s
 from rockit.focuser.ok3z.driver.link import LATE_REPLY_S
 from rockit.focuser.ok3z.driver.planning import HOMING_SPEED_MM_SEC
@@ -82,27 +82,33 @@ def _to_wire_ms(log: WireLog, called_s: float) -> float:
     return (halts_s[0] - called_s) * 1000
 
 
+def begun(ready: Rig, command: tuple[Any, ...], pool: ThreadPoolExecutor) -> Future[Any]:
+    """A call that moves the focuser, once that moves; or its failure."""
+    motion = pool.submit(ready.call, *command)
+    wait_until(lambda: motion.done() or ready.truth()["moving"], f"{command} moves")
+    return motion
+
+
 def stopped_ms(
     ready: Rig, target_mm: float, run_s: float, stop: Callable[[], None], pool: ThreadPoolExecutor
 ) -> float:
     """Begin a move to `target_mm`, and stop it once it has run for `run_s`: how long until the halt was at the
     controller, in ms from the call."""
-    move = pool.submit(ready.call, "set_focus", target_mm)
-    wait_until(lambda: move.done() or ready.truth()["moving"], "the move")
+    move = begun(ready, ("set_focus", target_mm), pool)
     time.sleep(run_s)
     called_s = time.monotonic()
     stop()
     if (status := move.result()) != 1:
         raise BenchError(f"a move was stopped and gave {status}; 1 was expected")
-    return _to_wire_ms(ready.gather(WireLog()), called_s)
+    return _to_wire_ms(ready.wire(), called_s)
 
 
-def measure(space: Workspace, rounds: int, chance: random.Random) -> list[Figure]:
+def measure(rounds: int, chance: random.Random) -> list[Figure]:
     """Stop `rounds` moves outward, as many inward, and as many homing runs."""
     with ThreadPoolExecutor(max_workers=2) as pool:
-        with rig(space) as ready:
+        with rig() as ready:
             outward, inward = _stop_moves(ready, rounds, chance, pool)
-        with rig(space, start_mm=HOMING_START_MM) as ready:
+        with rig(start_mm=HOMING_START_MM) as ready:
             homing = _stop_homing(ready, rounds, chance, pool)
     return [*outward.figures("outward"), *inward.figures("inward"), *homing.figures("homing")]
 
@@ -111,7 +117,7 @@ def _stop_moves(
     ready: Rig, rounds: int, chance: random.Random, pool: ThreadPoolExecutor
 ) -> tuple[Stops, Stops]:
     outward, inward = Stops(DRIVE.speed_mm_sec), Stops(DRIVE.speed_mm_sec)
-    ready.home()
+    ready.expect("initialize")
     ready.expect("set_focus", MIDDLE_MM)
     for _ in range(rounds):
         # In turn, so that the focuser stays near the middle.
@@ -132,14 +138,13 @@ def _stop_homing(ready: Rig, rounds: int, chance: random.Random, pool: ThreadPoo
 def _stop_one(
     ready: Rig, stops: Stops, command: tuple[Any, ...], chance: random.Random, pool: ThreadPoolExecutor
 ) -> None:
-    with ready.proxy() as stopper:
-        motion = pool.submit(ready.call, *command)
-        wait_until(lambda: motion.done() or ready.truth()["moving"], f"{command} moves")
+    with ready.connected() as stopper:
+        motion = begun(ready, command, pool)
         time.sleep(chance.uniform(LEAST_RUN_S, MOST_RUN_S))
         stop = pool.submit(_timed, stopper.stop)
         stood_s = _watch_until_still(ready, stops.top_mm_sec)
         called_s, answered_s = _moments_of(stop)
-    log = ready.gather(WireLog())
+    log = ready.wire()
     if (status := motion.result()) != 1:
         raise BenchError(f"{command} was stopped and gave {status}; 1 was expected")
     stops.take(called_s, answered_s, stood_s, log)

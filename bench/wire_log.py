@@ -35,24 +35,10 @@ class Line:
 
 
 class WireLog:
-    """The frames of a run, gathered from overlapping pieces of the virtual controller's trace."""
+    """The frames of a stretch of time, of the virtual controller's trace as its control socket gives it."""
 
-    def __init__(self) -> None:
-        self.lines: list[Line] = []
-
-    def add(self, trace: Sequence[Sequence[Any]]) -> None:
-        """Take the newest entries of the trace, as the control socket gives them: some that are known, and what came.
-
-        Raises ValueError where entries between this piece and the one before are missing.
-        """
-        piece = [Line(float(at_s), direction, text) for at_s, direction, text, _ in trace]
-        if self.lines and self.lines[-1] in piece:
-            piece = piece[len(piece) - piece[::-1].index(self.lines[-1]) :]
-        elif self.lines:
-            raise ValueError(
-                "the trace of the virtual controller was asked for too seldom: a part of it is lost"
-            )
-        self.lines += piece
+    def __init__(self, trace: Sequence[Sequence[Any]]) -> None:
+        self.lines = [Line(float(at_s), direction, text) for at_s, direction, text, _ in trace]
 
     def times_s(self, code: str, since_s: float = 0.0) -> list[float]:
         """When frames with this code reached the controller."""

@@ -10,47 +10,21 @@ import http.client
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable
 
-import Pyro4
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from rockit.focuser.ok3z.simulator.control import tell
+from tests.support.processes import Focusd
+from tests.support.waiting import BOUND_S, wait_until
 
-BIN = Path(sys.executable).parent
 CHROMIUM = "/usr/bin/chromium"
 CHROMEDRIVER = "/usr/bin/chromedriver"
-# How long anything may take before a test gives up on it.
-BOUND_S = 30.0
-POLL_S = 0.02
-OBJECT_NAME = "dome_focuser"
-
-CONFIG: dict[str, Any] = {
-    "daemon": "browser_test",
-    "log_name": "focusd@browser_test",
-    "control_machines": ["LocalHost"],
-    "serial_baud": 38400,
-    "serial_timeout": 5,
-    "move_timeout": 180,
-    "steps_per_mm": 5088,
-    "anti_backlash_mm": 0.1,
-    "focus_range_mm": 6.0,
-    "speed_mm_sec": 0.2,
-    "acceleration_mm_sec_sec": 5,
-}
-# 2 mm/s on the clock on the wall: time enough to step in.
-SIMULATOR = {"start_mm": 0.3, "time_scale": 10}
-
 # In every document, before its own scripts: counts what breaks the policy, how often the chart is drawn, and how often
 # it must be because its size has changed.
 WATCH = """
@@ -74,112 +48,34 @@ CanvasRenderingContext2D.prototype.clearRect = function (...area) {
 """
 
 
-def wait_until(holds: Callable[[], Any], what: str) -> Any:
-    """Poll until something true comes, and give it."""
-    deadline_s = time.monotonic() + BOUND_S
-    while True:
-        found = holds()
-        if found:
-            return found
-        assert time.monotonic() < deadline_s, f"this never came: {what}"
-        time.sleep(POLL_S)
-
-
-class Daemon:
+class Daemon(Focusd):
     """A `focusd` process with a panel, and ways to it beside the panel.
 
     Args:
         folder: for its files.
-        changes: of the configuration; a dict for `serial_port` is options of `sim://`.
+        serial_port: options of `sim://`.
+        changes: of the configuration.
     """
 
-    def __init__(self, folder: Path, changes: dict[str, Any]) -> None:
-        self._reserved = [_reserved_port() for _ in range(2)]
-        self.pyro_port, self.port = (sock.getsockname()[1] for sock in self._reserved)
+    # 2 mm/s on the clock on the wall: time enough to step in.
+    def __init__(self, folder: Path, serial_port: dict[str, Any] | None = None, **changes: Any) -> None:
+        options = {"time_scale": 10, **(serial_port or {})}
+        changes = {"anti_backlash_mm": 0.1, "alpaca": {}, **changes}
+        super().__init__(folder, "dome", serial_port=options, **changes)
+        self.port = self.alpaca.port
         self.url = f"http://127.0.0.1:{self.port}/"
-        self.control = str(folder / "control")
-        self._folder = folder
-        self._config_path = folder / "focuser.json"
-        self._site_path = folder / "site.json"
-        self._popen: subprocess.Popen[bytes] | None = None
-        self._write(changes)
 
-    def _write(self, changes: dict[str, Any]) -> None:
-        simulator = {**SIMULATOR, **changes.pop("serial_port", {}), "control": self.control}
-        port = "sim://?" + "&".join(f"{key}={value}" for key, value in simulator.items())
-        values = {**CONFIG, "serial_port": port, "alpaca": {"port": self.port}, **changes}
-        self._config_path.write_text(json.dumps(values))
-        own = {"name": OBJECT_NAME, "machine": "LocalHost", "port": self.pyro_port}
-        site = {"machines": {"Elsewhere": "127.0.0.2"}, "daemons": {"browser_test": own}}
-        self._site_path.write_text(json.dumps(site))
-
-    @property
-    def log(self) -> str:
-        return (self._folder / "focusd.log").read_text(errors="replace")
-
-    def start(self) -> Daemon:
-        """Start, and wait until the panel answers."""
-        environment = {**os.environ, "ROCKIT_SITE_PATH": str(self._site_path), "PYTHONUNBUFFERED": "1"}
-        environment["STATE_DIRECTORY"] = str(self._folder / "state")
-        with (self._folder / "focusd.log").open("ab") as log:
-            self._popen = subprocess.Popen(
-                [str(BIN / "focusd"), str(self._config_path)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-            )
-        wait_until(self._is_up, "the panel answers")
-        return self
-
-    def _is_up(self) -> bool:
-        assert self._popen is not None
-        assert self._popen.poll() is None, self.log
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
-
-    def kill(self) -> None:
-        """End it as a crash does."""
-        assert self._popen is not None
-        self._popen.kill()
-        self._popen.wait(BOUND_S)
-        Path(self.control).unlink(missing_ok=True)
-
-    def signal(self, number: int) -> None:
-        assert self._popen is not None
-        self._popen.send_signal(number)
-
-    def end(self) -> None:
-        """End it in good order, if it still runs."""
-        if self._popen is not None and self._popen.poll() is None:
-            self._popen.send_signal(signal.SIGCONT)
-            self._popen.terminate()
-            assert self._popen.wait(BOUND_S) == 0, self.log
-            assert "Traceback" not in self.log
-
-    def dispose(self) -> None:
-        for sock in self._reserved:
-            sock.close()
-        if self._popen is not None and self._popen.poll() is None:
-            self._popen.kill()
-            self._popen.wait(BOUND_S)
-
-    def call(self, method: str, *arguments: Any) -> Any:
-        """One call over Pyro, as the observatory makes it."""
-        with Pyro4.Proxy(f"PYRO:{OBJECT_NAME}@127.0.0.1:{self.pyro_port}") as proxy:
-            proxy._pyroTimeout = BOUND_S
-            return getattr(proxy, method)(*arguments)
+    def end_well(self) -> None:
+        """End it in good order, if it still runs; it may have been suspended."""
+        if self.is_running:
+            self.send_signal(signal.SIGCONT)
+            self.end()
 
     def connections(self) -> int:
         """How many the panel has open."""
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         established = "01"
         return sum(row[1].endswith(f":{self.port:04X}") and row[3] == established for row in rows)
-
-    def report(self) -> dict[str, Any]:
-        report: dict[str, Any] = self.call("report_status")
-        return report
 
     def post(self, command: str, values: dict[str, Any], sender: str) -> dict[str, Any]:
         """A command of the panel from another address of this machine."""
@@ -193,19 +89,6 @@ class Daemon:
         finally:
             connection.close()
         return answer
-
-    def tell(self, line: str) -> None:
-        """Do something to the virtual controller."""
-        answer = tell(self.control, line)
-        assert answer["ok"], answer
-
-
-def _reserved_port() -> socket.socket:
-    # Bound and not listening: who sets SO_REUSEADDR too can listen there, and nobody is given the port by chance.
-    sock = socket.socket()
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind(("127.0.0.1", 0))
-    return sock
 
 
 class Page:
@@ -354,13 +237,14 @@ def make_daemon(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
     def make(**changes: Any) -> Daemon:
         folder = tmp_path / f"d{len(made)}"
         folder.mkdir()
-        made.append(Daemon(folder, changes))
-        return made[-1].start()
+        made.append(Daemon(folder, **changes))
+        made[-1].start()
+        return made[-1]
 
     yield make
     try:
         for daemon in made:
-            daemon.end()
+            daemon.end_well()
     finally:
         for daemon in made:
             daemon.dispose()

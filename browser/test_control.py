@@ -15,7 +15,7 @@ def test_it_initialises_only_after_a_question_that_leaves_stop_in_reach(page: An
     page.open(daemon).wait_for("#state", "Disconnected")
     page.click("[data-opens=initialise]")
     assert "through all of its range" in page.text("#initialise")
-    assert daemon.report()["state"] == "disconnected"
+    assert daemon.status()["state"] == "disconnected"
     on_top = """
         const box = document.getElementById("stop").getBoundingClientRect();
         return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2).id;
@@ -36,7 +36,7 @@ def test_a_question_can_be_taken_back(page: Any, daemon: Any) -> None:
     page.click("[data-closes=initialise]")
     assert not page.find("#initialise").is_displayed()
     assert page.run("return document.activeElement.dataset.opens") == "initialise"
-    assert daemon.report()["state"] == "disconnected"
+    assert daemon.status()["state"] == "disconnected"
 
 
 def test_resuming_is_passed_on(page: Any, daemon: Any) -> None:
@@ -54,21 +54,20 @@ def test_a_position_is_set_by_keys_alone(ready: Any, daemon: Any) -> None:
     ready.wait_for("#answer", "Move to 1.250 mm: done.")
     ready.wait_for("#position", "1.250").wait_for("#target", "1.250 mm")
     ready.wait_for("#moves li:first-child", "0.000 → 1.250").wait_for("#moves li:first-child", "arrived")
-    assert daemon.report()["current_mm"] == 1.25
-
-
-def test_a_comma_is_a_point(ready: Any, daemon: Any) -> None:
+    assert daemon.status()["current_mm"] == 1.25
+    # A comma is a point.
     ready.set("0,5")
     ready.wait_for("#answer", "Move to 0.500 mm: done.")
-    assert daemon.report()["current_mm"] == 0.5
+    assert daemon.status()["current_mm"] == 0.5
 
 
-@pytest.mark.parametrize("text", ["abc", "1.2.3", "0x10", "1e3", "Infinity", "-", ""])
-def test_what_is_no_number_goes_nowhere(ready: Any, daemon: Any, text: str) -> None:
-    ready.set(text)
-    ready.wait_for("#refusal", "number of millimetres")
-    assert ready.run("return document.activeElement.id") == "set-to"
-    assert daemon.report()["target_mm"] == 0.0
+def test_what_is_no_number_goes_nowhere(ready: Any, daemon: Any) -> None:
+    for text in ("abc", "1.2.3", "0x10", "1e3", "Infinity", "-", ""):
+        ready.run("document.getElementById('refusal').textContent = ''")
+        ready.set(text)
+        ready.wait_for("#refusal", "number of millimetres")
+        assert ready.run("return document.activeElement.id") == "set-to"
+    assert daemon.status()["target_mm"] == 0.0
 
 
 def test_what_the_daemon_refuses_is_said_in_its_words(ready: Any) -> None:
@@ -91,7 +90,7 @@ def test_every_offset_goes_where_it_says(ready: Any, daemon: Any) -> None:
         ready.wait_for("#steps", str(expected_steps))
         # Its answer must not be taken for that of the next one.
         ready.run("document.getElementById('answer').textContent = ''")
-    assert daemon.report()["current_steps"] == expected_steps
+    assert daemon.status()["current_steps"] == expected_steps
 
 
 def test_a_dozen_clicks_at_once_are_one_command(ready: Any, daemon: Any) -> None:
@@ -105,7 +104,7 @@ def test_a_dozen_clicks_at_once_are_one_command(ready: Any, daemon: Any) -> None
     """
     assert ready.run(sent) == [1, "true"]
     ready.wait_for("#answer", "0.1 mm outward: done.").wait_for("#position", "0.100")
-    assert daemon.report()["target_mm"] == 0.1
+    assert daemon.status()["target_mm"] == 0.1
     # It can be used again.
     ready.click('[data-offset="0.1"]')
     ready.wait_for("#position", "0.200")
@@ -124,7 +123,7 @@ def test_stop_ends_a_move(ready: Any, daemon: Any, way: str) -> None:
         )
         ready.press(Keys.ESCAPE)
     ready.wait_for("#state", "At rest").wait_for("#reason", "Stopped by 127.0.0.1.")
-    assert daemon.report()["current_mm"] < 5.5
+    assert daemon.status()["current_mm"] < 5.5
     ready.wait_for("#moves li:first-child", "ended at")
     ready.wait_for("#stop-says", "Stopped: the focuser stands.")
     # That the move was stopped is no alarm.
@@ -153,10 +152,10 @@ def test_stop_closes_a_question(ready: Any) -> None:
 def test_it_disconnects_only_after_a_question(ready: Any, daemon: Any) -> None:
     ready.click("[data-opens=disconnect]")
     assert "takes the focuser away from everybody" in ready.text("#disconnect")
-    assert daemon.report()["state"] == "idle"
+    assert daemon.status()["state"] == "idle"
     ready.click("#disconnect-now")
     ready.wait_for("#state", "Disconnected").wait_for("#position", NO_POSITION)
-    assert daemon.report()["state"] == "disconnected"
+    assert daemon.status()["state"] == "disconnected"
 
 
 def test_a_button_that_cannot_be_used_says_why(page: Any, daemon: Any) -> None:

@@ -45,9 +45,9 @@ def test_a_daemon_that_dies_is_said_and_its_return_is_found(ready: Any, daemon: 
 
 def test_a_daemon_that_hangs_is_said(ready: Any, daemon: Any) -> None:
     # Its connections stay open: only the silence shows.
-    daemon.signal(signal.SIGSTOP)
+    daemon.send_signal(signal.SIGSTOP)
     ready.wait_for("#daemon-link", "No link to focusd")
-    daemon.signal(signal.SIGCONT)
+    daemon.send_signal(signal.SIGCONT)
     ready.wait_for("#daemon-link", "Live").wait_for("#state", "At rest")
 
 
@@ -97,7 +97,7 @@ def test_no_title_says_an_old_position(ready: Any, daemon: Any) -> None:
     assert daemon.call("set_focus", 1.0) == 0
     assert title(ready) == name
     # Back, and not believed before the first word: the daemon says none.
-    daemon.signal(signal.SIGSTOP)
+    daemon.send_signal(signal.SIGSTOP)
     ready.hide(False)
     assert title(ready) == name
     assert is_grey(ready, "#position")
@@ -105,7 +105,7 @@ def test_no_title_says_an_old_position(ready: Any, daemon: Any) -> None:
     assert ready.find("[data-opens=disconnect]").get_attribute("aria-disabled") == "true"
     ready.wait_for("#daemon-link", "No link to focusd")
     assert title(ready) == name
-    daemon.signal(signal.SIGCONT)
+    daemon.send_signal(signal.SIGCONT)
     ready.wait_for("#daemon-link", "Live")
     assert title(ready) == f"1.000 mm · {name}"
 

@@ -76,27 +76,18 @@ def lose_focuser(page: Any, daemon: Any) -> None:
 # Where it is said
 
 
-def test_on_a_telephone_the_result_is_seen_wherever_one_looks(phone: Any) -> None:
-    phone.find("#stop").click()
-    phone.wait_for("#stop-says", STANDS)
-    assert_seen(phone, STANDS)
+def test_on_a_telephone_what_is_said_is_seen_wherever_one_looks(phone: Any, daemon: Any) -> None:
+    def stop_says(text: str) -> None:
+        to_the_moves(phone)
+        phone.find("#stop").click()
+        phone.wait_for("#stop-says", text)
+        assert_seen(phone, text)
 
-
-def test_on_a_telephone_an_alarm_is_seen_wherever_one_looks(phone: Any, daemon: Any) -> None:
+    stop_says(STANDS)
     lose_focuser(phone, daemon)
-    to_the_moves(phone)
-    phone.find("#stop").click()
-    phone.wait_for("#stop-says", "STOP NOT CONFIRMED.")
-    assert_seen(phone, "STOP NOT CONFIRMED.")
-
-
-def test_on_a_telephone_a_long_sentence_is_seen_as_a_whole(phone: Any, daemon: Any) -> None:
-    lose_focuser(phone, daemon)
+    stop_says("STOP NOT CONFIRMED.")
     phone.run(FAIL, LONG)
-    to_the_moves(phone)
-    phone.find("#stop").click()
-    phone.wait_for("#stop-says", LONG)
-    assert_seen(phone, LONG)
+    stop_says(LONG)
 
 
 def test_the_button_stays_under_the_finger_when_something_is_said(phone: Any) -> None:
@@ -114,32 +105,32 @@ def test_the_button_stays_under_the_finger_when_something_is_said(phone: Any) ->
 
 
 def test_without_a_link_it_is_said_at_once_that_nothing_is_confirmed(ready: Any, daemon: Any) -> None:
-    daemon.signal(signal.SIGSTOP)
+    daemon.send_signal(signal.SIGSTOP)
     ready.wait_for("#daemon-link", "No link to focusd")
     ready.press(Keys.ESCAPE)
     assert ready.text("#stop-says") == NO_LINK
     # It was sent: what came of it takes the place of that.
-    daemon.signal(signal.SIGCONT)
+    daemon.send_signal(signal.SIGCONT)
     ready.wait_for("#stop-says", STANDS)
 
 
 def test_a_link_that_goes_while_a_stop_waits_is_said(ready: Any, daemon: Any) -> None:
-    daemon.signal(signal.SIGSTOP)
+    daemon.send_signal(signal.SIGSTOP)
     ready.press(Keys.ESCAPE)
     assert ready.text("#stop-says") == "Stopping…"
     ready.wait_for("#stop-says", NO_LINK)
-    daemon.signal(signal.SIGCONT)
+    daemon.send_signal(signal.SIGCONT)
     ready.wait_for("#stop-says", STANDS)
 
 
 def test_a_page_that_nobody_sees_has_lost_nothing(ready: Any, daemon: Any) -> None:
-    daemon.signal(signal.SIGSTOP)
+    daemon.send_signal(signal.SIGSTOP)
     ready.press(Keys.ESCAPE)
     ready.hide(True)
     assert ready.text("#stop-says") == "Stopping…"
     ready.hide(False)
     assert ready.text("#stop-says") == "Stopping…"
-    daemon.signal(signal.SIGCONT)
+    daemon.send_signal(signal.SIGCONT)
     ready.wait_for("#stop-says", STANDS)
 
 
@@ -192,7 +183,7 @@ def test_a_motion_of_others_takes_back_that_the_focuser_stands(ready: Any, daemo
     ready.press(Keys.ESCAPE)
     ready.wait_for("#stop-says", STANDS)
     # Seen standing since.
-    ready.wait_until(lambda: daemon.report()["state"] == "idle", "rest")
+    ready.wait_until(lambda: daemon.status()["state"] == "idle", "rest")
     time.sleep(1.5)
     assert ready.text("#stop-says") == STANDS
     assert daemon.call("set_focus", 2.0) == 0

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Callable
 
 import pytest
 
+from tests.support.processes import BIN, run
+
 PROJECT = Path(__file__).parents[1]
-BIN = Path(sys.executable).parent
 SCRIPT = PROJECT / "packaging/rpm/after-upgrade"
 SITE = json.loads((PROJECT / "ngts_m06.json").read_text())
 
@@ -38,21 +37,18 @@ def fixture_say(tmp_path: Path) -> Say:
             f"#!/bin/sh\necho \"$@\" >>'{tmp_path}/asked'\ncat '{tmp_path}'/$1\n"
         )
         (programs / "systemctl").chmod(0o755)
-        run = subprocess.run(
-            [str(SCRIPT)],
+        ran = run(
+            SCRIPT,
             env={
                 "PATH": f"{programs}:{os.environ['PATH']}",
                 "FOCUSD": str(BIN / "focusd"),
                 "FOCUSD_CONFIGURATIONS": str(configurations),
                 **environment,
             },
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=True,
+            timeout_s=50,
         )
-        assert run.stderr == ""
-        return run.stdout
+        assert (ran.returncode, ran.stderr) == (0, "")
+        return ran.stdout
 
     return say
 
@@ -132,8 +128,5 @@ def test_other_lines_of_systemctl_are_passed_over(say: Say) -> None:
 
 def test_a_machine_without_systemd_is_no_trouble(tmp_path: Path) -> None:
     (tmp_path / "sh").symlink_to("/bin/sh")
-    run = subprocess.run(
-        ["/bin/sh", str(SCRIPT)], env={"PATH": str(tmp_path)}, capture_output=True, timeout=50, check=False
-    )
-    assert run.returncode == 0
-    assert run.stdout == b""
+    ran = run("/bin/sh", SCRIPT, env={"PATH": str(tmp_path)})
+    assert (ran.returncode, ran.stdout) == (0, "")

@@ -9,8 +9,6 @@ import importlib
 import inspect
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from functools import cache
@@ -29,10 +27,10 @@ from rockit.focuser.ok3z.driver.rates import Ratios
 from rockit.focuser.ok3z.servers.pyro import PyroFocuser, measurement, report
 from rockit.focuser.ok3z.service.status import Audit, Confidence, Snapshot, State, Trust
 from rockit.focuser.ok3z.version import VERSION
+from tests.support.markdown import PROJECT, blocks, code, page, rows
+from tests.support.processes import run
 
-PROJECT = Path(__file__).parents[1]
 PACKAGE = PROJECT / "src/rockit/focuser/ok3z"
-BIN = Path(sys.executable).parent
 PAGES = sorted(
     path
     for where in ("*.md", "docs/**/*.md", "common/*.md", "tests/*.md", "tests/*/*.md")
@@ -43,43 +41,10 @@ SCRIPTS = [PROJECT / "Makefile", PROJECT / "packaging/run-from-clone"]
 # What a page may name outside the clone.
 SYSTEM_FOLDERS = {"/dev/", "/etc/", "/tmp/", "/usr/", "/var/"}
 
-Row = dict[str, str]
-
-
-def page(name: str) -> str:
-    return (PROJECT / name).read_text(encoding="utf-8")
-
 
 def prose(text: str) -> str:
     """A page without its fenced blocks."""
     return re.sub(r"^( *)```.*?^\1```", "", text, flags=re.DOTALL | re.MULTILINE)
-
-
-def blocks(text: str, language: str) -> list[str]:
-    """The fenced blocks of one language; most have none."""
-    fenced = re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
-    return [content for name, content in fenced if name == language]
-
-
-def rows(name: str, *header: str) -> list[Row]:
-    """The rows of the tables of a page whose first columns have these titles."""
-    found: list[Row] = []
-    titles: list[str] = []
-    for line in page(name).splitlines():
-        if not line.startswith("|"):
-            titles = []
-            continue
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if not titles:
-            titles = cells
-        elif set(line) - set("|- :") and titles[: len(header)] == list(header):
-            found.append(dict(zip(titles, cells)))
-    assert found, f"{name} has no table with the columns {header}"
-    return found
-
-
-def code(cell: str) -> list[str]:
-    return re.findall(r"`([^`]+)`", cell)
 
 
 # Links and paths
@@ -90,16 +55,19 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(PROJECT)))
-def test_links_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\(([^)]+)\)", prose(path.read_text(encoding="utf-8"))):
-        if re.match(r"https?://", target):
-            continue
+def test_links_lead_somewhere() -> None:
+    links = [
+        (path, target)
+        for path in PAGES
+        for target in re.findall(r"\]\(([^)]+)\)", prose(path.read_text(encoding="utf-8")))
+        if not re.match(r"https?://", target)
+    ]
+    assert len(links) > 100
+    for path, target in links:
         file, _, anchor = target.partition("#")
         destination = (path.parent / file).resolve() if file else path
-        assert destination.exists(), target
-        if anchor:
-            assert anchor in anchors(destination), target
+        assert destination.exists(), (path, target)
+        assert not anchor or anchor in anchors(destination), (path, target)
 
 
 def test_pages_that_are_cited_exist() -> None:
@@ -115,10 +83,11 @@ def test_pages_that_are_cited_exist() -> None:
     assert [(name, source) for name, source in sorted(named) if not (PROJECT / name).exists()] == []
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(PROJECT)))
-def test_no_page_names_a_folder_of_one_machine(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert set(re.findall(r"(?:^|[\s`\"'(=])(/[a-z][\w.-]*/)", text, flags=re.MULTILINE)) <= SYSTEM_FOLDERS
+def test_no_page_names_a_folder_of_one_machine() -> None:
+    for path in PAGES:
+        text = path.read_text(encoding="utf-8")
+        named = set(re.findall(r"(?:^|[\s`\"'(=])(/[a-z][\w.-]*/)", text, flags=re.MULTILINE))
+        assert named <= SYSTEM_FOLDERS, path
 
 
 # Messages
@@ -144,14 +113,14 @@ def messages() -> str:
 
 @pytest.mark.parametrize("name", ["README.md", "docs/troubleshooting.md"])
 def test_every_quoted_message_is_in_the_code(name: str) -> None:
-    quoted = [text for row in rows(name, "Message") for text in code(row["Message"])]
+    quoted = [text for row in rows(page(name), "Message") for text in code(row["Message"])]
     assert len(quoted) > 20
     # Where a message goes on, the page may leave it.
     assert [text for text in quoted if text.rstrip(" …") not in messages()] == []
 
 
 def test_every_refusal_is_explained_in_the_readme() -> None:
-    quoted = " ".join(row["Message"] for row in rows("README.md", "Message"))
+    quoted = " ".join(row["Message"] for row in rows(page("README.md"), "Message"))
     assert [text for text in CommandStatus._messages.values() if f"`{text}`" not in quoted] == []
 
 
@@ -169,7 +138,7 @@ def published_numbers() -> dict[int, str]:
 def test_command_statuses() -> None:
     described = {
         int(row["Number"]): (code(row["`CommandStatus`"])[0], row["Text"])
-        for row in rows("docs/pyro.md", "Number")
+        for row in rows(page("docs/pyro.md"), "Number")
     }
     assert described == {
         number: (name, CommandStatus.message(number)) for number, name in published_numbers().items()
@@ -179,7 +148,7 @@ def test_command_statuses() -> None:
 def test_focuser_statuses() -> None:
     described = {
         name: (int(row[""]), *code(row["Label"]))
-        for row in rows("docs/pyro.md", "`FocuserStatus`")
+        for row in rows(page("docs/pyro.md"), "`FocuserStatus`")
         for name in code(row["`FocuserStatus`"])
     }
     assert described == {
@@ -189,12 +158,14 @@ def test_focuser_statuses() -> None:
 
 @pytest.mark.parametrize(("name", "title"), [("README.md", "Exit code"), ("docs/commands.md", "Code")])
 def test_exit_codes(name: str, title: str) -> None:
-    described = [int(row[title]) for row in rows(name, title)]
+    described = [int(row[title]) for row in rows(page(name), title)]
     assert described == sorted({number % cli.EXIT_CODES for number in published_numbers()} | {255})
 
 
 def test_methods() -> None:
-    described = [re.match(r"`(\w+)\(", row["Call"]) for row in rows("docs/pyro.md", "Call", "What it does")]
+    described = [
+        re.match(r"`(\w+)\(", row["Call"]) for row in rows(page("docs/pyro.md"), "Call", "What it does")
+    ]
     exposed = [name for name, method in vars(PyroFocuser).items() if getattr(method, "_pyroExposed", False)]
     assert [match and match[1] for match in described] == exposed
 
@@ -207,7 +178,7 @@ def reports() -> Iterator[tuple[Snapshot, dict[str, Any]]]:
                 *(state, "why", steps, steps, Leg(9), 0.5, 3.0, 1.0, 7, 2.0),
                 confidence=Confidence(Trust.RESUMED, "why", "then"),
                 audit=Audit("now", "then", 3),
-                journal_problem="why",
+                state_file_problem="why",
                 ratios=Ratios(2.0, 0.5, 41, 437),
             )
             yield snapshot, report(snapshot, 0.1, now, alpaca_problem="why")
@@ -215,7 +186,7 @@ def reports() -> Iterator[tuple[Snapshot, dict[str, Any]]]:
 
 
 def test_keys_of_the_status() -> None:
-    described = {code(row["Key"])[0]: row["When"] for row in rows("docs/pyro.md", "Key", "When")}
+    described = {code(row["Key"])[0]: row["When"] for row in rows(page("docs/pyro.md"), "Key", "When")}
     assert set(described) == {key for _, answer in reports() for key in answer}
     for key, when in described.items():
         present = [(answer["status"], answer["moving"]) for _, answer in reports() if key in answer]
@@ -229,14 +200,16 @@ def test_keys_of_the_status() -> None:
 def test_keys_of_a_measurement() -> None:
     answer = measurement(Snapshot(), (), None, datetime(2026, 11, 22, tzinfo=timezone.utc))
     described = [
-        code(row["Key of `last_measurement`"])[0] for row in rows("docs/pyro.md", "Key of `last_measurement`")
+        code(row["Key of `last_measurement`"])[0]
+        for row in rows(page("docs/pyro.md"), "Key of `last_measurement`")
     ]
     assert described == [key for key in answer if not key.endswith("_valid")]
 
 
 def test_states_and_their_status() -> None:
     described = {
-        code(row["`state`"])[0]: int(row["`status`"].split()[0]) for row in rows("docs/pyro.md", "`state`")
+        code(row["`state`"])[0]: int(row["`status`"].split()[0])
+        for row in rows(page("docs/pyro.md"), "`state`")
     }
     known = {snapshot.state: answer["status"] for snapshot, answer in reports() if snapshot.current_steps}
     assert described == {state.value: status for state, status in known.items()}
@@ -245,7 +218,9 @@ def test_states_and_their_status() -> None:
 def test_configuration_keys() -> None:
     schema = json.loads((PACKAGE / "config/schema.json").read_text())
     example = json.loads(page("ngts_m06.json"))
-    described = {code(row["Key"])[0]: code(row["NGTS M06"]) for row in rows("README.md", "Key", "NGTS M06")}
+    described = {
+        code(row["Key"])[0]: code(row["NGTS M06"]) for row in rows(page("README.md"), "Key", "NGTS M06")
+    }
     assert list(described) == list(schema["properties"])
     assert {key: json.loads(value[0]) for key, value in described.items() if value} == example
     optional = set(schema["properties"]) - set(schema["required"])
@@ -271,9 +246,8 @@ def test_the_packaged_configuration_has_no_key_that_an_older_focus_refuses() -> 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/commands.md"])
 def test_commands(name: str) -> None:
-    described = [code(row["Command"])[0].split()[1] for row in rows(name, "Command")]
-    command = [str(BIN / "focus"), "--help"]
-    helped = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    described = [code(row["Command"])[0].split()[1] for row in rows(page(name), "Command")]
+    helped = run("focus", "--help").stdout
     assert sorted(described) == sorted(re.findall(r"^    (\w+) ", helped, flags=re.MULTILINE))
 
 
@@ -312,7 +286,7 @@ def test_constants_that_pages_quote() -> None:
 
 
 def test_frames() -> None:
-    described = {code(row["Send"])[0]: row for row in rows("docs/protocol.md", "Send")}
+    described = {code(row["Send"])[0]: row for row in rows(page("docs/protocol.md"), "Send")}
     numbered = [
         f(1) for f in (protocol.go_to, protocol.maximum_speed, protocol.acceleration, protocol.deceleration)
     ]
@@ -338,20 +312,16 @@ def test_frames() -> None:
 
 def test_every_folder_has_its_paragraph() -> None:
     described = {
-        code(row["Folder"])[0].rstrip("/") for row in rows("docs/architecture.md", "Folder", "What it is")
+        code(row["Folder"])[0].rstrip("/")
+        for row in rows(page("docs/architecture.md"), "Folder", "What it is")
     }
     assert described == {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
 
 
 @pytest.mark.parametrize("words", [[], ["servers"]])
 def test_the_house_is_drawn_as_it_is(words: list[str]) -> None:
-    drawn = subprocess.run(
-        [sys.executable, PROJECT / "docs/house.py", *words],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    ).stdout
+    drawn = run("python", PROJECT / "docs/house.py", *words, timeout_s=50).stdout
+    assert drawn
     assert f"```mermaid\n{drawn}```" in page("docs/architecture.md")
 
 
@@ -363,7 +333,9 @@ def test_files_that_the_architecture_names_are_there() -> None:
 
 def test_folders_of_tests_that_the_architecture_names_are_there_and_none_is_left_out() -> None:
     named = {
-        name for row in rows("docs/architecture.md", "Folder or file") for name in code(row["Folder or file"])
+        name
+        for row in rows(page("docs/architecture.md"), "Folder or file")
+        for name in code(row["Folder or file"])
     }
     assert [name for name in named if not list(PROJECT.glob(name))] == []
     tests = {path.parent for path in PROJECT.glob("tests/*/**/test_*.py")}
@@ -372,7 +344,7 @@ def test_folders_of_tests_that_the_architecture_names_are_there_and_none_is_left
 
 
 def test_every_promise_names_its_tests_and_every_decision_has_a_promise() -> None:
-    promises = rows("tests/README.md", "Promise", "From", "Tests")
+    promises = rows(page("tests/README.md"), "Promise", "From", "Tests")
     assert len(promises) >= 40
     for row in promises:
         assert code(row["Tests"]), row["Promise"]
@@ -382,14 +354,7 @@ def test_every_promise_names_its_tests_and_every_decision_has_a_promise() -> Non
 
 
 def test_make_help_names_every_target() -> None:
-    told = subprocess.run(
-        ["make", "--no-print-directory", "help"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-    ).stdout
+    told = run("/usr/bin/env", "make", "--no-print-directory", "help", cwd=PROJECT).stdout
     assert [line.split()[0] for line in told.splitlines()] == [
         target
         for target in re.findall(r"^([a-z-]+):", page("Makefile"), flags=re.MULTILINE)
@@ -399,7 +364,7 @@ def test_make_help_names_every_target() -> None:
 
 def test_the_python_page_names_what_a_program_can_use() -> None:
     described = {}
-    for row in rows("docs/python.md", "Method"):
+    for row in rows(page("docs/python.md"), "Method"):
         name, _, arguments = code(row["Method"])[0].rstrip(")").partition("(")
         described[name] = [word.partition("=")[0] for word in arguments.split(", ") if word]
         parameters = inspect.signature(getattr(ok3z.RemoteFocuser, name)).parameters
@@ -414,7 +379,7 @@ def test_the_python_page_names_what_a_program_can_use() -> None:
 
 
 def test_the_python_page_names_every_exception_and_says_what_they_are() -> None:
-    described = [code(row["Exception"])[0] for row in rows("docs/python.md", "Exception")]
+    described = [code(row["Exception"])[0] for row in rows(page("docs/python.md"), "Exception")]
     errors = {
         name
         for name in ok3z.__all__
@@ -442,4 +407,40 @@ def test_decisions_are_numbered_and_have_one_form() -> None:
 
 
 def test_the_version_is_the_newest_of_the_changelog() -> None:
-    assert re.findall(r"^## \[([\d.]+)\]", page("CHANGELOG.md"), flags=re.MULTILINE)[0] == VERSION
+    version, date = re.findall(r"^## \[([\d.]+)\] - (.*)$", page("CHANGELOG.md"), flags=re.MULTILINE)[0]
+    assert version == VERSION
+    assert datetime.strptime(date, "%Y-%m-%d") < datetime.now()
+
+
+def test_the_figures_of_the_readme_are_those_that_were_measured() -> None:
+    told = {row["Measured"]: row for row in rows(page("README.md"), "Measured")}
+    stop, positions, inward = told.values()
+
+    halts = [
+        row
+        for row in rows(page("docs/performance.md"), "Figure", "Unit", "n")
+        if "call to halt at" in row["Figure"]
+    ]
+    slowest, n = max(float(row["Max"]) for row in halts), sum(int(row["n"]) for row in halts)
+    assert stop[""] == f"{slowest:.1f} ms, the slowest of {n}"
+    assert stop["Its limit"].startswith(f"{float(halts[0]['Limit']):.1f} ms: ")
+
+    (judged,) = [
+        row
+        for row in rows(page("docs/reliability.md"), "What must hold")
+        if "true one" in row["What must hold"]
+    ]
+    assert positions[""] == f"{judged['Violated']} of {judged['Judged']} that were judged"
+    (actions,) = re.findall(
+        r"^Version .*?, (\d+) actions in ", page("docs/reliability.md"), flags=re.MULTILINE
+    )
+    assert f" {actions} actions" in next(name for name, row in told.items() if row is positions)
+
+    moves = {row["Figure"]: row for row in rows(page("docs/performance.md"), "Figure", "Unit", "n")}
+    over = [float(row["Median"]) for name, row in moves.items() if name.endswith(" mm inward")]
+    line = sum(
+        float(moves[f"{gap}: bytes on the line"]["Median"])
+        for gap in ("before the first leg", "after the last leg")
+    )
+    assert inward[""] == f"{sum(over) / len(over):.0f} ms"
+    assert inward["Its limit"].startswith(f"{line:.0f} ms: ")

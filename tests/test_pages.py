@@ -1,305 +1,360 @@
-"""Manual pages and completions: whatever the parsers have is in them, and what they say beside that is true."""
+"""Man pages and completions: whatever the parsers have is in them, and what they say beside that is true."""
 
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
+import json
 import os
 import re
+import shlex
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
+from rockit.common import site_file
 
 from rockit.focuser.ok3z.cli import arguments
 from rockit.focuser.ok3z.cli import main as cli
+from rockit.focuser.ok3z.cli.options import USAGE_STATUS
+from rockit.focuser.ok3z.config import model as config
+from rockit.focuser.ok3z.constants import CommandStatus
 from rockit.focuser.ok3z.daemon import main as daemon
+from rockit.focuser.ok3z.simulator import control
 from rockit.focuser.ok3z.simulator import program as simulator
+from rockit.focuser.ok3z.storage import state_file
 
 PROJECT = Path(__file__).parents[1]
-GENERATOR = PROJECT / "packaging/pages"
-MODULES = ("bash", "fish", "manual", "parsers", "program", "reader", "roff", "words", "zsh")
-PROGRAMS = ("focus", "focusd", "ok3z-simulator")
-FILES = {
-    "man/focus.1",
-    "man/focusd.8",
-    "man/ok3z-simulator.1",
-    *(f"completions/{name}.{shell}" for name in ("focus", "focusd") for shell in ("bash", "fish")),
-    "completions/_focus",
-    "completions/_focusd",
+PACKAGING = PROJECT / "packaging"
+UNIT = (PACKAGING / "focusd@.service").read_text(encoding="utf-8")
+BIN = Path(sys.executable).parent
+PARSERS = {
+    "focus": arguments.new_parser(),
+    "focusd": daemon.new_parser(),
+    "ok3z-simulator": simulator.new_parser(),
 }
-DATE = "2026-11-22"
-# Whatever one of roff, bash, zsh and fish could take for something else.
-HOSTILE = ".'\"\\$`-[x]:%(y)é"
-BOUND_S = 60
+# Read by a package that we use.
+OF_RICH = {"NO_COLOR"}
+# Macros of mdoc that stand on a line with what they mark.
+MACROS = {"Ar", "Cm", "Ev", "Ic", "It", "Nm", "No", "Op", "Pa", "Ql", "Xr"}
+BOUND_S = 30
 
 
-@pytest.fixture
-def pages(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The modules of the generator, which are no part of the package."""
-    monkeypatch.syspath_prepend(str(PROJECT / "packaging"))
-    return SimpleNamespace(**{name: importlib.import_module(f"pages.{name}") for name in MODULES})
+def plain(text: str) -> str:
+    """Text in mdoc as it is read, in one line, with the options' dashes and without other marks."""
+    lines = []
+    for line in text.splitlines():
+        words = line.split()
+        if line.startswith("."):
+            words = [word for word in line[1:].split() if word not in MACROS]
+            line = " ".join(words).replace("Fl ", "-")
+        lines.append(line.replace(r"\(ha", "^").replace(r"\(ti", "~").replace(r"\-", "-").replace(r"\&", ""))
+    return re.sub(r" ([,.;)])(?= |$)", r"\1", " ".join(" ".join(lines).split()))
 
 
-def run(
-    *words: str, python: tuple[str, ...] = (sys.executable, "-S"), **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """The generator as a build runs it. -S: without any installed package."""
-    return subprocess.run(
-        [*python, str(GENERATOR), *words],
-        env={"PATH": os.environ["PATH"], **environment},
-        capture_output=True,
-        text=True,
-        timeout=BOUND_S,
-    )
+class Page:
+    """A man page as its sections, and these as their items."""
+
+    def __init__(self, name: str) -> None:
+        self.path = next((PACKAGING / "man").glob(f"{name}.[18]"))
+        self.text = self.path.read_text(encoding="utf-8")
+        parts = re.split(r"^\.S[hs] (.+)\n", self.text, flags=re.MULTILINE)
+        self.sections = dict(zip(parts[1::2], parts[2::2]))
+
+    def items(self, section: str) -> dict[str, str]:
+        """What is told of each thing of a section."""
+        items = re.findall(r"^(\.It .+)\n((?:(?!\.It |\.El).*\n)*)", self.sections[section], re.MULTILINE)
+        return {plain(head): plain(text) for head, text in items}
+
+    def terms(self, section: str) -> set[str]:
+        return {term for head in self.items(section) for term in head.split(", ")}
 
 
-def written(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): path.read_text(encoding="utf-8")
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+@pytest.fixture(params=PARSERS)
+def name(request: pytest.FixtureRequest) -> str:
+    """Each program by its name."""
+    return str(request.param)
 
 
-def plain(roff: str) -> str:
-    """Roff as it is read: without fonts, with the characters that escapes stand for."""
-    return re.sub(r"\\(f[BIR]|\(..|\[u[0-9A-F]+\]|.)", lambda found: character(found.group(1)), roff)
-
-
-def character(escape: str) -> str:
-    known = {
-        "-": "-",
-        "(aq": "'",
-        "(dq": '"',
-        "(ga": "`",
-        "(ha": "^",
-        "(ti": "~",
-        "(rs": "\\",
-        "&": "",
-        '"': '\\"',
-    }
-    if escape.startswith("["):
-        return chr(int(escape[2:-1], 16))
-    return known.get(escape, "" if escape.startswith("f") else "(an escape that is none)")
-
-
-def made(pages: Any, name: str, parser: argparse.ArgumentParser) -> dict[str, str]:
-    words = pages.words.WORDS[name]
-    files: dict[str, str] = pages.program.pages_of(pages.reader.read(parser, words.usage), words, DATE)
-    return files
-
-
-# The command
-
-
-def test_it_writes_every_file_without_any_installed_package(tmp_path: Path) -> None:
-    ended = run(str(tmp_path / "new/folder"))
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
-    assert set(written(tmp_path / "new/folder")) == FILES
-
-
-def test_pyro_is_really_absent_there() -> None:
-    command = [sys.executable, "-S", "-c", "import Pyro4"]
-    assert subprocess.run(command, env={}, capture_output=True, timeout=BOUND_S).returncode != 0
-
-
-def test_with_pyro_it_writes_the_same(tmp_path: Path) -> None:
-    for folder, python in (("with", (sys.executable,)), ("without", (sys.executable, "-S"))):
-        assert run(str(tmp_path / folder), python=python, SOURCE_DATE_EPOCH="0").returncode == 0
-    assert written(tmp_path / "with") == written(tmp_path / "without")
-
-
-def test_only_its_own_files_are_overwritten(tmp_path: Path) -> None:
-    for name in ("focus.1", "other.1"):
-        (tmp_path / "man").mkdir(exist_ok=True)
-        (tmp_path / "man" / name).write_text("old", encoding="utf-8")
-    assert run(str(tmp_path)).returncode == 0
-    files = written(tmp_path)
-    assert set(files) == {*FILES, "man/other.1"}
-    assert files["man/other.1"] == "old"
-    assert files["man/focus.1"] != "old"
-    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("*/*focus*")} == {0o644}
-
-
-def test_a_folder_that_cannot_be_written_is_told_in_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    ended = run(str(tmp_path / "file"))
-    assert ended.returncode == 1
-    assert re.fullmatch(
-        r"packaging/pages: \S+/file\S* cannot be written: Not a directory\. Name a folder .*\n", ended.stderr
-    )
-
-
-def test_a_file_that_cannot_be_replaced_leaves_no_scraps(tmp_path: Path) -> None:
-    (tmp_path / "man/focus.1").mkdir(parents=True)
-    ended = run(str(tmp_path))
-    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
-    assert written(tmp_path) == {}
-
-
-@pytest.mark.parametrize("words", [[], ["a", "b"], ["--verbose"]])
-def test_wrong_usage(words: list[str]) -> None:
-    ended = run(*words)
-    assert ended.returncode == 2
-    assert ended.stderr.startswith("One folder is needed")
-
-
-def test_the_date_is_that_of_the_source(tmp_path: Path) -> None:
-    assert run(str(tmp_path), SOURCE_DATE_EPOCH="86400").returncode == 0
-    titles = [text for name, text in written(tmp_path).items() if name.startswith("man/")]
-    assert all(
-        re.search(r'^\.TH \S+ [18] 1970-01-02 "focusd [\d.]+"$', text, re.MULTILINE) for text in titles
-    )
-
-
-def test_a_date_that_is_none_is_refused(tmp_path: Path) -> None:
-    ended = run(str(tmp_path), SOURCE_DATE_EPOCH="yesterday")
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert "SOURCE_DATE_EPOCH is 'yesterday'" in ended.stderr
+def told(parser: argparse.ArgumentParser, actions: list[argparse.Action]) -> dict[str, str]:
+    """The arguments as a page has them: how each is written, and its help."""
+    found = {}
+    for action in actions:
+        if action.help == argparse.SUPPRESS or isinstance(action, argparse._SubParsersAction):
+            continue
+        values = action.metavar if action.nargs != 0 else ""
+        shown = values if isinstance(values, tuple) else (values,)
+        head = f"{', '.join(action.option_strings)} {' '.join(each or '' for each in shown)}".strip()
+        text = (action.help or "") % {"prog": parser.prog}
+        found[head] = " ".join(text.replace("`", "").split())
+    return found
 
 
 # What the parsers have
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_every_option_command_and_help_text_is_in_the_manual(pages: Any, name: str) -> None:
-    parser = pages.parsers.parsers()[name]
-    text = " ".join(
-        plain(pages.manual.page(pages.reader.read(parser), pages.words.WORDS[name], DATE)).split()
-    )
-    wanted = list(told_by(parser))
-    assert len(wanted) > 10
-    assert [each for each in wanted if each not in text] == []
+def test_every_option_command_and_help_text_is_in_the_manual(name: str) -> None:
+    page, parser = Page(name), PARSERS[name]
+    titled = {(group.title or "").capitalize(): group for group in parser._action_groups[2:]}
+    device = [action for group in titled.values() for action in group._group_actions]
+    common = told(parser, [action for action in parser._actions if action not in device])
+    assert len(common) > 3
+    check(page, "OPTIONS", common)
+    for title, group in titled.items():
+        check(page, title, told(parser, group._group_actions))
+    for command, below in commands_of(parser).items():
+        own = told(below, below._actions)
+        check(page, command, {head: text for head, text in own.items() if common.get(head) != text})
 
 
-def told_by(parser: argparse.ArgumentParser) -> Any:
-    """Everything that --help has; texts with single spaces."""
-    for action in parser._actions:
-        if action.help == argparse.SUPPRESS:
-            continue
-        if isinstance(action, argparse._SubParsersAction):
-            for command, below in action.choices.items():
-                yield command
-                yield from told_by(below)
+def check(page: Page, section: str, expected: dict[str, str]) -> None:
+    items = page.items(section)
+    assert set(items) == set(expected)
+    assert [head for head, text in expected.items() if not items[head].startswith(text)] == []
+
+
+def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The commands by the titles that a page gives them."""
+    return {
+        f"{parser.prog} {listed.dest}: {listed.help}": action.choices[listed.dest]
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for listed in action._choices_actions
+    }
+
+
+def test_the_usage_and_description_of_each_command_of_focus_are_in_the_manual() -> None:
+    page, commands = Page("focus"), commands_of(PARSERS["focus"])
+    assert [title.split()[1].rstrip(":") for title in commands] == list(cli.COMMANDS)
+    usages = synopsis(page)
+    for title, parser in commands.items():
+        assert parser.usage in usages
+        assert " ".join((parser.description or "").split()) in plain(page.sections[title])
+
+
+def synopsis(page: Page) -> list[str]:
+    """The usage lines of a page, as argparse would write them."""
+    usages: list[str] = []
+    for line in page.sections["SYNOPSIS"].splitlines():
+        text = f"[{plain(line)}]" if line.startswith(".Op ") else plain(line)
+        if line.startswith(".Nm "):
+            usages.append(text)
         else:
-            yield from action.option_strings
-            yield " ".join((action.help or "").replace("%%", "%").replace("`", "").split())
-    if " " in parser.prog:
-        yield " ".join((parser.description or "").split())
+            usages[-1] += f" {text}"
+    return usages
 
 
-@pytest.mark.parametrize("name", ["focus", "focusd"])
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_every_option_and_command_is_in_the_completions(pages: Any, name: str, shell: str) -> None:
-    parser = pages.parsers.parsers()[name]
-    text = getattr(pages, shell).completion(pages.reader.read(parser))
-    options = {word for word in told_by(parser) if word.startswith("--")}
-    wanted = {*options, *(cli.COMMANDS if name == "focus" else ())}
-    assert {
-        each for each in wanted if not re.search(rf"(?<![\w-])(-l '{each[2:]}'|{each})(?![\w-])", text)
-    } == set()
+def test_the_synopsis_has_all_options_that_do_not_describe_the_device(name: str) -> None:
+    usages = " ".join(synopsis(Page(name)))
+    names = [action.option_strings[-1] for action in PARSERS[name]._optionals._group_actions
+             if action.option_strings and action.help != argparse.SUPPRESS]  # fmt: skip
+    assert [option for option in names if option not in usages] == []
 
 
-@pytest.mark.parametrize("command", ["", "set"])
-def test_an_option_that_focus_gets_shows_everywhere(pages: Any, command: str) -> None:
-    parser = arguments.new_parser()
-    below = next(each for each in parser._actions if isinstance(each, argparse._SubParsersAction)).choices
-    (below[command] if command else parser).add_argument("--brand-new", metavar="NEW", help="what is new")
-    check_growth(made(pages, "focus", parser), pages, parser)
-    usage = next(text for name, text in made(pages, "focus", parser).items() if name.endswith(".1"))
-    line = next(line for line in plain(usage).splitlines() if "[--brand-new NEW]" in line)
-    assert line.startswith(f"focus {command} ".replace("  ", " "))
+def test_options_that_exclude_each_other_say_so() -> None:
+    assert synopsis(Page("focusd"))[0] == "focusd [--check | --print-port] [--verbose] FILE"
+    items = Page("focusd").items("OPTIONS")
+    assert items["--check"].endswith("(not with --print-port)")
+    assert items["--print-port"].endswith("(not with --check)")
 
 
-@pytest.mark.parametrize(("name", "new_parser"), [("focusd", daemon.new_parser)])
-def test_an_option_that_focusd_gets_shows_everywhere(pages: Any, name: str, new_parser: Any) -> None:
-    parser = new_parser()
-    parser.add_argument("--brand-new", metavar="NEW", help="what is new")
-    check_growth(made(pages, name, parser), pages, parser)
+def test_completions_are_what_shtab_makes_of_the_parsers(tmp_path: Path) -> None:
+    folder = PACKAGING / "completions"
+    subprocess.run([sys.executable, folder / "write.py", tmp_path], check=True, timeout=BOUND_S)
+    written = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.iterdir()}
+    assert len(written) == 6
+    packed = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir() if path.is_file()}
+    assert {**written, "write.py": packed["write.py"]} == packed, "make completions"
 
 
-def test_an_option_that_the_simulator_gets_shows_in_its_manual(pages: Any) -> None:
-    parser = simulator.new_parser()
-    parser.add_argument("--brand-new", metavar="NEW", help="what is new")
-    manual = plain(made(pages, "ok3z-simulator", parser)["man/ok3z-simulator.1"])
-    assert "--brand-new NEW\nwhat is new" in manual
-    assert "[--brand-new NEW]" in manual.partition("DESCRIPTION")[0]
+# Exit codes
 
 
-def check_growth(files: dict[str, str], pages: Any, parser: argparse.ArgumentParser) -> None:
-    name = parser.prog
-    assert "--brand-new NEW\nwhat is new" in plain(files[f"man/{name}.{pages.words.WORDS[name].section}"])
-    assert re.search(r"--brand-new'\) takes=1 ", files[f"completions/{name}.bash"])
-    assert re.search(r"options=\(.* --brand-new\b", files[f"completions/{name}.bash"])
-    assert re.search(
-        r"--brand-new=\[what is new\]: :(\w+)'(.*\n)*\1\(\) { _message -r 'NEW: what is new' }",
-        files[f"completions/_{name}"],
-    )
-    assert "-l 'brand-new' -x -d 'what is new'" in files[f"completions/{name}.fish"]
+def test_exit_codes_of_focus() -> None:
+    known = {
+        value % cli.EXIT_CODES
+        for name, value in vars(CommandStatus).items()
+        if type(value) is int and not name.startswith("_")
+    }
+    assert exit_codes("focus") == {*known, USAGE_STATUS}
 
 
-# What parsers could have
+def exit_codes(name: str) -> set[int]:
+    return {int(code) for code in Page(name).terms("EXIT STATUS")}
 
 
-@pytest.fixture
-def odd() -> argparse.ArgumentParser:
-    """A parser with characters in its texts that mean something in each of the languages written here."""
-    parser = argparse.ArgumentParser(prog="focusd", description=HOSTILE, epilog=f"Example: {HOSTILE}")
-    parser.add_argument("--odd", metavar=HOSTILE, help=HOSTILE.replace("%", "%%"))
-    parser.add_argument("--pick", choices=[HOSTILE, "plain"], help="pick one")
-    parser.add_argument("place", metavar=HOSTILE, help=HOSTILE.replace("%", "%%"))
-    return parser
+def test_exit_codes_of_focusd() -> None:
+    known = {value for name, value in vars(daemon).items() if name.startswith("EXIT_")}
+    wrong = subprocess.run([BIN / "focusd", "--no-such"], capture_output=True, timeout=BOUND_S).returncode
+    assert exit_codes("focusd") == {0, wrong, *known}
 
 
-def test_characters_that_mean_something_come_through_to_the_manual(pages: Any, odd: Any) -> None:
-    page = made(pages, "focusd", odd)["man/focusd.8"]
-    requests = {line.split()[0] for line in page.splitlines() if line.startswith((".", "'"))}
-    assert requests == {".TH", ".SH", ".TP", ".PP", ".nf", ".fi", '.\\"'}
-    assert page.isascii()
-    lines = plain(page).splitlines()
-    at = lines.index(f"--odd {HOSTILE}")
-    assert lines[at + 1] == HOSTILE
-    assert f"--pick {{{HOSTILE},plain}}" in lines
-    assert f"pick one; one of: {HOSTILE}, plain" in lines
-    assert lines.count(HOSTILE) == 4
-    assert f"focusd - {HOSTILE}" in lines
+def test_systemd_gives_up_on_the_code_that_the_page_says() -> None:
+    given_up = re.findall(r"^RestartPreventExitStatus=(\d+)$", UNIT, re.MULTILINE)
+    items = Page("focusd").items("EXIT STATUS")
+    assert given_up == [code for code, text in items.items() if "not started again by systemd" in text]
+    assert given_up == [str(daemon.EXIT_CONFIG)]
 
 
-@pytest.mark.parametrize("character", list("`\n\t\x1b"))
-def test_no_character_begins_a_line_of_roff(pages: Any, character: str) -> None:
-    assert "\n" not in pages.roff.prose(f"a{character}.so /etc/passwd")
-    assert pages.roff.prose(f"a{character}b").isprintable()
+def test_exit_codes_of_the_simulator(tmp_path: Path) -> None:
+    asked = {"--help": 0, "--no-such": 2, f"--tell {tmp_path}/nobody state": 1}
+    seen = {
+        subprocess.run(
+            [BIN / "ok3z-simulator", *line.split()], capture_output=True, timeout=BOUND_S
+        ).returncode
+        for line in asked
+    }
+    assert seen == set(asked.values()) == exit_codes("ok3z-simulator")
 
 
-def test_what_a_writer_cannot_show_is_refused(pages: Any) -> None:
-    parser = argparse.ArgumentParser(prog="focusd")
-    parser.add_argument("--any", nargs="*")
-    with pytest.raises(pages.reader.UnreadableError, match=r"^--any takes a number of values that varies"):
-        pages.reader.read(parser)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_the_simulator_ends_with_0_on_a_signal(tmp_path: Path, number: signal.Signals) -> None:
+    command = [str(BIN / "ok3z-simulator"), "--link", str(tmp_path / "port")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith(b"ok3z-simulator: ready")
+        process.send_signal(number)
+        assert process.wait(BOUND_S) == 0
 
 
-def test_exclusive_options_say_so_in_every_output(pages: Any) -> None:
-    parser = argparse.ArgumentParser(prog="focusd")
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument("--one", "-o", action="store_true", help="first")
-    group.add_argument("--two", action="store_true", help="second")
-    files = made(pages, "focusd", parser)
-    manual = plain(files["man/focusd.8"])
-    assert "focusd [-o | --two]" in manual
-    assert "second (not with --one or -o)" in manual
-    assert "' --two') takes=0 excluded+=(--two --one -o)" in files["completions/focusd.bash"]
-    assert "'(--two --one -o)--two[second]'" in files["completions/_focusd"]
-    assert "__focusd_free \\'\\' \\'--two\\' \\'--one\\' \\'-o\\''" in files["completions/focusd.fish"]
+# The environment
 
 
-def test_an_option_that_may_be_repeated_stays_on_offer(pages: Any) -> None:
-    parser = argparse.ArgumentParser(prog="focusd")
-    parser.add_argument("--more", action="append", metavar="X", help="more")
-    files = made(pages, "focusd", parser)
-    assert "' --more') takes=1 excluded+=()" in files["completions/focusd.bash"]
-    assert "'*--more=[more]: :_focusd_value_0'" in files["completions/_focusd"]
-    assert "__focusd_free \\'\\'' -l 'more'" in files["completions/focusd.fish"]
+def variables_read() -> Iterator[str]:
+    """The variables that our code reads from an environment."""
+    for path in sorted([*PROJECT.glob("src/**/*.py"), *PROJECT.glob("common/src/**/*.py")]):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        constants = {
+            node.targets[0].id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant)
+        }
+        for key in keys_read(tree):
+            yield str(constants[key.id] if isinstance(key, ast.Name) else ast.literal_eval(key))
+
+
+def keys_read(tree: ast.AST) -> Iterator[ast.expr]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+            if node.func.attr == "getenv" or (node.func.attr == "get" and is_environment(node.func.value)):
+                yield node.args[0]
+        elif isinstance(node, ast.Subscript) and is_environment(node.value):
+            yield node.slice
+
+
+def is_environment(node: ast.expr) -> bool:
+    return getattr(node, "attr", getattr(node, "id", "")) == "environ"
+
+
+def test_every_variable_that_the_code_reads_is_in_a_manual_and_no_other() -> None:
+    read = set(variables_read())
+    assert {config.PATH_VARIABLE, state_file.STATE_VARIABLE, site_file.PATH_VARIABLE} <= read
+    of_focus, of_focusd = Page("focus").terms("ENVIRONMENT"), Page("focusd").terms("ENVIRONMENT")
+    assert (of_focus | of_focusd) - OF_RICH == read
+    assert of_focus == {config.PATH_VARIABLE, site_file.PATH_VARIABLE, "TERM", *OF_RICH}
+    assert of_focus & of_focusd == {site_file.PATH_VARIABLE}
+    assert "ENVIRONMENT" not in Page("ok3z-simulator").sections
+
+
+@pytest.mark.parametrize("variable", sorted(OF_RICH))
+def test_the_package_that_reads_it_knows_it(variable: str) -> None:
+    source = Path(str(importlib.import_module("rich.console").__file__)).read_text(encoding="utf-8")
+    assert f'"{variable}"' in source
+
+
+# Files
+
+
+def test_files() -> None:
+    of_both = {f"{config.DIRECTORY}/*.json", site_file.DEFAULT_PATH}
+    assert Page("focus").terms("FILES") == of_both
+    example = json.loads((PROJECT / "ngts_m06.json").read_text(encoding="utf-8"))
+    folder = re.findall(r"^StateDirectory=(\S+)$", UNIT, re.MULTILINE)[0].replace("%i", "INSTANCE")
+    home = os.path.expanduser("~")
+    assert Page("focusd").terms("FILES") == {
+        *of_both,
+        example["serial_port"],
+        str(state_file.path_for("DAEMON", {"STATE_DIRECTORY": f"/var/lib/{folder}"})),
+        str(state_file.path_for("DAEMON", {"HOME": home})).replace(home, "~"),
+    }
+
+
+def test_the_unit_serves_the_files_that_the_page_names() -> None:
+    assert f"ExecStart=/usr/bin/focusd {config.DIRECTORY}/%i.json\n" in UNIT
+
+
+def test_the_rule_makes_the_device_that_the_page_names() -> None:
+    rule = next(PACKAGING.glob("*.rules")).read_text(encoding="utf-8")
+    assert 'SYMLINK+="focuser"' in rule
+
+
+# Commands
+
+
+def examples(name: str) -> list[str]:
+    """Every command line that a page shows."""
+    page = Page(name)
+    blocks = re.findall(r"^\.Bd -literal.*\n((?:.*\n)*?)\.Ed$", page.text, re.MULTILINE)
+    quoted = re.findall(r"^\.Ql (.+)$", page.text, re.MULTILINE)
+    return [
+        *page.items("EXAMPLES"),
+        *(line.replace(r"\-", "-") for block in blocks for line in block.splitlines()),
+        *(plain(f".Ql {each}").rstrip(".,;") for each in quoted),
+    ]
+
+
+def test_every_example_can_be_parsed(name: str) -> None:
+    parsed = 0
+    for line in examples(name):
+        # Of a line, what is typed before a pipe, and for this machine.
+        program, *words = shlex.split(re.split(r" [|>]+ ", line)[0].replace("ssh telescope ", ""))
+        if program in PARSERS:
+            PARSERS[program].parse_args([f" {word}" if re.match(r"-[\d.]", word) else word for word in words])
+            parsed += 1
+        else:
+            assert re.search(r" focusd@ngts_m06$|^python3 -m rockit\.common$", line)
+    assert parsed > 2
+
+
+def test_the_manual_has_the_examples_of_the_help(name: str) -> None:
+    shown = {line.partition("  #")[0] for line in examples(name)}
+    for parser in (PARSERS[name], *commands_of(PARSERS[name]).values()):
+        given = re.findall(rf"^  ((?:ssh \w+ )?{name}\b.*?)(?:  .*)?$", parser.epilog or "", re.MULTILINE)
+        assert [line for line in given if line not in shown and line != parser.prog] == []
+
+
+def test_the_examples_of_faults_are_understood(tmp_path: Path) -> None:
+    lines = [line for line in Page("ok3z-simulator").items("EXAMPLES") if "--tell" in line]
+    assert len(lines) == 3
+    socket_path = tmp_path / "control"
+    command = [str(BIN / "ok3z-simulator"), "--link", str(tmp_path / "port"), "--control", str(socket_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        answers = [control.tell(str(socket_path), shlex.split(line)[3]) for line in lines]
+        process.terminate()
+        process.wait(BOUND_S)
+    assert [answer["ok"] for answer in answers] == [True] * 3
+
+
+def test_every_option_that_a_page_names_is_there(name: str) -> None:
+    options = {
+        option
+        for parser in PARSERS.values()
+        for each in (parser, *commands_of(parser).values())
+        for action in each._actions
+        for option in action.option_strings
+    }
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", plain(Page(name).text)))
+    assert named - {"--now"} <= options
+
+
+def test_other_pages_that_are_ours_are_cited(name: str) -> None:
+    ours = {Page(other).path.name.replace(".", " ") for other in PARSERS if other != name}
+    assert ours <= {plain(line).rstrip(",") for line in Page(name).sections["SEE ALSO"].splitlines()}

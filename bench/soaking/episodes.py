@@ -1,4 +1,8 @@
-"""What each kind of action does. A fault is left as it is at the end; `World.recover` mends it."""
+"""What each kind of action does, how often it comes, and when. A fault is left as it is at the end; `World.recover`
+mends it.
+
+An episode gets the motion that was begun for it, None at rest; whoever carries it out waits for the end of that motion.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,15 @@ import random
 import signal
 import time
 from concurrent.futures import Future
-from typing import Callable
+from typing import Any, Callable, Optional
+
+from bench.mutations import PyroMessages
+from bench.rig import OBJECT_NAME, wait_for
 
 from . import judge, strangers
-from .focusd import wait_for
-from .plan import Action
+from .plan import ANY, KINDS, REST_OR_MOTION, Action, Kind
 from .truth import STEPS_PER_MM
-from .world import BLOCKED, FAILED, NOT_DISCONNECTED, OUTSIDE, SUCCEEDED, World
+from .world import BLOCKED, FAILED, NOT_DISCONNECTED, OUTSIDE, RATES, SUCCEEDED, World
 
 # After a fault at rest, until the next look of the daemon at its controller has surely met it.
 REST_LOOK_S = 1.3
@@ -23,30 +29,96 @@ LINK_S = 5.0
 SERIES, SERIES_MM = 5, 0.05
 INNERMOST_AUDITED_MM = 0.5
 BAD_LINE_MOVES = 3
+CONVERSATIONS = 1000
 MOTION_ENDS_S = 130.0
 # From the middle, a hand moves the focuser to where there is room.
 MIDDLE_MM = 3.0
 # The register after a power cut, which the simulator is left at.
 POWER_UP_REGISTER = 0
+# Where frames are picked by their code: position and state queries; any.
+REPLIES = ("", "P081", "S001")
+COMMANDS = ("P092", "P021", "")
 
-Episode = Callable[[World, Action], None]
+Motion = Optional[Future[Optional[int]]]
+Episode = Callable[[World, Action, Motion], None]
+
+
+def episode(
+    name: str, weight: int, whens: tuple[str, ...] = ("rest",), **more: Any
+) -> Callable[[Episode], Episode]:
+    """Have a function carry out a kind of action."""
+
+    def register(function: Episode) -> Episode:
+        KINDS[name] = Kind(function, weight, whens, **more)
+        return function
+
+    return register
+
+
+def carry_out(world: World, action: Action) -> None:
+    """Do what an action says, in the motion that it disturbs."""
+    kind = KINDS[action.kind]
+    with world.allowing(*kind.allows):
+        motion = world.begin(action) if kind.begins else None
+        kind.does(world, action, motion)
+        if motion:
+            motion.result()
+
+
+# Details
+
+
+def _reply_fault(dice: random.Random) -> dict[str, Any]:
+    return {"to": dice.choice(REPLIES), "count": dice.randint(1, 8), "after": dice.randint(0, 10)}
+
+
+def _late(dice: random.Random) -> dict[str, Any]:
+    late = {"seconds": round(dice.uniform(0.05, 1.5), 3), "order": dice.choice(("in", "out"))}
+    return {**_reply_fault(dice), **late}
+
+
+def _command_fault(dice: random.Random) -> dict[str, Any]:
+    return {"to": dice.choice(COMMANDS), "count": dice.randint(1, 4)}
+
+
+def _rates(dice: random.Random) -> dict[str, Any]:
+    return {name: round(dice.uniform(0.0, 0.04), 4) for name in dice.sample(RATES, 3)}
+
+
+def _way(dice: random.Random) -> dict[str, Any]:
+    return {"mm": round(dice.uniform(0.05, 1.0), 3)}
+
+
+def _lost_steps(dice: random.Random) -> dict[str, Any]:
+    return {"steps": dice.choice((-1, 1)) * dice.randint(20, 900)}
+
+
+def _meanwhile(dice: random.Random) -> dict[str, Any]:
+    return {"meanwhile": dice.choice(("nothing", "nothing", "nothing", "power_cut", "hand_seen"))}
+
+
+def _count(least: int, most: int) -> Callable[[random.Random], dict[str, Any]]:
+    return lambda dice: {"count": dice.randint(least, most)}
 
 
 # Without faults
 
 
-def move(world: World, action: Action) -> None:
+@episode("move", 20, fault=False)
+def move(world: World, action: Action, _: Motion) -> None:
     world.must(world.move(action.target_mm), SUCCEEDED, "a move")
     world.must(world.move(action.target_mm), SUCCEEDED, "a move of no length")
 
 
-def series(world: World, action: Action) -> None:
+@episode("series", 4, fault=False)
+def series(world: World, action: Action, _: Motion) -> None:
     for number in range(SERIES):
         target_mm = max(0.0, round(action.target_mm - number * SERIES_MM, 4))
         world.must(world.move(target_mm), SUCCEEDED, "a move of a series")
 
 
-def offset(world: World, action: Action) -> None:
+@episode("offset", 4, details=_way, fault=False)
+def offset(world: World, action: Action, _: Motion) -> None:
     report = world.status()
     steps, target_mm = report["current_steps"], report["target_mm"]
     # It counts from what was asked for; where nobody asked, as after a stop, that is the step itself.
@@ -56,7 +128,8 @@ def offset(world: World, action: Action) -> None:
     world.must(world.move(way_mm, True, expected_mm), SUCCEEDED, "a move by an offset")
 
 
-def refused(world: World, _: Action) -> None:
+@episode("refused", 2, fault=False)
+def refused(world: World, _: Action, __: Motion) -> None:
     before = world.truth()
     for position, expected in ((6.5, OUTSIDE), (-0.1, OUTSIDE), (math.nan, OUTSIDE), ("2", FAILED)):
         world.must(world.move(position), expected, f"set_focus({position!r})")
@@ -64,8 +137,8 @@ def refused(world: World, _: Action) -> None:
     world.ledger.check("health", problem)
 
 
-def stop(world: World, action: Action) -> None:
-    motion = world.begin(action)
+@episode("stop", 10, ("rest", "motion", "motion", "motion", "homing"), fault=False)
+def stop(world: World, _: Action, motion: Motion) -> None:
     world.must(world.stop(), SUCCEEDED, "a stop")
     if motion is None:
         return
@@ -77,7 +150,8 @@ def stop(world: World, action: Action) -> None:
         world.ledger.count("motions stopped")
 
 
-def home(world: World, action: Action) -> None:
+@episode("home", 3, details=lambda dice: {"restore": dice.randrange(2)}, fault=False)
+def home(world: World, action: Action, _: Motion) -> None:
     world.must(world.move(action.target_mm), SUCCEEDED, "a move")
     world.must(world.shutdown(), SUCCEEDED, "shutdown")
     began_s = time.monotonic()
@@ -87,7 +161,8 @@ def home(world: World, action: Action) -> None:
     world.must(world.initialize(), NOT_DISCONNECTED, "a second initialize")
 
 
-def audit(world: World, action: Action) -> None:
+@episode("audit", 3, details=_lost_steps, fault=False)
+def audit(world: World, action: Action, _: Motion) -> None:
     # Not so far in that the steps which are lost would bring the motor to the inner end.
     world.must(world.move(max(INNERMOST_AUDITED_MM, action.target_mm)), SUCCEEDED, "a move")
     stood_steps, lost_steps = world.status()["current_steps"], action.details["steps"]
@@ -99,79 +174,80 @@ def audit(world: World, action: Action) -> None:
     world.judge_arrival(stood_steps / STEPS_PER_MM, world.status(), world.truth(), time.monotonic())
 
 
-def two_movers(world: World, action: Action) -> None:
-    with world.allowing("arrival"):
-        first = world.begin_motion(action)
-        second = world.move(action.target_mm)
-        ends = (first.result(), second)
+@episode("two movers", 3, ("motion",), fault=False, allows=("arrival",))
+def two_movers(world: World, action: Action, motion: Motion) -> None:
+    assert motion is not None
+    second = world.move(action.target_mm)
+    ends = (motion.result(), second)
     good = ends[0] == SUCCEEDED and ends[1] in (SUCCEEDED, BLOCKED)
     world.ledger.check("health", None if good else f"two moves at once gave {ends}; 0 and 2 were expected.")
 
 
-# The line
+# The line. What is misread or comes late is published for a moment, and a go-to that is misread goes astray.
 
 
-def line_fault(world: World, action: Action) -> None:
+@episode("lost", 4, ANY, details=_reply_fault, allows=("position",))
+@episode("late", 4, ANY, details=_late, allows=("position",))
+@episode("cut", 3, ANY, details=_reply_fault, allows=("position",))
+@episode("garbled", 4, ANY, details=_reply_fault, allows=("position",))
+@episode("merged", 3, ANY, details=_reply_fault, allows=("position",))
+@episode("doubled", 3, ANY, details=_reply_fault, allows=("position",))
+@episode("noise", 3, ANY, details=_reply_fault, allows=("position",))
+@episode("command lost", 4, REST_OR_MOTION, details=_command_fault, allows=("position",))
+@episode("command garbled", 3, REST_OR_MOTION, details=_command_fault, allows=("position", "limits"))
+def line_fault(world: World, action: Action, motion: Motion) -> None:
     words = " ".join(f"{name}={value}" for name, value in action.details.items() if value != "")
-    # What is misread or comes late is published for a moment, and a go-to that is misread goes astray.
-    with world.allowing("position", *(("limits",) if action.kind == "command garbled" else ())):
-        motion = world.begin(action)
-        world.tell(f"fault {action.kind.replace(' ', '-')} {words}")
-        if motion is None:
-            time.sleep(REST_LOOK_S)
-            world.move(action.target_mm)
-        else:
-            motion.result()
+    world.tell(f"fault {action.kind.replace(' ', '-')} {words}")
+    if motion is None:
+        time.sleep(REST_LOOK_S)
+        world.move(action.target_mm)
 
 
-def bad_line(world: World, action: Action) -> None:
+@episode("bad line", 4, ("motion",), details=_rates, begins=False, allows=("position",))
+def bad_line(world: World, action: Action, _: Motion) -> None:
     for name, rate in action.details.items():
         world.tell(f"rate {name} {rate}")
-    with world.allowing("position"):
-        for number in range(BAD_LINE_MOVES):
-            world.move(round((action.target_mm + number * 1.7) % 6.0, 4))
+    for number in range(BAD_LINE_MOVES):
+        world.move(round((action.target_mm + number * 1.7) % 6.0, 4))
 
 
 # The link
 
 
-def silence(world: World, action: Action) -> None:
-    motion = world.begin(action)
+@episode("silence", 4, ANY, details=lambda dice: {"both": dice.randrange(2)}, longest_s=6.0)
+def silence(world: World, action: Action, motion: Motion) -> None:
     world.tell("fault lost count=0")
     if action.details["both"]:
         world.tell("fault command-lost count=0")
     _stay_away(world, action, "the controller fell silent")
-    if motion:
-        motion.result()
-    else:
+    if motion is None:
         world.come_back()
 
 
-def unplugged(world: World, action: Action) -> None:
-    motion = world.begin(action)
+@episode("unplugged", 6, ANY, longest_s=6.0)
+@episode("unplugged for long", 1, ("rest", "motion"), longest_s=60.0)
+def unplugged(world: World, action: Action, motion: Motion) -> None:
     world.tell("hang-up")
     _stay_away(world, action, "the adapter was unplugged")
     world.tell("return")
-    if motion:
-        motion.result()
-    else:
+    if motion is None:
         world.come_back()
 
 
 def _stay_away(world: World, action: Action, what: str) -> None:
     """A link is away: that is noticed, said with a reason, and does not fill the log."""
     until_s = time.monotonic() + action.seconds
-    lines, began_s = world.focusd.lines, time.monotonic()
+    lines, began_s = world.rig.log.lines, time.monotonic()
     # What is shorter may be got over without a word.
     if action.seconds > 5.0 and action.when != "homing":
         world.notice(what)
     time.sleep(max(0.0, until_s - time.monotonic()))
     away_s = time.monotonic() - began_s
-    world.ledger.check("log", judge.log_lines(world.focusd.lines - lines, away_s))
+    world.ledger.check("log", judge.log_lines(world.rig.log.lines - lines, away_s))
 
 
-def power_cut(world: World, action: Action) -> None:
-    motion = world.begin(action)
+@episode("power cut", 6, ANY, longest_s=3.0)
+def power_cut(world: World, action: Action, motion: Motion) -> None:
     # There the register says the same after the cut as before it, and it is still true.
     cannot_show = motion is None and world.truth().register == POWER_UP_REGISTER
     world.tell(f"power-cut {action.seconds}")
@@ -188,33 +264,38 @@ def power_cut(world: World, action: Action) -> None:
 # The mechanics
 
 
-def motor_fault(world: World, action: Action) -> None:
+@episode("motor frozen", 2, REST_OR_MOTION)
+@episode("motor stalled", 2, REST_OR_MOTION, allows=("limits",))
+@episode("motor reversed", 2, REST_OR_MOTION, allows=("limits",))
+@episode("motor miswired", 1, REST_OR_MOTION, allows=("limits",))
+def motor_fault(world: World, action: Action, motion: Motion) -> None:
     fault = action.kind.split()[1]
-    allowed = () if fault == "frozen" else ("limits",)
     if fault in ("stalled", "miswired"):
         world.taint()
-    with world.allowing(*allowed):
-        motion = world.begin(action)
-        world.tell(f"motor {fault}")
-        if motion:
-            motion.result()
-        else:
-            world.move(action.target_mm)
-        wait_for(lambda: not world.truth().moving, MOTION_ENDS_S)
+    world.tell(f"motor {fault}")
+    if motion:
+        motion.result()
+    else:
+        world.move(action.target_mm)
+    wait_for(lambda: not world.truth().moving, MOTION_ENDS_S)
 
 
-def stands_short(world: World, action: Action) -> None:
+@episode(
+    "stands short", 2, ("motion",), details=lambda dice: {"steps": dice.choice((1, 3, 30, 300))}, begins=False
+)
+def stands_short(world: World, action: Action, _: Motion) -> None:
     world.tell(f"stand-short {action.details['steps']}")
-    world.move(action.target_mm)
+    world.move(action.target_mm, short_steps=action.details["steps"])
 
 
-def switch_fault(world: World, action: Action) -> None:
+@episode("switch dead", 1, ("homing",), begins=False, allows=("limits",))
+@episode("switch stuck", 1, ("homing",), begins=False, allows=("limits",))
+def switch_fault(world: World, action: Action, _: Motion) -> None:
     world.shutdown()
     world.tell(f"switch {action.kind.split()[1]}")
-    with world.allowing("limits"):
-        number = world.initialize()
-        problem = f"initialize gave {number} with a limit switch that is {action.kind.split()[1]}."
-        world.ledger.check("honesty", problem if number == SUCCEEDED else judge.honest(world.status()))
+    number = world.initialize()
+    problem = f"initialize gave {number} with a limit switch that is {action.kind.split()[1]}."
+    world.ledger.check("honesty", problem if number == SUCCEEDED else judge.honest(world.status()))
 
 
 def _by_hand(world: World, action: Action, words: str) -> None:
@@ -223,87 +304,74 @@ def _by_hand(world: World, action: Action, words: str) -> None:
     world.tell(f"hand {way_mm} {words}")
 
 
-def hand_seen(world: World, action: Action) -> None:
-    with world.allowing("position", "arrival"):
-        motion = world.begin(action)
-        _by_hand(world, action, "register=1")
-        if motion:
-            motion.result()
-        world.notice("the register was changed by hand")
+@episode("hand seen", 3, REST_OR_MOTION, details=_way, allows=("position", "arrival"))
+def hand_seen(world: World, action: Action, motion: Motion) -> None:
+    _by_hand(world, action, "register=1")
+    if motion:
+        motion.result()
+    world.notice("the register was changed by hand")
 
 
-def hand_driven(world: World, action: Action) -> None:
-    with world.allowing("position", "idle"):
-        _by_hand(world, action, "drive=1")
-        world.notice("the motor was run by hand")
+@episode("hand driven", 3, details=_way, allows=("position", "idle"))
+def hand_driven(world: World, action: Action, _: Motion) -> None:
+    _by_hand(world, action, "drive=1")
+    world.notice("the motor was run by hand")
 
 
-def hand_unseen(world: World, action: Action) -> None:
+@episode("hand unseen", 1, REST_OR_MOTION, details=_way)
+def hand_unseen(world: World, action: Action, _: Motion) -> None:
     world.taint()
-    motion = world.begin(action)
     _by_hand(world, action, "")
-    if motion:
-        motion.result()
 
 
-def steps_lost(world: World, action: Action) -> None:
+@episode("steps lost", 2, REST_OR_MOTION, details=_lost_steps)
+def steps_lost(world: World, action: Action, _: Motion) -> None:
     world.taint()
-    motion = world.begin(action)
     world.tell(f"lose-steps {action.details['steps']}")
-    if motion:
-        motion.result()
 
 
 # The daemon's process
 
 
-def daemon_frozen(world: World, action: Action) -> None:
-    motion = world.begin(action)
-    # A reading that lay in the port meanwhile is older than it seems.
-    with world.allowing("position"):
-        world.focusd.send_signal(signal.SIGSTOP)
-        try:
-            time.sleep(action.seconds)
-        finally:
-            world.focusd.send_signal(signal.SIGCONT)
-        if motion:
-            motion.result()
-        time.sleep(REST_LOOK_S)
-
-
-def daemon_killed(world: World, action: Action) -> None:
-    motion = world.begin(action)
-    world.ledger.event("SIGKILL")
-    world.focusd.end(signal.SIGKILL)
-    _start_again(world, action)
+# A reading that lay in the port meanwhile is older than it seems.
+@episode("daemon frozen", 4, ANY, longest_s=2.5, allows=("position",))
+def daemon_frozen(world: World, action: Action, motion: Motion) -> None:
+    world.rig.send_signal(signal.SIGSTOP)
+    try:
+        time.sleep(action.seconds)
+    finally:
+        world.rig.send_signal(signal.SIGCONT)
     if motion:
         motion.result()
+    time.sleep(REST_LOOK_S)
 
 
-def daemon_ended(world: World, action: Action) -> None:
-    _end_daemon(world, action, world.begin(action))
+@episode("daemon killed", 12, ANY, details=_meanwhile, kills=True)
+def daemon_killed(world: World, action: Action, _: Motion) -> None:
+    world.ledger.event("SIGKILL")
+    world.rig.end(signal.SIGKILL)
+    _start_again(world, action)
 
 
-def ended_unplugged(world: World, action: Action) -> None:
-    motion = world.begin(action)
-    world.tell("hang-up")
-    time.sleep(action.seconds)
-    # Whether the daemon has found it by itself or not: a motor that it left running must be halted.
-    world.tell("return")
-    wait_for(lambda: os.path.exists(world.simulator.link), LINK_S)
-    _end_daemon(world, action, motion)
-
-
-def _end_daemon(world: World, action: Action, motion: Future[int | None] | None) -> None:
+@episode("daemon ended", 4, ANY, details=_meanwhile, kills=True)
+def daemon_ended(world: World, action: Action, _: Motion) -> None:
     world.ledger.event("SIGTERM")
-    code = world.focusd.end(signal.SIGTERM)
+    code = world.rig.end(signal.SIGTERM)
     world.ledger.check("health", None if code == 0 else f"focusd ended with {code} on SIGTERM.")
     first = world.truth()
     time.sleep(REST_LOOK_S / 10)
     world.ledger.check("standstill", judge.standstill(first, world.truth()))
     _start_again(world, action)
-    if motion:
-        motion.result()
+
+
+@episode("ended unplugged", 4, ANY, details=_meanwhile, longest_s=2.0, kills=True)
+def ended_unplugged(world: World, action: Action, motion: Motion) -> None:
+    world.tell("hang-up")
+    time.sleep(action.seconds)
+    # Whether the daemon has found it by itself or not: a motor that it left running must be halted.
+    world.tell("return")
+    wait_for(lambda: os.path.exists(world.rig.config["serial_port"]), LINK_S)
+    daemon_ended(world, action, motion)
 
 
 def _start_again(world: World, action: Action) -> None:
@@ -323,76 +391,40 @@ def _start_again(world: World, action: Action) -> None:
 # Clients
 
 
-def client_gone(world: World, action: Action) -> None:
+@episode("client gone", 3, ("motion",), begins=False)
+def client_gone(world: World, action: Action, _: Motion) -> None:
     before = world.truth()
-    strangers.ask_and_leave(world.focusd, action.target_mm, 0.05 + 0.3 * action.fraction)
+    strangers.ask_and_leave(world.rig, action.target_mm, 0.05 + 0.3 * action.fraction)
     wait_for(lambda: world.truth().runs > before.runs or world.status()["status"] == 1, REST_LOOK_S)
     wait_for(lambda: world.status()["status"] != 2, MOTION_ENDS_S)
 
 
-def silent_clients(world: World, action: Action) -> None:
-    silent = world.pool.submit(
-        strangers.keep_silent, world.focusd.address, action.details["count"], action.seconds
-    )
+@episode("silent clients", 2, details=_count(1, 60), longest_s=2.0)
+def silent_clients(world: World, action: Action, _: Motion) -> None:
+    silent = world.pool.submit(strangers.keep_silent, world.rig.port, action.details["count"], action.seconds)
     world.must(world.move(action.target_mm), SUCCEEDED, "a move beside silent clients")
     silent.result()
 
 
-def garbage(world: World, action: Action) -> None:
+# Some of them are calls, by chance.
+@episode(
+    "garbage",
+    3,
+    details=lambda dice: {"dice": dice.randrange(2**32)},
+    allows=("arrival", "position", "limits"),
+)
+def garbage(world: World, action: Action, _: Motion) -> None:
     dice = random.Random(action.details["dice"])
-    for _ in range(10):
-        strangers.send_garbage(world.focusd.address, dice)
-    world.must(world.move(action.target_mm), SUCCEEDED, "a move after garbage")
+    messages = PyroMessages(dice, OBJECT_NAME)
+    for _turn in range(CONVERSATIONS):
+        strangers.converse(world.rig.port, dice, messages)
+    world.ledger.count("conversations of garbage", CONVERSATIONS)
 
 
-def crowd(world: World, action: Action) -> None:
-    asking = world.pool.submit(strangers.crowd, world.focusd, action.details["count"], action.seconds)
+@episode("crowd", 2, details=_count(2, 12), longest_s=2.0)
+def crowd(world: World, action: Action, _: Motion) -> None:
+    asking = world.pool.submit(strangers.crowd, world.rig, action.details["count"], action.seconds)
     world.must(world.move(action.target_mm), SUCCEEDED, "a move beside a crowd")
     answers = asking.result()
     world.ledger.count("status calls of a crowd", answers)
     world.ledger.check("health", None if answers else "no client of a crowd got an answer.")
-
-
-EPISODES: dict[str, Episode] = {
-    "move": move,
-    "series": series,
-    "offset": offset,
-    "refused": refused,
-    "stop": stop,
-    "home": home,
-    "audit": audit,
-    "two movers": two_movers,
-    "lost": line_fault,
-    "late": line_fault,
-    "cut": line_fault,
-    "garbled": line_fault,
-    "merged": line_fault,
-    "doubled": line_fault,
-    "noise": line_fault,
-    "command lost": line_fault,
-    "command garbled": line_fault,
-    "bad line": bad_line,
-    "silence": silence,
-    "unplugged": unplugged,
-    "unplugged for long": unplugged,
-    "power cut": power_cut,
-    "motor frozen": motor_fault,
-    "motor stalled": motor_fault,
-    "motor reversed": motor_fault,
-    "motor miswired": motor_fault,
-    "stands short": stands_short,
-    "switch dead": switch_fault,
-    "switch stuck": switch_fault,
-    "hand seen": hand_seen,
-    "hand driven": hand_driven,
-    "hand unseen": hand_unseen,
-    "steps lost": steps_lost,
-    "daemon frozen": daemon_frozen,
-    "daemon killed": daemon_killed,
-    "daemon ended": daemon_ended,
-    "ended unplugged": ended_unplugged,
-    "client gone": client_gone,
-    "silent clients": silent_clients,
-    "garbage": garbage,
-    "crowd": crowd,
-}

@@ -6,7 +6,9 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
-from .processes import Usage
+from bench.rig import Usage
+from rockit.focuser.ok3z.driver.registers import POSITION_TOLERANCE_STEPS
+
 from .truth import STEPS_PER_MM, Truth
 
 Report = Mapping[str, Any]
@@ -22,7 +24,7 @@ MOTION_MARGIN_MM = 0.05
 # A reading is as old as its last answer; its first question was asked at most so long before.
 READING_S = 0.5
 # Above what a daemon held once it was warm.
-MEMORY_MARGIN_KB = 8 * 1024
+MEMORY_MARGIN_MB = 8.0
 THREADS_MARGIN = 2
 FILES_MARGIN = 2
 # What it may log while its link is away: at once, and from then on.
@@ -42,16 +44,20 @@ class Open(enum.Enum):
 Judgement = Union[str, None, Open]
 
 
-def arrival(target_mm: float, report: Report, truth: Truth, forced_mm: float) -> str | None:
+def arrival(
+    target_mm: float, report: Report, truth: Truth, forced_mm: float, short_steps: int = 0
+) -> str | None:
     """After a 0 of set_focus: the carriage is within a step and the stated backlash remainder of the target, and
-    that is no more than what the outer limit forces."""
+    that is no more than what the outer limit forces. A controller that was told to stand short of its targets by
+    `short_steps` may do so, as far as the daemon takes that for rounding."""
     shortfall_mm = report.get("backlash_shortfall_mm", 0.0)
     if shortfall_mm > forced_mm + STEP_MM + PUBLISHED_MM:
         return (
             f"set_focus({target_mm}) returned 0 and lacked {shortfall_mm} mm of the backlash; the outer limit "
             f"forced {forced_mm:.4f} mm. The status was {dict(report)}."
         )
-    allowed_mm = STEP_MM + (shortfall_mm + PUBLISHED_MM if shortfall_mm else 0.0)
+    rounded_mm = short_steps / STEPS_PER_MM if short_steps <= POSITION_TOLERANCE_STEPS else 0.0
+    allowed_mm = STEP_MM + rounded_mm + (shortfall_mm + PUBLISHED_MM if shortfall_mm else 0.0)
     off_mm = truth.carriage_mm - target_mm
     if abs(off_mm) <= allowed_mm:
         return None
@@ -169,14 +175,14 @@ def honest(report: Report) -> str | None:
 def resources(warm: Usage, now: Usage) -> str | None:
     """A daemon holds no more than when it was warm."""
     grown = (
-        now.memory_kb > warm.memory_kb + MEMORY_MARGIN_KB
+        now.rss_mb > warm.rss_mb + MEMORY_MARGIN_MB
         or now.threads > warm.threads + THREADS_MARGIN
         or now.files > warm.files + FILES_MARGIN
     )
     if not grown:
         return None
     return (
-        f"the daemon held {warm} when it was warm, and holds {now}; at most {MEMORY_MARGIN_KB} kB, "
+        f"the daemon held {warm} when it was warm, and holds {now}; at most {MEMORY_MARGIN_MB:g} MB, "
         f"{THREADS_MARGIN} threads and {FILES_MARGIN} files more were expected."
     )
 

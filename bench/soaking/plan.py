@@ -13,9 +13,10 @@ INNERMOST_MM, OUTERMOST_MM = 0.0, 6.0
 # to show.
 STRETCH_ACTIONS = 300
 KILLING_ACTIONS = 60
-# Where frames are picked by their code: position and state queries; any.
-REPLIES = ("", "P081", "S001")
-COMMANDS = ("P092", "P021", "")
+REST_OR_MOTION = ("rest", "motion", "motion")
+ANY = ("rest", "motion", "motion", "homing")
+
+Details = Callable[[random.Random], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -53,109 +54,38 @@ class Kind:
     """How often a kind of action comes, when, and with which details.
 
     Args:
+        does: carries it out.
         weight: how often, relative to the others.
         whens: of which one is drawn.
         details: draws the details.
         longest_s: the longest that its disturbance lasts.
         fault: whether it is counted as a fault.
+        kills: whether it ends the daemon's process.
+        begins: whether the motion that it disturbs is begun for it.
+        allows: the invariants that need not hold meanwhile.
     """
 
+    does: Callable[..., None]
     weight: int
     whens: tuple[str, ...] = ("rest",)
-    details: Callable[[random.Random], dict[str, Any]] = lambda _: {}
+    details: Details = lambda _: {}
     longest_s: float = 0.0
     fault: bool = True
+    kills: bool = False
+    begins: bool = True
+    allows: tuple[str, ...] = ()
 
 
-def _reply_fault(dice: random.Random) -> dict[str, Any]:
-    return {"to": dice.choice(REPLIES), "count": dice.randint(1, 8), "after": dice.randint(0, 10)}
+# Filled by the episodes, in the order in which they stand there.
+KINDS: dict[str, Kind] = {}
 
 
-def _late(dice: random.Random) -> dict[str, Any]:
-    late = {"seconds": round(dice.uniform(0.05, 1.5), 3), "order": dice.choice(("in", "out"))}
-    return {**_reply_fault(dice), **late}
-
-
-def _command_fault(dice: random.Random) -> dict[str, Any]:
-    return {"to": dice.choice(COMMANDS), "count": dice.randint(1, 4)}
-
-
-def _rates(dice: random.Random) -> dict[str, Any]:
-    names = ("reply_loss", "reply_late", "reply_cut", "reply_garble", "reply_merge", "command_loss")
-    return {name: round(dice.uniform(0.0, 0.04), 4) for name in dice.sample(names, 3)}
-
-
-def _way(dice: random.Random) -> dict[str, Any]:
-    return {"mm": round(dice.uniform(0.05, 1.0), 3)}
-
-
-def _lost_steps(dice: random.Random) -> dict[str, Any]:
-    return {"steps": dice.choice((-1, 1)) * dice.randint(20, 900)}
-
-
-def _meanwhile(dice: random.Random) -> dict[str, Any]:
-    return {"meanwhile": dice.choice(("nothing", "nothing", "nothing", "power_cut", "hand_seen"))}
-
-
-def _dice_seed(dice: random.Random) -> dict[str, Any]:
-    return {"dice": dice.randrange(2**32)}
-
-
-REST_OR_MOTION = ("rest", "motion", "motion")
-ANY = ("rest", "motion", "motion", "homing")
-
-KINDS: dict[str, Kind] = {
-    "move": Kind(20, fault=False),
-    "series": Kind(4, fault=False),
-    "offset": Kind(4, details=_way, fault=False),
-    "refused": Kind(2, fault=False),
-    "stop": Kind(10, ("rest", "motion", "motion", "motion", "homing"), fault=False),
-    "home": Kind(3, details=lambda dice: {"restore": dice.randrange(2)}, fault=False),
-    "audit": Kind(3, details=_lost_steps, fault=False),
-    "two movers": Kind(3, ("motion",), fault=False),
-    "lost": Kind(4, ANY, _reply_fault),
-    "late": Kind(4, ANY, _late),
-    "cut": Kind(3, ANY, _reply_fault),
-    "garbled": Kind(4, ANY, _reply_fault),
-    "merged": Kind(3, ANY, _reply_fault),
-    "doubled": Kind(3, ANY, _reply_fault),
-    "noise": Kind(3, ANY, _reply_fault),
-    "command lost": Kind(4, REST_OR_MOTION, _command_fault),
-    "command garbled": Kind(3, REST_OR_MOTION, _command_fault),
-    "bad line": Kind(4, ("motion",), _rates),
-    "silence": Kind(4, ANY, lambda dice: {"both": dice.randrange(2)}, 6.0),
-    "unplugged": Kind(6, ANY, longest_s=6.0),
-    "unplugged for long": Kind(1, ("rest", "motion"), longest_s=60.0),
-    "power cut": Kind(6, ANY, longest_s=3.0),
-    "motor frozen": Kind(2, REST_OR_MOTION),
-    "motor stalled": Kind(2, REST_OR_MOTION),
-    "motor reversed": Kind(2, REST_OR_MOTION),
-    "motor miswired": Kind(1, REST_OR_MOTION),
-    "stands short": Kind(2, ("motion",), lambda dice: {"steps": dice.choice((1, 3, 30, 300))}),
-    "switch dead": Kind(1, ("homing",)),
-    "switch stuck": Kind(1, ("homing",)),
-    "hand seen": Kind(3, REST_OR_MOTION, _way),
-    "hand driven": Kind(3, ("rest",), _way),
-    "hand unseen": Kind(1, REST_OR_MOTION, _way),
-    "steps lost": Kind(2, REST_OR_MOTION, _lost_steps),
-    "daemon frozen": Kind(4, ANY, longest_s=2.5),
-    "daemon killed": Kind(12, ANY, _meanwhile),
-    "daemon ended": Kind(4, ANY, _meanwhile),
-    "ended unplugged": Kind(4, ANY, _meanwhile, 2.0),
-    "client gone": Kind(3, ("motion",)),
-    "silent clients": Kind(2, details=lambda dice: {"count": dice.randint(1, 60)}, longest_s=2.0),
-    "garbage": Kind(3, details=_dice_seed),
-    "crowd": Kind(2, details=lambda dice: {"count": dice.randint(2, 12)}, longest_s=2.0),
-}
-KILLING = ("daemon killed", "daemon ended", "ended unplugged")
-FAULTS = tuple(name for name, kind in KINDS.items() if kind.fault)
-
-
-def action(seed: int, index: int, allowed: tuple[str, ...] = tuple(KINDS)) -> Action:
-    """The action at a place of the sequence of a seed; it depends on nothing else than these arguments."""
+def action(seed: int, index: int, allowed: tuple[str, ...] = ()) -> Action:
+    """The action at a place of the sequence of a seed, of the kinds that are allowed; none stands for all."""
     dice = random.Random(f"{seed}/{index}")
-    may_kill = index % STRETCH_ACTIONS < KILLING_ACTIONS or set(allowed) <= set(KILLING)
-    names = [name for name in allowed if may_kill or name not in KILLING]
+    names = [name for name in KINDS if name in allowed or not allowed]
+    if index % STRETCH_ACTIONS >= KILLING_ACTIONS:
+        names = [name for name in names if not KINDS[name].kills] or names
     name = dice.choices(names, [KINDS[name].weight for name in names])[0]
     kind = KINDS[name]
     return Action(
@@ -169,7 +99,7 @@ def action(seed: int, index: int, allowed: tuple[str, ...] = tuple(KINDS)) -> Ac
     )
 
 
-def actions(seed: int, first: int = 0, allowed: tuple[str, ...] = tuple(KINDS)) -> Iterator[Action]:
+def actions(seed: int, first: int = 0, allowed: tuple[str, ...] = ()) -> Iterator[Action]:
     """The sequence of a seed from a place on, without end."""
     while True:
         yield action(seed, first, allowed)

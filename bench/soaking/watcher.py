@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bench.rig import CALL_ERRORS, Rig
+
 from . import judge
-from .focusd import CALL_ERRORS, STATUS_S, Focusd
 from .ledger import Ledger
-from .truth import Simulator, Truth
+from .truth import Truth
 
 PERIOD_S = 0.05
+STATUS_S = 5.0
 UNREACHABLE_S = 0.1
 # Some seconds.
 KEPT_LOOKS = 200
@@ -49,9 +51,8 @@ class Allowances:
 class Watcher:
     """Asks and judges on a thread of its own, until `close`."""
 
-    def __init__(self, focusd: Focusd, simulator: Simulator, ledger: Ledger, allowances: Allowances) -> None:
-        self._focusd = focusd
-        self._simulator = simulator
+    def __init__(self, rig: Rig, ledger: Ledger, allowances: Allowances) -> None:
+        self._rig = rig
         self._ledger = ledger
         self._allowances = allowances
         self._looks: deque[Truth] = deque(maxlen=KEPT_LOOKS)
@@ -73,7 +74,7 @@ class Watcher:
     def _watch_on(self) -> None:
         while not self._is_over.is_set():
             try:
-                with self._focusd.proxy(STATUS_S) as proxy:
+                with self._rig.proxy(STATUS_S) as proxy:
                     while not self._is_over.wait(PERIOD_S):
                         self._look(proxy)
             except CALL_ERRORS:
@@ -83,9 +84,9 @@ class Watcher:
 
     def _look(self, proxy: Any) -> None:
         began_s = time.monotonic()
-        before = self._simulator.truth()
+        before = Truth.of(self._rig)
         report = proxy.report_status()
-        after = self._simulator.truth()
+        after = Truth.of(self._rig)
         self._looks += (before, after)
         self._ledger.count("status calls")
         if report["state"] == "fault":

@@ -1,4 +1,4 @@
-"""A daemon, a virtual controller, and what a client does with them; everything is judged as it is done."""
+"""A rig, and what a client does with it; everything is judged as it is done."""
 
 from __future__ import annotations
 
@@ -6,19 +6,27 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
+from bench.rig import CALL_ERRORS, CONFIG, Usage, idle_rig, wait_for
+
 from . import judge
-from .focusd import CALL_ERRORS, CONFIG, Focusd, wait_for
 from .ledger import Ledger
 from .plan import OUTERMOST_MM, Action
-from .processes import Usage
-from .truth import STEPS_PER_MM, Simulator, Truth
+from .truth import Truth
 from .watcher import Allowances, Watcher
 
 SUCCEEDED, FAILED, BLOCKED, OUTSIDE, NOT_CONNECTED, NOT_DISCONNECTED = 0, 1, 2, 6, 7, 8
 OFFLINE, IDLE = 0, 1
+
+CHANGES = {
+    "serial_timeout": 2,
+    "move_timeout": 60,
+    "anti_backlash_mm": 0.3,
+    # Less than the backlash beyond the range, so that the outer end has moves that lack a part of it.
+    "travel_mm": 6.1,
+}
+RATES = ("reply_loss", "reply_late", "reply_cut", "reply_garble", "reply_merge", "command_loss")
 
 HOMING_MM_S = 0.25
 TRAVEL_MM = 9.0
@@ -57,13 +65,12 @@ class World:
     """All that a run is made of. Use as a context manager; it leaves no process behind.
 
     Args:
-        folder: for sockets, links and the daemon's state; empty.
         time_scale: how much faster than the clock the mechanics run.
+        seed: of what the virtual controller does at random.
     """
 
-    def __init__(self, folder: Path, time_scale: float, seed: int) -> None:
+    def __init__(self, time_scale: float, seed: int) -> None:
         self.speed_mm_s = CONFIG["speed_mm_sec"] * time_scale
-        self._time_scale = time_scale
         self.allowances = Allowances()
         self._taint = ExitStack()
         self.tainted = False
@@ -71,14 +78,13 @@ class World:
         self._actions_lived = 0
         with ExitStack() as stack:
             options = {"backlash_mm": BACKLASH_MM, "seed": seed}
-            self.simulator = Simulator(folder, time_scale, options)
-            stack.callback(self.simulator.close)
-            self.focusd = Focusd(folder, self.simulator.link, time_scale)
-            self.ledger = Ledger(self.focusd.last_log, self.simulator.trace)
-            stack.callback(self.focusd.close)
+            self.rig = stack.enter_context(idle_rig(options, time_scale, **CHANGES))
+            self.ledger = Ledger(self.last_log, self.trace)
             self.pool = stack.enter_context(ThreadPoolExecutor(8))
-            self.focusd.start()
-            self._watcher = Watcher(self.focusd, self.simulator, self.ledger, self.allowances)
+            # Calls that still wait end with their daemon.
+            stack.callback(self.rig.close_daemon)
+            self.rig.start()
+            self._watcher = Watcher(self.rig, self.ledger, self.allowances)
             stack.callback(self._watcher.close)
             self._open_books()
             self._stack = stack.pop_all()
@@ -86,22 +92,40 @@ class World:
     def close(self) -> None:
         """End the processes and all threads."""
         self._taint.close()
-        # Calls that still wait end with their daemon.
-        self._watcher.close()
-        self.focusd.close()
         self._stack.close()
+
+    # The virtual controller, and the log
+
+    def tell(self, line: str) -> None:
+        self.ledger.event(f"simulator: {line}")
+        self.rig.tell(line)
+
+    def mend(self) -> None:
+        """End every fault."""
+        for name in RATES:
+            self.rig.tell(f"rate {name} 0")
+        for line in ("clear", "return", "power-on"):
+            self.rig.tell(line)
+
+    def trace(self) -> list[str]:
+        """The last lines on the wire."""
+        return [
+            f"{time_s:.3f} {direction} {data.strip()} {note}".rstrip()
+            for time_s, direction, data, note in self.rig.tell("trace 100")["trace"]
+        ]
+
+    def last_log(self) -> list[str]:
+        """The last lines of the daemon's log, and the exit code where it has ended."""
+        code = self.rig.exit_code
+        return [*self.rig.log.last, *([] if code is None else [f"it has ended with {code}"])]
 
     # What is true, and what is known
 
     def truth(self) -> Truth:
-        return self.simulator.truth()
-
-    def tell(self, line: str) -> None:
-        self.ledger.event(f"simulator: {line}")
-        self.simulator.tell(line)
+        return Truth.of(self.rig)
 
     def status(self) -> dict[str, Any]:
-        return self.focusd.status()
+        return self.rig.status()
 
     @contextmanager
     def allowing(self, *names: str) -> Iterator[None]:
@@ -123,18 +147,21 @@ class World:
 
     # Moves
 
-    def move(self, target_mm: Any, offset: bool = False, expected_mm: float | None = None) -> int | None:
+    def move(
+        self, target_mm: Any, offset: bool = False, expected_mm: float | None = None, short_steps: int = 0
+    ) -> int | None:
         """Ask for a move and wait for its end; its number, None where no answer came.
 
         Args:
             target_mm: as for set_focus, and with `offset` relative.
             expected_mm: where the carriage shall then be, if not at `target_mm`.
+            short_steps: by how much the controller was told to stand short of it.
         """
         began_s = time.monotonic()
         self.ledger.count("moves asked for")
         self.ledger.event(f"set_focus({target_mm!r}, {offset})")
         try:
-            with self.focusd.proxy(MOVE_S) as proxy:
+            with self.rig.proxy(MOVE_S) as proxy:
                 number: int = proxy.set_focus(target_mm, offset)
                 truth = self.truth()
                 report = proxy.report_status()
@@ -145,16 +172,19 @@ class World:
         self.ledger.count(OUTCOMES.get(number, f"moves with {number}"))
         self.ledger.event(f"set_focus({target_mm!r}) -> {number} at {truth.carriage_mm:.6f} mm, {report}")
         if number == SUCCEEDED:
-            self.judge_arrival(target_mm if expected_mm is None else expected_mm, report, truth, began_s)
+            goal_mm = target_mm if expected_mm is None else expected_mm
+            self.judge_arrival(goal_mm, report, truth, began_s, short_steps)
         return number
 
-    def judge_arrival(self, target_mm: float, report: judge.Report, truth: Truth, began_s: float) -> None:
+    def judge_arrival(
+        self, target_mm: float, report: judge.Report, truth: Truth, began_s: float, short_steps: int = 0
+    ) -> None:
         """Judge where the carriage is after a move that was asked for at `began_s` has succeeded."""
         if self.allowances.apply_since("arrival", began_s):
             self.ledger.leave_open("arrival")
         else:
-            forced_mm = max(0.0, target_mm + CONFIG["anti_backlash_mm"] - CONFIG["travel_mm"])
-            self.ledger.check("arrival", judge.arrival(target_mm, report, truth, forced_mm))
+            forced_mm = max(0.0, target_mm + CHANGES["anti_backlash_mm"] - CHANGES["travel_mm"])
+            self.ledger.check("arrival", judge.arrival(target_mm, report, truth, forced_mm, short_steps))
 
     def begin_motion(self, action: Action) -> Future[int | None]:
         """Begin the move of an action, and wait until it has come as far as it says."""
@@ -173,7 +203,7 @@ class World:
         here_mm = self.truth().motor_mm
         homing = self.pool.submit(self.initialize)
         self._wait_for_motion(homing)
-        time.sleep(action.fraction * here_mm / (HOMING_MM_S * self._time_scale))
+        time.sleep(action.fraction * here_mm / (HOMING_MM_S * self.rig.time_scale))
         return homing
 
     def _wait_for_motion(self, call: Future[int | None]) -> None:
@@ -191,7 +221,7 @@ class World:
         self.ledger.count(f"calls of {name}")
         self.ledger.event(f"{name}({named or ''})")
         try:
-            number: int = self.focusd.call(name, timeout_s=timeout_s, **named)
+            number: int = self.rig.call(name, timeout_s=timeout_s, **named)
         except CALL_ERRORS as error:
             self.ledger.event(f"{name} had no answer: {error}")
             return None
@@ -223,14 +253,14 @@ class World:
     # Limits
 
     def _open_books(self) -> None:
-        self.simulator.tell("forget-extremes")
+        self.rig.tell("forget-extremes")
         self._books_opened_s = time.monotonic()
         self._homing_in_books = False
 
     def judge_limits(self) -> None:
         """Judge where the motor has been since this was last done."""
         # A homing run may begin anywhere, also where a broken switch has let the motor go.
-        ends_mm = (-INNER_MARGIN_MM, TRAVEL_MM) if self._homing_in_books else (0.0, CONFIG["travel_mm"])
+        ends_mm = (-INNER_MARGIN_MM, TRAVEL_MM) if self._homing_in_books else (0.0, CHANGES["travel_mm"])
         if self.allowances.apply_since("limits", self._books_opened_s):
             self.ledger.leave_open("limits")
         else:
@@ -274,7 +304,7 @@ class World:
 
     def come_back(self) -> None:
         """A link comes back to a controller that is as it was left: the daemon carries on by itself."""
-        self.simulator.mend()
+        self.mend()
         report = self.settle()
         carried_on = report["status"] == IDLE
         problem = f"the link came back to a focuser at rest, and the status said {report}; idle was expected."
@@ -282,7 +312,7 @@ class World:
 
     def recover(self) -> None:
         """Mend everything, and bring the daemon back to where it can be used."""
-        self.simulator.mend()
+        self.mend()
         report = self.settle()
         if report["state"] != "disconnected" or report.get("reason"):
             self.ledger.check("honesty", judge.honest(report))
@@ -327,22 +357,19 @@ class World:
         )
         self.ledger.check("health", problem)
 
-    def here_steps(self) -> int:
-        return round(self.truth().motor_mm * STEPS_PER_MM)
-
     # The process
 
     def start_daemon(self) -> None:
         self.ledger.event("focusd starts")
-        self.focusd.start()
+        self.rig.start()
         self._warm = None
         self._actions_lived = 0
 
     def watch_resources(self) -> None:
         """After an action: what the daemon holds, against what it held when it was warm."""
         self._actions_lived += 1
-        now = self.focusd.usage()
-        self.ledger.measure("memory of the daemon, MB", now.memory_kb / 1024)
+        now = self.rig.usage()
+        self.ledger.measure("memory of the daemon, MB", now.rss_mb)
         self.ledger.measure("threads of the daemon", now.threads)
         self.ledger.measure("files of the daemon", now.files)
         if self._actions_lived == WARM_ACTIONS:
@@ -351,8 +378,8 @@ class World:
             return
         warm = self._warm
         # Connections that were just closed may take a moment to be forgotten.
-        wait_for(lambda: judge.resources(warm, self.focusd.usage()) is None, COOL_DOWN_S)
-        now = self.focusd.usage()
+        wait_for(lambda: judge.resources(warm, self.rig.usage()) is None, COOL_DOWN_S)
+        now = self.rig.usage()
         self.ledger.check("resources", judge.resources(warm, now))
-        self.ledger.measure("growth of memory once warm, MB", (now.memory_kb - warm.memory_kb) / 1024)
+        self.ledger.measure("growth of memory once warm, MB", now.rss_mb - warm.rss_mb)
         self.ledger.measure("longest life of a daemon, actions", self._actions_lived)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -14,6 +11,10 @@ import Pyro4
 import pytest
 from rockit.common.registered_daemon import RegisteredDaemon
 
+from tests.support import ports
+from tests.support.processes import clean_environment, run
+from tests.support.waiting import wait_until
+
 Serve = Callable[[object], RegisteredDaemon]
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -21,9 +22,7 @@ RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture
 def free_port() -> int:
     """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return ports.free_port()
 
 
 @pytest.fixture
@@ -58,27 +57,21 @@ def stop_serving() -> Callable[[Any], None]:
 def run_python() -> RunPython:
     """Runs code in a fresh interpreter, with the built-in phone book unless `env` names a site file."""
 
-    def run(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        inherited = {key: value for key, value in os.environ.items() if key != "ROCKIT_SITE_PATH"}
-        return subprocess.run(
-            [sys.executable, *arguments],
-            env={**inherited, **(env or {})},
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
+    def run_one(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        return run("python", *arguments, env=clean_environment(**(env or {})))
 
-    return run
+    return run_one
 
 
 def wait_until_served(daemon: RegisteredDaemon) -> None:
     """Returns when the daemon greets its callers; each refused attempt returns at once."""
-    for _ in range(10_000):
+
+    def greets() -> bool:
         try:
             with daemon.connect() as proxy:
                 proxy._pyroBind()
-                return
+                return True
         except Pyro4.errors.CommunicationError:
-            threading.Event().wait(0.001)
-    raise AssertionError(f"nobody serves {daemon}")
+            return False
+
+    wait_until(greets, f"somebody serves {daemon}")

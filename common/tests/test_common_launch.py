@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +16,8 @@ import pytest
 from rockit.common.errors import LaunchError
 from rockit.common.registered_daemon import RegisteredDaemon
 
-# Pyro4 4.82 asks an Event by a name that Python is giving up.
-pytestmark = pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")
+from tests.support.processes import Program, clean_environment
+from tests.support.waiting import wait_until
 
 
 @Pyro4.expose
@@ -45,30 +42,18 @@ def test_a_served_object_can_be_called(serve: Callable[[object], RegisteredDaemo
     assert counter.calls == 1
 
 
-def test_calls_are_made_without_a_name_server_by_the_bare_uri(
-    serve: Callable[[object], RegisteredDaemon],
-) -> None:
-    with Pyro4.Proxy(serve(Counter()).uri) as proxy:
-        assert proxy.count() == 1
-
-
-@pytest.mark.parametrize(("timeout", "limit_s"), [(None, 5), (0, None), (0.5, 0.5), (300, 300)])
-def test_the_timeout_reaches_the_proxy(timeout: float | None, limit_s: float | None) -> None:
-    with RegisteredDaemon("probe", "127.0.0.1", 9).connect(timeout=timeout) as proxy:
-        assert proxy._pyroTimeout == limit_s
-
-
-def test_without_arguments_the_defaults_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_timeout_and_retries_reach_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pyro4.config, "MAX_RETRIES", 7)
-    with RegisteredDaemon("probe", "127.0.0.1", 9).connect() as proxy:
-        assert (proxy._pyroTimeout, proxy._pyroMaxRetries) == (5, 7)
-
-
-@pytest.mark.parametrize("retries", [0, 3])
-def test_the_retries_reach_the_proxy(retries: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pyro4.config, "MAX_RETRIES", 7)
-    with RegisteredDaemon("probe", "127.0.0.1", 9).connect(retries=retries) as proxy:
-        assert proxy._pyroMaxRetries == retries
+    daemon = RegisteredDaemon("probe", "127.0.0.1", 9)
+    for asked, timeout_s, retries in [
+        ({}, 5, 7),
+        ({"timeout": None}, 5, 7),
+        ({"timeout": 0}, None, 7),
+        ({"timeout": 0.5, "retries": 3}, 0.5, 3),
+        ({"timeout": 300, "retries": 0}, 300, 0),
+    ]:
+        with daemon.connect(**asked) as proxy:  # type: ignore[arg-type]
+            assert (proxy._pyroTimeout, proxy._pyroMaxRetries) == (timeout_s, retries), asked
 
 
 def test_no_limit_still_means_no_limit_on_an_open_connection(
@@ -207,31 +192,18 @@ def test_a_signal_ends_serving(
 ) -> None:
     site = {"daemons": {"answer": {"name": "answer_daemon", "machine": "LocalHost", "port": free_port}}}
     (tmp_path / "site.json").write_text(json.dumps(site), "utf-8")
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVER.format(on_signal=on_signal)],
-        env={**os.environ, "ROCKIT_SITE_PATH": str(tmp_path / "site.json")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        daemon = RegisteredDaemon("answer_daemon", "127.0.0.1", free_port)
-        assert first_answer(daemon, process) == 42
-        process.send_signal(sent)
-        assert process.communicate(timeout=20) == (output, "")
-        assert process.returncode == code
-    finally:
-        process.kill()
-        process.communicate()
+    daemon = RegisteredDaemon("answer_daemon", "127.0.0.1", free_port)
+    environment = clean_environment(ROCKIT_SITE_PATH=str(tmp_path / "site.json"))
+    with Program("python", "-c", SERVER.format(on_signal=on_signal), env=environment) as process:
+        assert first_answer(daemon) == 42
+        assert process.end(sent) == (code, output, "")
 
 
-def first_answer(daemon: RegisteredDaemon, process: subprocess.Popen[str]) -> Any:
+def first_answer(daemon: RegisteredDaemon) -> Any:
     """The answer of a daemon that is still starting."""
-    for _ in range(1_000):
-        try:
-            with daemon.connect(timeout=5) as proxy:
-                return proxy.value()
-        except Pyro4.errors.CommunicationError:
-            assert process.poll() is None, process.communicate()
-            threading.Event().wait(0.02)
-    raise AssertionError("the daemon does not answer")
+
+    def answer() -> Any:
+        with suppress(Pyro4.errors.CommunicationError), daemon.connect(timeout=5) as proxy:
+            return proxy.value()
+
+    return wait_until(answer, "an answer")

@@ -219,6 +219,10 @@ def build_all(options: argparse.Namespace) -> list[Path]:
     ):
         checkout = Checkout(options.source.resolve(), Path(scratch))
         release = options.release or checkout.release
+        if options.tag:
+            check_tag(options.tag, checkout)
+            # Newer than the packages of the same commit that were made before it was tagged.
+            release += ".tag"
         for builder in choose_builders(options.dist, options.python, plain):
             built: list[Path] = []
             for recipe in RECIPES:
@@ -231,6 +235,21 @@ def build_all(options: argparse.Namespace) -> list[Path]:
             made += deliver(built, out / builder.name)
             shutil.rmtree(plain / builder.name)
     return made
+
+
+def check_tag(tag: str, checkout: Checkout) -> None:
+    """A tag is of the version that is built, and the changelog says since when there is that."""
+    path = RECIPES[0].version_file
+    version = checkout.version(path, RECIPES[0].version_pattern)
+    if tag != f"v{version}":
+        raise RefusedError(
+            f"The tag {tag} should be v{version}, since {path} has {version}. Mend one of them."
+        )
+    heading = rf"^## \[{re.escape(version)}\] - [0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$"
+    if not re.search(heading, checkout.read("CHANGELOG.md"), re.MULTILINE):
+        raise RefusedError(
+            f"CHANGELOG.md should have a line '## [{version}] - YYYY-MM-DD'. Add it, and tag anew."
+        )
 
 
 def release_text(text: str) -> str:
@@ -253,6 +272,7 @@ def read_arguments() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--out", type=Path, default=Path("dist/rpm"), help="a folder (default: %(default)s)")
     parser.add_argument("--release", type=release_text, help="instead of the commit's time and hash")
+    parser.add_argument("--tag", default="", help="the tag of the commit, which has to be v and its version")
     parser.add_argument(
         "--source", type=Path, default=HERE.parents[1], help="another git checkout (default: this one)"
     )  # fmt: skip

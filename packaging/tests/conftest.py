@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from support.building import Built
 from support.machine import Machine
+from support.publishing import Forge, Publishing, Reader, Signer
 from support.releases import RELEASES, Release
 from support.repository import Repository, know_ours, served
 from support.running import SIMULATED, Daemon, Port, write_site
@@ -113,9 +114,7 @@ def older(stock: Stock, release: Release) -> dict[str, Path]:
 @pytest.fixture
 def repository(stock: Stock, workshop: Workshop, release: Release, place: Path) -> Repository:
     """A repository of this test's own, in which the packages of the tree as it stands are published."""
-    return Repository(
-        workshop, Path(shutil.copytree(stock.published(release), place / "tree", symlinks=True))
-    )
+    return Repository(workshop, shutil.copytree(stock.published(release).host, place / "host", symlinks=True))
 
 
 @pytest.fixture
@@ -123,6 +122,38 @@ def repository_url(repository: Repository) -> Iterator[str]:
     """Where it is served."""
     with served(repository.tree) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def signer() -> Iterator[Signer]:
+    signer = Signer()
+    yield signer
+    signer.close()
+
+
+@pytest.fixture(scope="session")
+def key(signer: Signer) -> str:
+    """The fingerprint of the key that signs."""
+    return signer.make_key("release@example.org")
+
+
+@pytest.fixture(scope="session")
+def reader(signer: Signer, key: str) -> Reader:
+    return Reader(signer, key)
+
+
+@pytest.fixture(scope="session")
+def rpm(tmp_path_factory: pytest.TempPathFactory) -> Forge:
+    """Small packages: rpm("a", "1")."""
+    return Forge(tmp_path_factory.mktemp("forge"))
+
+
+@pytest.fixture
+def at(tmp_path: Path, signer: Signer, key: str, reader: Reader) -> Iterator[Publishing]:
+    """A host where nothing is published yet. The program leaves none of its work behind."""
+    publishing = Publishing(tmp_path, signer, key, reader)
+    yield publishing
+    assert list(publishing.scratch.iterdir()) == []
 
 
 # Machines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,68 +17,58 @@ DATA = "rockit-atlas-data-ngts-m06"
 OTHERS_CLIENT = "rockit-focuser-other-client"
 
 
-def flip_a_byte(path: Path) -> None:
-    """Flip one bit of what is packed."""
-    content = bytearray(path.read_bytes())
-    content[-100] ^= 0x10
-    path.write_bytes(content)
-
-
-def test_a_missing_dependency_is_refused(fresh_machine: Machine) -> None:
+@pytest.fixture
+def untouched(fresh_machine: Machine) -> Iterator[Machine]:
+    """A machine that knows our repository, and on which nothing is installed, or left, by the test."""
     before = fresh_machine.files()
-    refused = fresh_machine.dnf("install", SERVER, "--exclude=python3-Pyro4")
-    refused.refused(f"python{fresh_machine.release.python}dist(pyro4)")
+    yield fresh_machine
     assert fresh_machine.files() == before
+
+
+def test_a_missing_dependency_is_refused(untouched: Machine) -> None:
+    refused = untouched.dnf("install", SERVER, "--exclude=python3-Pyro4")
+    refused.refused(f"python{untouched.release.python}dist(pyro4)")
 
 
 def test_unsigned_packages_are_refused(
-    fresh_machine: Machine, repository: Repository, repository_url: str, workshop: Workshop
+    untouched: Machine, repository: Repository, repository_url: str, workshop: Workshop
 ) -> None:
-    before = fresh_machine.files()
-    for path in repository.rpms(fresh_machine.release.name).values():
+    for path in repository.rpms(untouched.release.name).values():
         workshop.run("rpmsign", "--delsign", path).ok()
     # As the repository is signed as a whole, this is refused already.
-    fresh_machine.dnf("install", SERVER).refused("Cannot download")
-    repository.describe_anew(fresh_machine.release.name)
-    know_ours(fresh_machine, repository_url, repo_gpgcheck=0)
-    fresh_machine.dnf("clean", "all").ok()
-    fresh_machine.dnf("install", SERVER).refused("is not signed", "GPG check FAILED")
-    assert fresh_machine.files() == before
+    untouched.dnf("install", SERVER).refused("Cannot download")
+    repository.describe_anew(untouched.release.name)
+    know_ours(untouched, repository_url, repo_gpgcheck=0)
+    untouched.dnf("clean", "all").ok()
+    untouched.dnf("install", SERVER).refused("is not signed", "GPG check FAILED")
 
 
-def test_one_flipped_byte_is_refused(
-    fresh_machine: Machine, repository: Repository, repository_url: str
-) -> None:
-    before = fresh_machine.files()
-    flip_a_byte(repository.rpms(fresh_machine.release.name)[MODULE])
-    fresh_machine.dnf("install", SERVER).refused("checksum")
+def test_one_flipped_byte_is_refused(untouched: Machine, repository: Repository, repository_url: str) -> None:
+    package = repository.rpms(untouched.release.name)[MODULE]
+    content = bytearray(package.read_bytes())
+    content[-100] ^= 0x10
+    package.write_bytes(content)
+    untouched.dnf("install", SERVER).refused("checksum")
     # Metadata that somebody made to match it are not signed by us, and the package is not what we signed.
-    repository.describe_anew(fresh_machine.release.name)
-    fresh_machine.dnf("clean", "all").ok()
-    fresh_machine.dnf("install", SERVER).refused("repomd.xml.asc")
-    know_ours(fresh_machine, repository_url, repo_gpgcheck=0)
-    fresh_machine.dnf("install", SERVER).refused("GPG check FAILED")
-    assert fresh_machine.files() == before
+    repository.describe_anew(untouched.release.name)
+    untouched.dnf("clean", "all").ok()
+    untouched.dnf("install", SERVER).refused("repomd.xml.asc")
+    know_ours(untouched, repository_url, repo_gpgcheck=0)
+    untouched.dnf("install", SERVER).refused("GPG check FAILED")
 
 
-@pytest.mark.parametrize("repo_gpgcheck", [0, 1])
 def test_somebody_elses_key_is_refused(
-    fresh_machine: Machine,
-    repository: Repository,
-    repository_url: str,
-    workshop: Workshop,
-    repo_gpgcheck: int,
+    untouched: Machine, repository: Repository, repository_url: str, workshop: Workshop
 ) -> None:
-    before = fresh_machine.files()
     (repository.tree / PUBLIC_KEY).write_text(public_key(workshop, SOMEBODY_ELSES))
-    know_ours(fresh_machine, repository_url, repo_gpgcheck=repo_gpgcheck)
-    fresh_machine.dnf("install", SERVER).refused("signature" if repo_gpgcheck else "GPG")
-    assert fresh_machine.files() == before
+    for repo_gpgcheck, word in ((0, "GPG"), (1, "signature")):
+        know_ours(untouched, repository_url, repo_gpgcheck=repo_gpgcheck)
+        untouched.dnf("clean", "all").ok()
+        untouched.dnf("install", SERVER).refused(word)
 
 
-def test_the_focus_of_another_focuser_is_not_overwritten(
-    fresh_machine: Machine, older: dict[str, Path]
-) -> None:
+def test_only_one_package_can_have_a_focus(fresh_machine: Machine, older: dict[str, Path]) -> None:
+    """Neither ours nor that of another focuser takes the place of the other."""
     fresh_machine.dnf("install", "--nogpgcheck", older[OTHERS_CLIENT]).ok()
     before = fresh_machine.files()
     refused = fresh_machine.dnf("install", SERVER, CLIENT, DATA)
@@ -87,11 +78,9 @@ def test_the_focus_of_another_focuser_is_not_overwritten(
     fresh_machine.dnf("install", SERVER, DATA).ok()
     assert fresh_machine.run("/usr/bin/focus").ok() == "not our focus\n"
 
-
-def test_focus_is_not_overwritten_by_that_of_another_focuser(
-    machine: Machine, older: dict[str, Path]
-) -> None:
-    before = machine.files()
-    refused = machine.dnf("install", "--nogpgcheck", older[OTHERS_CLIENT])
+    fresh_machine.dnf("remove", OTHERS_CLIENT).ok()
+    fresh_machine.dnf("install", CLIENT).ok()
+    before = fresh_machine.files()
+    refused = fresh_machine.dnf("install", "--nogpgcheck", older[OTHERS_CLIENT])
     refused.refused("file /usr/bin/focus", "conflicts", CLIENT)
-    assert machine.files() == before
+    assert fresh_machine.files() == before

@@ -10,10 +10,8 @@ import select
 import socket
 import struct
 import subprocess
-import sys
 import termios
 import threading
-import time
 from collections.abc import Callable, Iterator
 from fcntl import ioctl
 from pathlib import Path
@@ -23,9 +21,10 @@ import Pyro4
 import pytest
 import rockit.common.daemons as registry
 
-import rockit.focuser.ok3z
 from rockit.focuser.ok3z import RemoteFocuser
 from rockit.focuser.ok3z.client.calls import FocuserClient
+from tests.support.processes import BIN, Program, clean_environment
+from tests.support.waiting import BOUND_S
 
 IDLE = {
     "date": "2026-11-22T20:00:00Z",
@@ -38,7 +37,6 @@ IDLE = {
     "current_steps": 10176,
     "reading_age_s": 0.2,
 }
-BOUND_S = 20.0
 
 
 class Script:
@@ -106,39 +104,39 @@ class OldStandIn:
     """What the first daemons had."""
 
     def __init__(self, server: Server) -> None:
-        self._server = server
+        self._answer = lambda *call: server.script.answer(*call)
 
     def initialize(self) -> Any:
-        return self._server.script.answer("initialize")
+        return self._answer("initialize")
 
     def shutdown(self) -> Any:
-        return self._server.script.answer("shutdown")
+        return self._answer("shutdown")
 
     def set_focus(self, pos: Any, offset: Any = False) -> Any:
-        return self._server.script.answer("set_focus", pos, offset)
+        return self._answer("set_focus", pos, offset)
 
     def stop(self) -> Any:
-        return self._server.script.answer("stop")
+        return self._answer("stop")
 
     def report_status(self) -> Any:
-        return self._server.script.answer("report_status")
+        return self._answer("report_status")
 
 
 class StandIn(OldStandIn):
     def initialize(self, **asked_for: Any) -> Any:
-        return self._server.script.answer("initialize", *([asked_for] if asked_for else []))
+        return self._answer("initialize", *([asked_for] if asked_for else []))
 
     def audit(self) -> Any:
-        return self._server.script.answer("audit")
+        return self._answer("audit")
 
     def begin_move(self, pos: Any, offset: Any = False) -> Any:
-        return self._server.script.answer("begin_move", pos, offset)
+        return self._answer("begin_move", pos, offset)
 
     def last_failure(self) -> Any:
-        return self._server.script.answer("last_failure")
+        return self._answer("last_failure")
 
     def wait_for_change(self, since: Any, timeout: Any) -> Any:
-        return self._server.script.answer("wait_for_change", since, timeout)
+        return self._answer("wait_for_change", since, timeout)
 
 
 Pyro4.expose(OldStandIn)
@@ -300,93 +298,24 @@ def phone_book(registered: Registered, config_path: Path, monkeypatch: pytest.Mo
     return registered
 
 
-SITE_DAEMONS = """
-import Pyro4
-
-
-class _Daemon:
-    def __init__(self, name, host, port):
-        self.name, self.host, self.port = name, host, port
-        self.uri = f"PYRO:{name}@{host}:{port}"
-
-    def connect(self, timeout=None, retries=None):
-        proxy = Pyro4.Proxy(self.uri)
-        proxy._pyroTimeout = 5 if timeout is None else timeout or None
-        return proxy
-
-    def launch(self, obj):
-        raise NotImplementedError
-
-
-stand_in = _Daemon("stand_in_daemon", "127.0.0.1", %d)
-"""
-SITE_INIT = """
-class IP:
-    LocalHost = "127.0.0.1"
-
-
-def print(*args, **kwargs):
-    import rich
-
-    rich.print(*args, **kwargs)
-"""
-
-
 @pytest.fixture
 def environment(tmp_path: Path, server: Server, config_path: Path) -> dict[str, str]:
-    """The environment of a `focus` process that finds the stand-in, in a site's own copy of rockit.common."""
-    common = tmp_path / "site" / "rockit" / "common"
-    common.mkdir(parents=True)
-    (common / "__init__.py").write_text(SITE_INIT)
-    (common / "daemons.py").write_text(SITE_DAEMONS % server.port)
-    source = Path(rockit.focuser.ok3z.__file__).parents[3]
-    # PYTHONUNBUFFERED would hide what is never flushed.
-    unwanted = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTHONUNBUFFERED")
-    environment = {key: value for key, value in os.environ.items() if key not in unwanted}
-    environment.update(
-        PYTHONPATH=os.pathsep.join([str(tmp_path / "site"), str(source)]),
-        FOCUSD_CONFIG_PATH=str(config_path),
-        TERM="xterm-256color",
-        LC_ALL="C.UTF-8",
-    )
+    """The environment of a `focus` process that finds the stand-in."""
+    entry = {"name": "stand_in_daemon", "machine": "LocalHost", "port": server.port}
+    site = tmp_path / "site.json"
+    site.write_text(json.dumps({"daemons": {"stand_in": entry}}))
+    environment = clean_environment(ROCKIT_SITE_PATH=str(site), FOCUSD_CONFIG_PATH=str(config_path))
+    # It would hide what is never flushed. The size of a terminal is its own.
+    for name in ("PYTHONUNBUFFERED", "COLUMNS", "LINES"):
+        environment.pop(name, None)
     return environment
 
 
-COMMAND = [sys.executable, "-m", "rockit.focuser.ok3z.cli.main"]
-
-
-class Process:
-    """A running `focus`, on pipes."""
-
-    def __init__(self, words: tuple[str, ...], environment: dict[str, str]) -> None:
-        self.popen = subprocess.Popen(
-            [*COMMAND, *words],
-            env=environment,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def end(self) -> tuple[int, str, str]:
-        """Wait for the end; gives exit code, stdout, stderr."""
-        out, err = self.popen.communicate(timeout=BOUND_S)
-        return self.popen.returncode, out, err
-
-
 @pytest.fixture
-def start(environment: dict[str, str]) -> Iterator[Callable[..., Process]]:
+def start(environment: dict[str, str]) -> Iterator[Callable[..., Program]]:
     """Starts `focus WORDS` on pipes."""
-    started: list[Process] = []
-
-    def start_one(*words: str, **extra: str) -> Process:
-        started.append(Process(words, {**environment, **extra}))
-        return started[-1]
-
-    yield start_one
-    for process in started:
-        process.popen.kill()
-        process.popen.communicate(timeout=BOUND_S)
+    with contextlib.ExitStack() as stack:
+        yield lambda *words: stack.enter_context(Program("focus", *words, env=environment))
 
 
 class Terminal:
@@ -397,7 +326,7 @@ class Terminal:
         self._master, slave = pty.openpty()
         ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         self.popen = subprocess.Popen(
-            [*COMMAND, *words], env=environment, stdin=slave, stdout=slave, stderr=slave, close_fds=True
+            [BIN / "focus", *words], env=environment, stdin=slave, stdout=slave, stderr=slave, close_fds=True
         )
         os.close(slave)
 
@@ -419,9 +348,8 @@ class Terminal:
         os.close(self._master)
 
     def _read(self) -> bool:
-        deadline_s = time.monotonic() + BOUND_S
-        while not select.select([self._master], [], [], 0.2)[0]:
-            assert time.monotonic() < deadline_s, f"nothing comes after {self.text!r}"
+        ready, _, _ = select.select([self._master], [], [], BOUND_S)
+        assert ready, f"nothing comes after {self.text!r}"
         try:
             data = os.read(self._master, 65536)
         except OSError:

@@ -12,40 +12,36 @@ from rockit.focuser.ok3z.cli import main as cli
 from rockit.focuser.ok3z.cli.main import COMMANDS, main
 from rockit.focuser.ok3z.cli.options import UsageError
 
+NUMBERS = {
+    "2.5": 2.5,
+    "+2.5": 2.5,
+    "0": 0.0,
+    ".5": 0.5,
+    "5.": 5.0,
+    "-0.25": -0.25,
+    "-.5": -0.5,
+    "-5.": -5.0,
+    "-1e-2": -0.01,
+    "-1E+1": -10.0,
+    "1e2": 100.0,
+}
+
 
 @pytest.mark.parametrize("command", ["set", "offset"])
-@pytest.mark.parametrize(
-    ("text", "value_mm"),
-    [
-        ("2.5", 2.5),
-        ("+2.5", 2.5),
-        ("0", 0.0),
-        (".5", 0.5),
-        ("5.", 5.0),
-        ("-0.25", -0.25),
-        ("-.5", -0.5),
-        ("-5.", -5.0),
-        ("-1e-2", -0.01),
-        ("-1E+1", -10.0),
-        ("1e2", 100.0),
-    ],
-)
-def test_a_number_is_read_as_it_is_written(command: str, text: Any, value_mm: float) -> None:
-    assert arguments.millimetres(cli.read([command, text])) == value_mm
+def test_a_number_is_read_as_it_is_written(command: str) -> None:
+    assert {text: arguments.millimetres(cli.read([command, text])) for text in NUMBERS} == NUMBERS
 
 
-@pytest.mark.parametrize("text", ["nan", "NaN", "-nan", "inf", "-inf", "+Infinity", "1e400", "-1e400"])
-def test_what_is_no_finite_number_is_read_as_such(text: Any) -> None:
-    assert not math.isfinite(arguments.millimetres(cli.read(["set", text])))
+def test_what_is_no_finite_number_is_read_as_such() -> None:
+    for text in ("nan", "NaN", "-nan", "inf", "-inf", "+Infinity", "1e400", "-1e400"):
+        assert not math.isfinite(arguments.millimetres(cli.read(["set", text]))), text
 
 
-@pytest.mark.parametrize(
-    "text", ["abc", "2,5", "1_0", "", " ", "2.5mm", "0x10", "٣", "-", "-.", "-.5x", "--5", "1e", "e1"]
-)
 @pytest.mark.parametrize("command", ["set", "offset"])
-def test_what_is_no_number_is_refused_with_an_example(command: str, text: Any) -> None:
-    with pytest.raises(UsageError, match=rf"^focus( {command})?: .*(Example: `focus {command} |--help)"):
-        arguments.millimetres(cli.read([command, text]))
+def test_what_is_no_number_is_refused_with_an_example(command: str) -> None:
+    for text in ("abc", "2,5", "1_0", "", " ", "2.5mm", "0x10", "٣", "-", "-.", "-.5x", "--5", "1e", "e1"):
+        with pytest.raises(UsageError, match=rf"^focus( {command})?: .*(Example: `focus {command} |--help)"):
+            arguments.millimetres(cli.read([command, text]))
 
 
 @pytest.mark.parametrize("words", [[], ["1", "2"], ["-1", "-2", "-3"]])
@@ -77,10 +73,10 @@ def test_without_options_the_defaults_are_left_to_the_command() -> None:
     assert (read.command, read.config, read.timeout_s) == ("status", None, None)
 
 
-@pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"set", "offset"}))
-def test_a_plain_command_is_read_alike_on_both_ways(command: str) -> None:
-    assert vars(cli.read([command])) == vars(arguments.parse([command]))
-    assert cli.read([command]).command == command
+def test_a_plain_command_is_read_alike_on_both_ways() -> None:
+    for command in set(COMMANDS) - {"set", "offset"}:
+        assert vars(cli.read([command])) == vars(arguments.parse([command]))
+        assert cli.read([command]).command == command
 
 
 @pytest.mark.parametrize(
@@ -102,58 +98,43 @@ def test_an_initialisation_is_asked_to_resume_to_restore_and_to_forget_another_c
     assert (read.resume, read.restore, read.new_controller) == flags
 
 
-@pytest.mark.parametrize("seconds", ["0", "0.5", "1e3"])
-def test_a_timeout_is_seconds_with_0_for_no_limit(seconds: str) -> None:
-    assert cli.read(["json", "--timeout", seconds]).timeout_s == float(seconds)
+def test_a_timeout_is_seconds_with_0_for_no_limit() -> None:
+    for seconds in ("0", "0.5", "1e3"):
+        assert cli.read(["json", "--timeout", seconds]).timeout_s == float(seconds)
 
 
-@pytest.mark.parametrize("seconds", ["-1", "-1e-3", "nan", "inf", "1e400", "1e7", "soon", "", "1_0"])
-def test_a_timeout_that_cannot_be_waited_for_is_refused(seconds: str) -> None:
-    with pytest.raises(UsageError, match="--timeout"):
-        cli.read(["json", "--timeout", seconds])
+def test_a_timeout_that_cannot_be_waited_for_is_refused() -> None:
+    for seconds in ("-1", "-1e-3", "nan", "inf", "1e400", "1e7", "soon", "", "1_0"):
+        with pytest.raises(UsageError, match="--timeout"):
+            cli.read(["json", "--timeout", seconds])
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        [],
-        ["--timeout", "5"],
-        ["move", "2"],
-        ["status", "now"],
-        ["set", "2", "--fast"],
-        ["set", "2", "--resume"],
-        ["audit", "--new-controller"],
-        ["init", "--res"],
-        ["init", "--resume=yes"],
-        ["audit", "3"],
-        ["--conf", "a.json", "status"],
-        ["status", "--config"],
-        ["set"],
-        ["set", "1", "2"],
-        ["set", "abc"],
-        ["offset", "--", "1", "2"],
-    ],
-)
-def test_wrong_usage_ends_with_255_and_says_so_on_stderr(words: list[str], capsys: Any) -> None:
-    assert main(words) == 255
-
-    written = capsys.readouterr()
-    assert written.out == ""
-    assert written.err.startswith("error: focus")
-    assert "Traceback" not in written.err
-    # The usage is added where not even a command was given.
-    assert written.err.count("\n") == (1 if words and words[0] != "--timeout" else 2)
+WRONG = [
+    *("", "--timeout 5", "move 2", "status now", "set 2 --fast", "set 2 --resume", "audit --new-controller"),
+    *("init --res", "init --resume=yes", "audit 3", "--conf a.json status", "status --config", "set"),
+    *("set 1 2", "set abc", "offset -- 1 2"),
+]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_a_help_with_an_example(command: str, capsys: Any) -> None:
-    assert main([command, "--help"]) == 0
+def test_wrong_usage_ends_with_255_and_says_so_on_stderr(capsys: Any) -> None:
+    for words in WRONG:
+        assert main(words.split()) == 255, words
+        written = capsys.readouterr()
+        assert written.out == "", words
+        assert written.err.startswith("error: focus"), words
+        assert "Traceback" not in written.err, words
+        # The usage is added where not even a command was given.
+        assert written.err.count("\n") == (2 if words in ("", "--timeout 5") else 1), words
 
-    written = capsys.readouterr().out
-    assert f"usage: focus {command} " in written
-    assert f"  focus {command}" in written.partition("example")[2]
-    assert "--config FILE" in written
-    assert "--timeout S" in written
+
+def test_every_command_has_a_help_with_an_example(capsys: Any) -> None:
+    for command in COMMANDS:
+        assert main([command, "--help"]) == 0
+        written = capsys.readouterr().out
+        assert f"usage: focus {command} " in written
+        assert f"  focus {command}" in written.partition("example")[2]
+        assert "--config FILE" in written
+        assert "--timeout S" in written
 
 
 def test_the_help_lists_every_command(capsys: Any) -> None:

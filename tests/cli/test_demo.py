@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
-import subprocess
-import sys
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -14,6 +13,9 @@ from types import ModuleType
 from typing import Any, Callable
 
 import pytest
+
+from tests.support.ports import free_port
+from tests.support.processes import BIN, clean_environment, run
 
 PACKAGING = Path(__file__).resolve().parents[2] / "packaging"
 
@@ -37,41 +39,15 @@ def recorder() -> ModuleType:
     return _script("record-demo")
 
 
-@pytest.mark.parametrize(
-    ("written", "lines"),
-    [
-        ("one\r\ntwo", ["one", "two"]),
-        ("\x1b[?25lhalf\r\x1b[2Kwhole\r\n\x1b[?25h", ["whole", ""]),
-        ("over\rO", ["Over"]),
-        ("first\r\nbar 10 %\r\n\x1b[1A\x1b[2Kbar 90 %\r\nlast", ["first", "bar 90 %", "last"]),
-        ("123456789", ["12345678", "9"]),
-        ("12345678\r\n9", ["12345678", "9"]),
-        ("\x1b[1;31mred\x1b[0m not", ["\x1b[1;31mred\x1b[0m not"]),
-        ("\x1b[1m\x1b[31mboth\x1b[0m", ["\x1b[1m\x1b[31mboth\x1b[0m"]),
-    ],
-)
-def test_the_screen_shows_what_a_terminal_of_8_columns_would(
-    recorder: ModuleType, written: str, lines: list[str]
-) -> None:
-    screen = recorder.Screen(8)
-    screen.write(written)
-
-    assert screen.lines() == lines
-
-
-@pytest.mark.parametrize("written", ["\x1b[2J", "\x1b[5;5H", "\x07", "\x1b]0;title\x07"])
-def test_what_the_screen_cannot_show_is_an_error_and_no_wrong_picture(
-    recorder: ModuleType, written: str
-) -> None:
-    with pytest.raises(ValueError, match="cannot draw"):
-        recorder.Screen(8).write(written)
-
-
-def test_the_picture_shows_the_text_and_fetches_nothing(recorder: ModuleType) -> None:
-    picture = recorder.draw("\x1b[1m$ ./focus status\x1b[0m\r\nFocuser\r\n")
+def test_the_picture_shows_what_stands_on_the_terminal_and_fetches_nothing(recorder: ModuleType) -> None:
+    picture = recorder.draw(
+        "\x1b[1m$ ./focus status\x1b[0m\r\nbar 10\r\n\x1b[1A\x1b[2Kbar 90\r\n\x1b[31mlast\x1b[0m\r\n"
+    )
 
     assert picture.startswith("<svg")
-    assert "Focuser" in picture
+    assert "bar&#160;90" in picture
+    assert "bar&#160;10" not in picture
+    assert re.search(r"fill: #cc555a.*>last<", picture, re.DOTALL)
     assert "url(http" not in picture.replace('"', "").replace("'", "")
     assert "@font-face" not in picture
 
@@ -102,11 +78,17 @@ def at_the_panel(
         one = demo.Demo.__new__(demo.Demo)
         one._signal, one._config, one._environment = 0, demo.CONFIG, {}
         one._log_path = tmp_path / "focusd.log"
-        alpaca = "off" if address is None else f"{address} on 127.0.0.1 (…)"
+        alpaca = "off" if address is None else f"ASA OK3Z focuser (…), at {address} on 127.0.0.1 (…)"
         monkeypatch.setattr(one, "_output_of", lambda *command: f"port: 1\nAlpaca:    {alpaca}\nspeed: 2\n")
         return one
 
     return make
+
+
+def test_the_panel_is_where_focusd_says(at_the_panel: Callable[[str | None], Any]) -> None:
+    one = at_the_panel(None)
+    one._output_of = lambda _, *words: run("focusd", *words).stdout
+    assert one._panel() == "http://127.0.0.1:11111/"
 
 
 def test_the_panel_gets_another_port_where_its_own_is_in_use(
@@ -128,9 +110,7 @@ def test_the_panel_gets_another_port_where_its_own_is_in_use(
 def test_the_panel_keeps_its_port_where_nobody_else_has_it(
     at_the_panel: Callable[[str | None], Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as holder:
-        port = holder.getsockname()[1]
-    for address in (f"http://127.0.0.1:{port}/", None):
+    for address in (f"http://127.0.0.1:{free_port()}/", None):
         one = at_the_panel(address)
         one._choose_port_of_panel()
         assert (one._config, one._environment) == ("./test.json", {})
@@ -140,8 +120,7 @@ def test_the_panel_keeps_its_port_where_nobody_else_has_it(
 def test_a_panel_that_does_not_answer_ends_the_demo_and_none_is_no_fault(
     demo: ModuleType, at_the_panel: Callable[[str | None], Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
+    port = free_port()
     with pytest.raises(demo.DemoError, match=f"the panel at http://127.0.0.1:{port}/ does not answer"):
         at_the_panel(f"http://127.0.0.1:{port}/")._show_panel()
     at_the_panel(None)._show_panel()
@@ -157,20 +136,10 @@ def test_a_port_in_use_is_told_before_anything_is_started() -> None:
             holder.listen()
         except OSError:
             pass  # Somebody else holds it, which is as good.
-        done = subprocess.run(
-            [sys.executable, str(PACKAGING / "demo")],
-            # For a clone without a .venv, whose launchers take the python3 that is found first.
-            env={
-                **os.environ,
-                "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-            },
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
-        )
+        # For a clone without a .venv, whose launchers take the python3 that is found first.
+        environment = clean_environment(PATH=f"{BIN}:{os.environ['PATH']}")
+        done = run("python", PACKAGING / "demo", env=environment, timeout_s=50)
 
-    assert done.returncode == 1
+    assert (done.returncode, done.stdout) == (1, "")
     assert f"port {port} of 127.0.0.1 is in use" in done.stderr
     assert "Traceback" not in done.stderr
-    assert done.stdout == ""

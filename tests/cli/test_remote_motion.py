@@ -12,9 +12,6 @@ from rockit.focuser.ok3z import RemoteFocuser, Status, TimedOutError
 from rockit.focuser.ok3z.client import remote
 from rockit.focuser.ok3z.errors import BusyError, FocuserError, NotConnectedError, OutsideLimitsError
 
-# Pyro4 uses an old name of threading's.
-pytestmark = pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")
-
 MOVING = {"date": "2026-11-22T20:00:00Z", "status": 2, "state": "moving", "moving": True, "current_mm": 1.0}
 OFFLINE = {
     "date": "2026-11-22T20:00:00Z",
@@ -161,7 +158,7 @@ def test_the_wait_ends_with_the_status_at_rest(focuser: RemoteFocuser, script: A
 
     assert focuser.wait_until_idle(timeout_s=0) == Status.of(reports[-1])
     assert calls(script, "wait_for_change") == [
-        ("wait_for_change", -1, 0.0),
+        ("wait_for_change", None, 0.0),
         ("wait_for_change", 4, 20.0),
         ("wait_for_change", 5, 20.0),
     ]
@@ -175,7 +172,7 @@ def test_a_daemon_that_does_not_count_is_asked_again_and_again(
     script.answers["wait_for_change"] = {**MOVING, "change": change}
 
     assert focuser.wait_until_idle(timeout_s=20).idle
-    assert calls(script, "wait_for_change") == [("wait_for_change", -1, 0.0)]
+    assert calls(script, "wait_for_change") == [("wait_for_change", None, 0.0)]
 
 
 def test_so_is_an_earlier_one(old_focuser: RemoteFocuser, script: Any) -> None:
@@ -251,7 +248,7 @@ def test_a_focuser_that_was_never_connected_is_said_to_be_so(focuser: RemoteFocu
 @pytest.fixture
 def interrupted_wait(monkeypatch: pytest.MonkeyPatch, script: Any) -> None:
     """Ctrl-C as soon as the daemon has the call that is waited for."""
-    real_wait = remote.wait
+    real_wait = remote.wait  # type: ignore[attr-defined]
 
     def wait(futures: Any, timeout: float | None = None) -> Any:
         if timeout is None:
@@ -313,7 +310,7 @@ def test_ctrl_c_in_a_mere_wait_stops_nothing(
     def interrupt(*_: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(remote.Status, "of", interrupt)
+    monkeypatch.setattr(remote.Status, "of", interrupt)  # type: ignore[attr-defined]
 
     with pytest.raises(KeyboardInterrupt):
         focuser.wait_until_idle(timeout_s=20)

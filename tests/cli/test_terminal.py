@@ -8,9 +8,6 @@ from typing import Any
 
 import pytest
 
-# Pyro4 uses an old name of threading's.
-pytestmark = pytest.mark.filterwarnings("ignore:isSet:DeprecationWarning")
-
 MOVING: dict[str, Any] = {
     "status": 2,
     "state": "moving",
@@ -191,19 +188,16 @@ def test_watch_on_a_narrow_terminal_shows_what_fits(script: Any, on_terminal: An
 @pytest.mark.parametrize("server", ["mortal"], indirect=True)
 def test_watch_survives_a_daemon_that_goes_away_and_comes_back(script: Any, server: Any, start: Any) -> None:
     process = start("watch")
-    assert process.popen.stdout.readline() == "Focuser is IDLE (2.000 mm)\n"
+    assert process.read_line() == "Focuser is IDLE (2.000 mm)\n"
     server.end()
-    assert process.popen.stdout.readline().startswith("Focus daemon does not answer; trying again.  ")
+    assert process.read_line().startswith("Focus daemon does not answer; trying again.  ")
     script.report = MOVING
     server.start()
-    lines = [process.popen.stdout.readline()]
+    lines = [process.read_line()]
     while lines[-1].startswith("Focus daemon does not answer"):
-        lines.append(process.popen.stdout.readline())
+        lines.append(process.read_line())
     assert lines[-1].startswith("Focuser is MOVING (1.500 / 2.500 mm)")
-    process.popen.send_signal(signal.SIGINT)
-
-    code, rest, error = process.end()
-    assert (code, rest, error) == (0, "", "")
+    assert process.end(signal.SIGINT) == (0, "", "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -211,25 +205,21 @@ def test_piped_watch_writes_a_line_for_a_change_and_none_without(
     script: Any, start: Any, number: int
 ) -> None:
     process = start("watch")
-    assert process.popen.stdout.readline() == "Focuser is IDLE (2.000 mm)\n"
+    assert process.read_line() == "Focuser is IDLE (2.000 mm)\n"
     script.wait_for_reads(3)
     script.report = MOVING
-    assert process.popen.stdout.readline().startswith("Focuser is MOVING")
-    process.popen.send_signal(number)
-
-    assert process.end() == (0, "", "")
+    assert process.read_line().startswith("Focuser is MOVING")
+    assert process.end(number) == (0, "", "")
 
 
 def test_watch_waits_for_changes_and_does_not_poll(script: Any, start: Any) -> None:
     script.answers["wait_for_change"] = lambda: {**script.report, "change": 1}
     script.report = ARRIVED
     process = start("watch")
-    assert process.popen.stdout.readline() == "Focuser is IDLE (2.500 mm)\n"
+    assert process.read_line() == "Focuser is IDLE (2.500 mm)\n"
     script.wait_for_call("wait_for_change", 3)
     script.report = MOVING
-    assert process.popen.stdout.readline().startswith("Focuser is MOVING")
-    process.popen.send_signal(signal.SIGINT)
-
-    assert process.end() == (0, "", "")
+    assert process.read_line().startswith("Focuser is MOVING")
+    assert process.end(signal.SIGINT) == (0, "", "")
     assert script.reads == 0
     assert {since for name, since, _ in script.calls if name == "wait_for_change"} == {None, 1}

@@ -13,6 +13,10 @@ from rockit.focuser.ok3z.driver.run_watch import SWITCH_REPEAT_STEPS
 OLD_IDLE = {"date": "2026-11-22T20:00:00Z", "status": 1, "current_mm": 2.0, "target_mm": 2.0}
 
 
+def offline(state: str, **more: Any) -> dict[str, Any]:
+    return {"status": 0, "state": state, **more}
+
+
 @pytest.mark.parametrize(
     ("report", "line"),
     [
@@ -45,18 +49,18 @@ def test_with_formatting_only_the_label_is_marked_up() -> None:
     ("report", "lines"),
     [
         (OLD_IDLE, []),
-        ({"status": 0, "state": "disconnected"}, []),
+        (offline("disconnected"), []),
         ({"status": 2, "state": "moving", "leg": "overshoot", "reading_age_s": 0.1}, []),
         (
-            {"status": 0, "state": "homing", "homing_travelled_mm": 0.75, "time_left_s": 33.0},
+            offline("homing", homing_travelled_mm=0.75, time_left_s=33.0),
             ["  state: homing, 0.750 mm travelled, at most 33.0 s left"],
         ),
         (
-            {"status": 0, "state": "homing", "speed_mm_sec": 0.485, "time_left_s": 4.5},
+            offline("homing", speed_mm_sec=0.485, time_left_s=4.5),
             ["  state: homing, leaving the limit switch, to come to it once more, at most 4.5 s left"],
         ),
         (
-            {"status": 0, "state": "fault", "reason": "The port\nhung \x1b[31mup."},
+            offline("fault", reason="The port\nhung \x1b[31mup."),
             ["  state: fault", "  reason: The port hung [31mup."],
         ),
         (
@@ -65,11 +69,11 @@ def test_with_formatting_only_the_label_is_marked_up() -> None:
         ),
         ({"status": 1, "state": 7, "reason": None, "reading_age_s": "old"}, []),
         (
-            {"status": 0, "state": "reconnecting", "moving": False, "reason": "The port hung up."},
+            offline("reconnecting", moving=False, reason="The port hung up."),
             ["  state: reconnecting, the daemon keeps trying by itself", "  reason: The port hung up."],
         ),
         (
-            {"status": 0, "state": "reconnecting", "moving": True},
+            offline("reconnecting", moving=True),
             [
                 "  state: reconnecting, the daemon keeps trying by itself",
                 "  THE MOTOR MAY BE RUNNING: its last motion was not seen to end",
@@ -110,43 +114,36 @@ RESUMED = {
             ["  position resumed, last homed last year"],
         ),
         (
-            {"status": 0, "state": "disconnected", "position_trust": "unknown"},
+            offline("disconnected", position_trust="unknown"),
             ["  connect and home it with `focus init`"],
         ),
         (
-            {
-                "status": 0,
-                "state": "disconnected",
-                "position_trust": "unknown",
-                "trust_reason": "it stood at 2 mm; `focus init --resume` carries on from there.",
-            },
+            offline(
+                "disconnected",
+                position_trust="unknown",
+                trust_reason="it stood at 2 mm; `focus init --resume` carries on from there.",
+            ),
             ["  position unknown: it stood at 2 mm; `focus init --resume` carries on from there."],
         ),
         (
-            {
-                "status": 0,
-                "state": "unhomed",
-                "position_trust": "unknown",
-                "reason": "The register jumped.",
-                "trust_reason": "The register jumped.",
-            },
+            offline(
+                "unhomed",
+                position_trust="unknown",
+                reason="The register jumped.",
+                trust_reason="The register jumped.",
+            ),
             ["  home it with `focus init`"],
         ),
         (
             {**RESUMED, "reason": RESUMED["trust_reason"]},
             ["  position resumed, last homed 2026-11-22 19:00:00 UTC"],
         ),
-        ({"status": 0, "state": "unhomed", "reason": "position lost: home it (focus init)."}, []),
+        (offline("unhomed", reason="position lost: home it (focus init)."), []),
         (
-            {
-                "status": 0,
-                "state": "reconnecting",
-                "position_trust": "unknown",
-                "reason": "The port hung up.",
-            },
+            offline("reconnecting", position_trust="unknown", reason="The port hung up."),
             ["  look at its power, its cable and its adapter"],
         ),
-        ({"status": 0, "state": "homing", "position_trust": "unknown"}, []),
+        (offline("homing", position_trust="unknown"), []),
         (
             {**OLD_IDLE, "state_file_problem": "the disk is full."},
             ["  the disk is full."],
@@ -244,13 +241,7 @@ def test_what_counts_as_lost_may_still_be_two_ends_that_homing_takes_for_one() -
 
 
 def test_the_live_line_without_a_link_has_no_speed() -> None:
-    report = {
-        "status": 0,
-        "state": "reconnecting",
-        "moving": True,
-        "speed_mm_sec": 0.0,
-        "reason": "The port hung up.",
-    }
+    report = offline("reconnecting", moving=True, speed_mm_sec=0.0, reason="The port hung up.")
 
     assert wording.live_parts(report) == [
         "Focuser is OFFLINE",
@@ -258,7 +249,7 @@ def test_the_live_line_without_a_link_has_no_speed() -> None:
         "THE MOTOR MAY BE RUNNING",
         "The port hung up.",
     ]
-    assert wording.live_parts({"status": 0, "state": "disconnected"}) == ["Focuser is OFFLINE"]
+    assert wording.live_parts(offline("disconnected")) == ["Focuser is OFFLINE"]
 
 
 def test_the_live_line_of_a_move_gives_the_leg_the_speed_and_the_time_left() -> None:
@@ -292,7 +283,7 @@ def test_a_narrow_terminal_shows_the_most_important_parts(width: int, line: str)
     assert wording.fitted(["abcdef", "ghi", "jkl"], width) == line
 
 
-LOST = {"status": 0, "state": "reconnecting", "moving": False}
+LOST = offline("reconnecting", moving=False)
 
 
 @pytest.mark.parametrize("status", [2, 3, 7, 8])
@@ -330,7 +321,7 @@ def test_a_status_of_tomorrow_is_still_one_line() -> None:
             "Its link is lost; the daemon opens the port again and again.",
         ),
         (
-            {"status": 0, "state": "disconnected", "moving": True},
+            offline("disconnected", moving=True),
             "Focuser is OFFLINE. Look into the daemon's log. "
             "THE MOTOR MAY BE RUNNING: `focus stop` tries to halt it.",
         ),

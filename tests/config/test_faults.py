@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any, Callable
 
@@ -19,18 +20,14 @@ Write = Callable[..., Path]
 Faults = Callable[[Path], list[str]]
 
 
-@pytest.mark.parametrize(
-    ("key", "meaning"),
-    [
+def test_what_is_neither_true_nor_false_is_refused(write: Write, faults: Faults) -> None:
+    for key, meaning in (
         ("restore_on_init", "whether to return to the last position that was reached, after homing"),
         ("resume_on_init", "whether to carry on without homing if the controller is as it was left"),
-    ],
-)
-@pytest.mark.parametrize("text", ["1", "0", '"true"', "null", "[]"])
-def test_what_is_neither_true_nor_false_is_refused(
-    text: str, key: str, meaning: str, write: Write, faults: Faults
-) -> None:
-    assert faults(write({key: text})) == [f"{key}: {text} was given; expected true or false ({meaning})"]
+    ):
+        for text in ("1", "0", '"true"', "null", "[]"):
+            said = f"{key}: {text} was given; expected true or false ({meaning})"
+            assert faults(write({key: text})) == [said]
 
 
 # The site's other values must fit the one at its limit: hence the last column.
@@ -74,68 +71,50 @@ def test_limits(
         assert " was given; expected " in line
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "/dev/focuser",
-        "/dev/serial/by-id/usb://odd",
-        "COM3",
-        "sim://",
-        "SIM://?start_mm=1",
-        "socket://bridge:4001",
-        "socket://:4001",
-        "Socket://[::1]:4001?logging=debug",
-        "rfc2217://10.2.5.9:2217",
-        "spy:///dev/focuser",
-        "loop://",
-    ],
-)
-def test_serial_ports_that_may_be_opened(write: Write, url: str) -> None:
-    assert Config(write(serial_port=url)).serial_port == url
+def test_serial_ports_that_may_be_opened(write: Write) -> None:
+    for url in (
+        *("/dev/focuser", "/dev/serial/by-id/usb://odd", "COM3", "sim://", "SIM://?start_mm=1"),
+        *("socket://bridge:4001", "socket://:4001", "Socket://[::1]:4001?logging=debug"),
+        *("rfc2217://10.2.5.9:2217", "spy:///dev/focuser", "loop://"),
+    ):
+        assert Config(write(serial_port=url)).serial_port == url
 
 
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("socket://bridge", "socket://HOST:PORT, the port from 1 to 65535"),
-        ("rfc2217://", "rfc2217://HOST:PORT, the port from 1 to 65535"),
-        ("socket://bridge:0", "socket://HOST:PORT, the port from 1 to 65535"),
-        ("socket://bridge:65536", "socket://HOST:PORT, the port from 1 to 65535"),
-        ("socket://bridge:x", "socket://HOST:PORT, the port from 1 to 65535"),
-        ("socket://[::1:4001", "socket://HOST:PORT, the port from 1 to 65535"),
-        (
-            "sokcet://bridge:4001",
-            "a device, or a URL that begins with one of alt, cp2110, hwgrep, loop, rfc2217, sim, socket, spy; "
-            "did you mean socket://?",
-        ),
-        (
-            "http://bridge:4001",
-            "a device, or a URL that begins with one of alt, cp2110, hwgrep, loop, rfc2217, sim, socket, spy",
-        ),
-    ],
-)
-def test_serial_ports_that_nothing_can_open(write: Write, faults: Faults, url: str, expected: str) -> None:
-    assert faults(write(serial_port=url)) == [f'serial_port: "{url}" was given; expected {expected}']
+def test_serial_ports_that_nothing_can_open(write: Write, faults: Faults) -> None:
+    where = "socket://HOST:PORT, the port from 1 to 65535"
+    schemes = (
+        "a device, or a URL that begins with one of alt, cp2110, hwgrep, loop, rfc2217, sim, socket, spy"
+    )
+    for url, expected in (
+        ("socket://bridge", where),
+        ("rfc2217://", where.replace("socket", "rfc2217")),
+        ("socket://bridge:0", where),
+        ("socket://bridge:65536", where),
+        ("socket://bridge:x", where),
+        ("socket://[::1:4001", where),
+        ("sokcet://bridge:4001", f"{schemes}; did you mean socket://?"),
+        ("http://bridge:4001", schemes),
+    ):
+        assert faults(write(serial_port=url)) == [f'serial_port: "{url}" was given; expected {expected}']
 
 
-@pytest.mark.parametrize("key", sorted(SCHEMA["properties"]))
-def test_every_key_refuses_what_is_no_value_at_all(write: Write, faults: Faults, key: str) -> None:
-    for wrong in ("true", "null", "{}", "NaN", "-Infinity", "1e400", "1" + "0" * 400):
+def test_every_key_refuses_what_is_no_value_at_all(write: Write, faults: Faults) -> None:
+    texts = ("true", "null", "{}", "NaN", "-Infinity", "1e400", "1" + "0" * 400)
+    for key, wrong in product(SCHEMA["properties"], texts):
         if (wrong, SCHEMA["properties"][key]["type"]) in (("true", "boolean"), ("{}", "object")):
             continue
         lines = faults(write({key: wrong}))
         assert len(lines) == 1, wrong
-        assert lines[0].startswith(f"{key}: {'an object' if wrong == '{}' else wrong[:50]}"), wrong
+        assert lines[0].startswith(f"{key}: {'an object' if wrong == '{}' else wrong[:50]}"), lines
         assert len(lines[0]) < 230, wrong
 
 
-@pytest.mark.parametrize(
-    "key", [key for key, one in SCHEMA["properties"].items() if one["type"] in ("boolean", "object")]
-)
-def test_a_number_is_no_boolean_and_no_object(write: Write, faults: Faults, key: str) -> None:
-    (line,) = faults(write({key: "1"}))
-    assert line.startswith(f"{key}: 1")
-    assert len(line) < 230
+def test_a_number_is_no_boolean_and_no_object(write: Write, faults: Faults) -> None:
+    for key, one in SCHEMA["properties"].items():
+        if one["type"] in ("boolean", "object"):
+            (line,) = faults(write({key: "1"}))
+            assert line.startswith(f"{key}: 1")
+            assert len(line) < 230
 
 
 @pytest.mark.parametrize(
@@ -202,10 +181,10 @@ def test_the_sentence_of_a_fault(write: Write, faults: Faults, values: dict[str,
     assert faults(write(**values)) == [line]
 
 
-@pytest.mark.parametrize("key", SCHEMA["required"])
-def test_a_missing_key_is_named_with_what_is_expected(write: Write, faults: Faults, key: str) -> None:
-    (line,) = faults(write({key: ""}))
-    assert line.startswith(f"{key}: is missing; expected ")
+def test_a_missing_key_is_named_with_what_is_expected(write: Write, faults: Faults) -> None:
+    for key in SCHEMA["required"]:
+        (line,) = faults(write({key: ""}))
+        assert line.startswith(f"{key}: is missing; expected ")
 
 
 def test_a_number_that_is_infinite_says_so(write: Write, faults: Faults) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +14,7 @@ from rockit.focuser.ok3z import Config
 from rockit.focuser.ok3z.config.model import find, load_daemon_name
 from rockit.focuser.ok3z.config.reader import MAX_FILE_BYTES, parse, shown
 from rockit.focuser.ok3z.errors import ConfigError
+from tests.support.processes import run
 
 PROJECT = Path(__file__).parents[2]
 SITE_BYTES = (PROJECT / "ngts_m06.json").read_bytes()
@@ -181,9 +180,9 @@ def test_the_quick_reader_imports_nothing_heavy() -> None:
         "from rockit.focuser.ok3z.config.site import registered_daemon; registered_daemon(name);"
         "print(*sys.modules)"
     )
-    command = [sys.executable, "-c", program, str(PROJECT / "test.json")]
-    output = subprocess.run(command, check=True, capture_output=True, text=True, timeout=50).stdout
-    rockit_common_was_read, *modules = output.split()
+    ran = run("python", "-c", program, PROJECT / "test.json")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    rockit_common_was_read, *modules = ran.stdout.split()
     assert rockit_common_was_read == "False"
     assert not {"jsonschema", "rich", "Pyro4", "serial", "difflib"}.intersection(modules)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Callable
 
 from rockit.focuser.ok3z.driver import registers
+from tests.support.markdown import blocks, page, rows
 
-PROJECT = Path(__file__).parents[2]
-SITE = json.loads((PROJECT / "ngts_m06.json").read_text())
-SCHEMA = json.loads((PROJECT / "src/rockit/focuser/ok3z/config/schema.json").read_text())
+SITE = json.loads(page("ngts_m06.json"))
+SCHEMA = json.loads(page("src/rockit/focuser/ok3z/config/schema.json"))
 
 Write = Callable[..., Path]
 Faults = Callable[[Path], list[str]]
@@ -28,26 +28,21 @@ def test_the_schema_states_what_the_registers_hold() -> None:
 
 
 def test_the_table_of_the_documentation_is_that_of_the_schema(write: Write, faults: Faults) -> None:
-    page = (PROJECT / "docs/configuration.md").read_text(encoding="utf-8")
-    rows = [
-        [cell.strip() for cell in line.split("|")[1:-1]]
-        for line in page.splitlines()
-        if line.startswith("| `")
-    ]
-    table = {key.strip("`"): (unit, allowed) for key, unit, allowed, _ in rows}
+    text = page("docs/configuration.md")
+    table = {row["Key"].strip("`"): row for row in rows(text, "Key", "Unit", "Allowed")}
     alpaca = SCHEMA["properties"]["alpaca"]["properties"]
     inner = {f"alpaca.{key}": alpaca[key] for key in alpaca}
     rules_of = {**SCHEMA["properties"], **inner}
     assert list(table) == list(rules_of)
-    for place, (unit, allowed) in table.items():
+    for place, row in table.items():
         rules = rules_of[place]
         assert rules["title"]
         assert rules["description"]
-        assert unit == rules.get("x-unit", "")
+        assert row["Unit"] == rules.get("x-unit", "")
         key, _, key_inside = place.partition(".")
         (line,) = faults(write({key: json.dumps({key_inside: None}) if key_inside else "null"}))
-        assert line.startswith(f"{place}: null was given; expected {allowed} (")
+        assert line.startswith(f"{place}: null was given; expected {row['Allowed']} (")
     for place, rules in inner.items():
-        (row,) = (line for line in page.splitlines() if line.startswith(f"| `{place}`"))
-        assert f"{json.dumps(rules['default'])} where it is left out".replace('"', "`") in row
-    assert json.loads(page.split("```json")[1].split("```")[0]) == SITE
+        default = f"{json.dumps(rules['default'])} if it is left out".replace('"', "`")
+        assert default in table[place]["Meaning"]
+    assert json.loads(blocks(text, "json")[0]) == SITE

@@ -76,23 +76,13 @@ def test_a_whole_number_may_be_written_with_a_point(write: Write, number: str) -
     assert isinstance(baud, int)
 
 
-def test_the_focuser_returns_to_where_it_was_only_where_that_is_configured(write: Write) -> None:
-    assert Config(write(restore_on_init=True)).restore_on_init is True
-    assert Config(write(restore_on_init=False)).restore_on_init is False
-
-
-def test_whether_to_resume_and_how_old_a_homing_may_be(write: Write) -> None:
-    assert Config(write(resume_on_init=True)).resume_on_init is True
-    assert Config(write(resume_max_age_h=12)).resume_max_age_h == 12.0
-
-
-def test_what_becomes_of_the_position_after_a_hand(write: Write) -> None:
+def test_what_may_be_configured_besides(write: Write) -> None:
     assert Config(write()).hand == "keep"
-    assert Config(write(hand="home")).hand == "home"
-
-
-def test_travel_may_exceed_the_range(write: Write) -> None:
-    assert Config(write(travel_mm=6.5)).travel_mm == 6.5
+    for key, value in (
+        *(("restore_on_init", True), ("restore_on_init", False), ("resume_on_init", True)),
+        *(("resume_max_age_h", 12.0), ("hand", "home"), ("travel_mm", 6.5)),
+    ):
+        assert getattr(Config(write(**{key: value})), key) == value
 
 
 def test_the_longest_move_runs_out_past_the_target_and_back(write: Write) -> None:

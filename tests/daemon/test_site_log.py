@@ -13,9 +13,9 @@ from rockit.common import log as site_log
 from rockit.focuser.ok3z.daemon import site_log as observatory_log
 from rockit.focuser.ok3z.daemon.log_writer import LogWriter
 from rockit.focuser.ok3z.daemon.site_log import MAX_WAITING_MESSAGES, SiteLog
+from tests.support.waiting import BOUND_S, wait_until
 
-BOUND_S = 10.0
-THREAD_NAME = "observatory-log"
+THREAD_NAME = "site-log"
 
 
 class SlowLog:
@@ -76,32 +76,17 @@ def fixture_log(site: SlowLog) -> Iterator[SiteLog]:
     closed(log, site)
 
 
-@pytest.mark.parametrize(
-    ("level", "function"),
-    [
-        (logging.DEBUG, "info"),
-        (logging.INFO, "info"),
-        (logging.WARNING, "warning"),
-        (logging.ERROR, "error"),
-        (logging.CRITICAL, "error"),
-    ],
-)
-def test_a_message_goes_out_under_the_log_s_name_and_its_level(
-    level: int, function: str, log: SiteLog, site: SlowLog
+def test_messages_go_out_in_their_order_under_the_log_s_name_and_their_levels(
+    log: SiteLog, site: SlowLog
 ) -> None:
+    functions = {10: "info", 20: "info", 30: "warning", 40: "error", 50: "error"}
     log.start()
-    log.announce(level, "homed: 100 % done")
-    site.wait_for(1)
-    assert site.taken == [(function, "focusd@test", "homed: 100 % done")]
-
-
-def test_messages_keep_their_order(log: SiteLog, site: SlowLog) -> None:
-    log.start()
-    messages = [f"message {number}" for number in range(100)]
-    for message in messages:
-        log.announce(logging.INFO, message)
+    for level in functions:
+        log.announce(level, f"homed: {level} % done")
     closed(log, site)
-    assert site.messages == messages
+    assert site.taken == [
+        (function, "focusd@test", f"homed: {level} % done") for level, function in functions.items()
+    ]
 
 
 def own_lines(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
@@ -230,18 +215,7 @@ def test_a_log_that_hangs_delays_nobody_and_what_waits_is_bounded(log: SiteLog, 
     assert site.taken[1][0] == "warning"
 
 
-def test_dropped_messages_are_told_once(log: SiteLog, site: SlowLog) -> None:
-    site.gate.clear()
-    log.start()
-    for number in range(MAX_WAITING_MESSAGES + 10):
-        log.announce(logging.INFO, f"message {number}")
-    closed(log, site)
-    assert sum("dropped" in message for message in site.messages) == 1
-
-
-@pytest.mark.parametrize(
-    "failure", [RuntimeError("no log server"), OSError(111, "refused"), KeyError("x"), AssertionError()]
-)
+@pytest.mark.parametrize("failure", [OSError(111, "refused"), AssertionError()])
 def test_a_log_that_raises_loses_that_message_only(
     failure: Exception, log: SiteLog, site: SlowLog, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -250,6 +224,8 @@ def test_a_log_that_raises_loses_that_message_only(
     log.start()
     for number in range(3):
         log.announce(logging.INFO, f"message {number}")
+    # Before it is closed: what has not been passed on by then is logged at once.
+    wait_until(lambda: len(own_lines(caplog)) == 6, "three complaints")
     closed(log, site)
     assert site.messages == ["message 0", "message 1", "message 2"]
     complaint = f"the observatory's log did not take a message: {failure!r}"
@@ -288,7 +264,7 @@ def test_closing_passes_on_what_waits(log: SiteLog, site: SlowLog, monkeypatch: 
     assert not [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
 
 
-@pytest.mark.parametrize("waiting", [0, 10, MAX_WAITING_MESSAGES, MAX_WAITING_MESSAGES + 10])
+@pytest.mark.parametrize("waiting", [0, MAX_WAITING_MESSAGES + 10])
 def test_closing_does_not_wait_for_a_log_that_hangs(waiting: int, log: SiteLog, site: SlowLog) -> None:
     site.gate.clear()
     log.start()
@@ -306,12 +282,8 @@ def test_closing_twice_and_announcing_afterwards_do_no_harm(log: SiteLog, site: 
     closed(log, site)
     log.close()
     log.announce(logging.INFO, "too late")
+    SiteLog("never started").close()
     assert site.messages == []
-
-
-def test_closing_what_was_never_started_does_no_harm(site: SlowLog) -> None:
-    SiteLog("focusd@test").close()
-    assert site.taken == []
 
 
 def test_the_thread_holds_up_no_process_that_ends(log: SiteLog, site: SlowLog) -> None:

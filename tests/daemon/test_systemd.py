@@ -11,7 +11,7 @@ from typing import Callable
 
 import pytest
 
-from rockit.focuser.ok3z.daemon.systemd import MAX_STATUS_CHARS, ServiceManager, status_line
+from rockit.focuser.ok3z.daemon.systemd import MAX_STATUS_CHARS, SystemdNotifier, status_line
 from rockit.focuser.ok3z.service.status import Confidence, Snapshot, State, Trust
 
 TIMEOUT_USEC = 60_000_000
@@ -51,15 +51,15 @@ def fixture_systemd(address: str) -> Iterator[Systemd]:
 
 
 @pytest.fixture(name="start")
-def fixture_start(systemd: Systemd, address: str) -> Callable[..., ServiceManager]:
-    def start(**environ: str) -> ServiceManager:
-        return ServiceManager({"NOTIFY_SOCKET": address, **environ}, lambda: systemd.now_s)
+def fixture_start(systemd: Systemd, address: str) -> Callable[..., SystemdNotifier]:
+    def start(**environ: str) -> SystemdNotifier:
+        return SystemdNotifier({"NOTIFY_SOCKET": address, **environ}, lambda: systemd.now_s)
 
     return start
 
 
 @pytest.fixture(name="watched")
-def fixture_watched(start: Callable[..., ServiceManager]) -> ServiceManager:
+def fixture_watched(start: Callable[..., SystemdNotifier]) -> SystemdNotifier:
     return start(WATCHDOG_USEC=str(TIMEOUT_USEC), WATCHDOG_PID=str(os.getpid()))
 
 
@@ -68,7 +68,7 @@ def yes() -> bool:
 
 
 def test_it_is_told_that_the_daemon_is_ready_and_that_it_ends(
-    systemd: Systemd, start: Callable[..., ServiceManager]
+    systemd: Systemd, start: Callable[..., SystemdNotifier]
 ) -> None:
     manager = start()
     manager.ready()
@@ -76,7 +76,7 @@ def test_it_is_told_that_the_daemon_is_ready_and_that_it_ends(
     assert systemd.told() == ["READY=1", "STOPPING=1"]
 
 
-def test_an_abstract_socket_is_found(start: Callable[..., ServiceManager]) -> None:
+def test_an_abstract_socket_is_found(start: Callable[..., SystemdNotifier]) -> None:
     name = f"focusd-test-{os.getpid()}-{id(start)}"
     abstract = Systemd(f"\0{name}")
     try:
@@ -87,7 +87,7 @@ def test_an_abstract_socket_is_found(start: Callable[..., ServiceManager]) -> No
 
 
 def test_signs_of_life_go_out_four_times_within_the_timeout(
-    systemd: Systemd, watched: ServiceManager
+    systemd: Systemd, watched: SystemdNotifier
 ) -> None:
     for _ in range(600):
         watched.alive(yes)
@@ -95,7 +95,7 @@ def test_signs_of_life_go_out_four_times_within_the_timeout(
     assert systemd.told() == ["WATCHDOG=1"] * 4
 
 
-def test_a_thread_that_lives_among_the_dead_is_no_sign(systemd: Systemd, watched: ServiceManager) -> None:
+def test_a_thread_that_lives_among_the_dead_is_no_sign(systemd: Systemd, watched: SystemdNotifier) -> None:
     asked: list[float] = []
 
     def dead() -> bool:
@@ -125,7 +125,7 @@ def test_a_thread_that_lives_among_the_dead_is_no_sign(systemd: Systemd, watched
     ],
 )
 def test_without_a_watchdog_no_sign_goes_out(
-    systemd: Systemd, start: Callable[..., ServiceManager], environ: dict[str, str]
+    systemd: Systemd, start: Callable[..., SystemdNotifier], environ: dict[str, str]
 ) -> None:
     manager = start(**environ)
     for _ in range(3):
@@ -134,7 +134,7 @@ def test_without_a_watchdog_no_sign_goes_out(
     assert systemd.told() == []
 
 
-def test_the_status_is_told_when_it_changes(systemd: Systemd, start: Callable[..., ServiceManager]) -> None:
+def test_the_status_is_told_when_it_changes(systemd: Systemd, start: Callable[..., SystemdNotifier]) -> None:
     manager = start()
     for line in ("idle at 1.000 mm", "idle at 1.000 mm", "moving", "READY=1\nidle", "x" * 100_000):
         manager.status(line)
@@ -149,7 +149,7 @@ def test_the_status_is_told_when_it_changes(systemd: Systemd, start: Callable[..
 
 @pytest.mark.parametrize("elsewhere", ["", "nowhere", "/nowhere/at/all", "/dev/null"])
 def test_nobody_who_listens_is_no_harm(
-    start: Callable[..., ServiceManager], systemd: Systemd, caplog: pytest.LogCaptureFixture, elsewhere: str
+    start: Callable[..., SystemdNotifier], systemd: Systemd, caplog: pytest.LogCaptureFixture, elsewhere: str
 ) -> None:
     manager = start(NOTIFY_SOCKET=elsewhere, WATCHDOG_USEC="1")
     manager.ready()
@@ -162,7 +162,7 @@ def test_nobody_who_listens_is_no_harm(
 
 
 def test_a_manager_that_does_not_read_delays_nothing(
-    systemd: Systemd, start: Callable[..., ServiceManager]
+    systemd: Systemd, start: Callable[..., SystemdNotifier]
 ) -> None:
     manager = start()
     for number in range(2000):

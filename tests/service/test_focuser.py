@@ -31,6 +31,7 @@ from rockit.focuser.ok3z.service.settings import Settings
 from rockit.focuser.ok3z.service.status import Snapshot, State, Trust
 from rockit.focuser.ok3z.simulator import VirtualOK3Z, registered
 from rockit.focuser.ok3z.storage.state_store import StateStore
+from tests.support.waiting import wait_until
 
 # How many times faster than a real one the controller lives. The driver is told so.
 TIME_SCALE = 10
@@ -39,14 +40,6 @@ SETTINGS = Settings(
 )
 PATIENCE_S = 30.0
 NO_JOURNAL = StateStore(None, lambda *_: None)
-
-
-def until(condition):
-    """Wait until something is so; the time limit only ends a test that fails."""
-    end_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end_s, "it never came about"
-        time.sleep(0.002)
 
 
 class Waiting(Focuser):
@@ -86,7 +79,7 @@ class Bench:
 
     def begin_move(self, position_mm):
         call = self.call(self.focuser.set_focus, position_mm)
-        until(lambda: self.model.is_moving or call.done())
+        wait_until(lambda: self.model.is_moving or call.done())
         return call
 
 
@@ -206,7 +199,7 @@ def test_a_stop_in_the_moment_after_a_stop_is_one_of_its_own(homed, monkeypatch)
 
 def test_a_stop_while_homing(bench):
     call = bench.call(bench.focuser.initialize)
-    until(lambda: bench.model.is_moving)
+    wait_until(lambda: bench.model.is_moving)
     assert bench.focuser.snapshot.state is State.HOMING
     with pytest.raises(BusyError):
         bench.focuser.set_focus(1.0)
@@ -250,7 +243,7 @@ def test_the_end_of_the_daemon_halts_the_motor_and_answers_the_caller(bench):
 
 def test_the_end_of_the_daemon_while_homing(bench):
     call = bench.call(bench.focuser.initialize)
-    until(lambda: bench.model.is_moving)
+    wait_until(lambda: bench.model.is_moving)
     assert bench.focuser.close()
     assert not bench.model.is_moving
     assert isinstance(call.exception(PATIENCE_S), StoppedError)
@@ -287,7 +280,7 @@ def test_a_worker_gives_signs_of_life_until_it_hangs():
 
     focuser = Waiting(SETTINGS, PortOf(open_port), lambda *_: None, NO_JOURNAL, None, lambda: signs.append(1))
     with ThreadPoolExecutor(1) as callers, focuser:
-        until(lambda: len(signs) >= 2)
+        wait_until(lambda: len(signs) >= 2)
         call = callers.submit(focuser.initialize)
         assert opening.wait(PATIENCE_S)
         given = len(signs)
@@ -296,7 +289,7 @@ def test_a_worker_gives_signs_of_life_until_it_hangs():
         assert len(signs) == given
         release.set()
         assert isinstance(call.exception(PATIENCE_S), PortUnavailableError)
-        until(lambda: len(signs) > given)
+        wait_until(lambda: len(signs) > given)
 
 
 def test_a_motion_gives_signs_of_life_all_along():
@@ -320,12 +313,12 @@ def test_a_motion_gives_signs_of_life_all_along():
 
 def test_a_link_that_dies_at_rest_is_noticed_unasked(homed, monkeypatch):
     homed.model.hang_up()
-    until(lambda: homed.focuser.snapshot.status == 0)
+    wait_until(lambda: homed.focuser.snapshot.status == 0)
     assert "serial port failed" in homed.focuser.snapshot.reason
     with pytest.raises(NotConnectedError):
         homed.focuser.set_focus(1.0)
     homed.model.come_back()
-    until(lambda: homed.focuser.snapshot.status == 1)
+    wait_until(lambda: homed.focuser.snapshot.status == 1)
     assert homed.focuser.snapshot.confidence.trust is Trust.RESUMED
     with pytest.raises(AlreadyConnectedError):
         homed.focuser.initialize()
@@ -336,9 +329,9 @@ def test_a_link_that_dies_at_rest_is_noticed_unasked(homed, monkeypatch):
 def test_calls_while_a_silent_link_is_tried_are_answered_at_once(homed):
     """The attempt gives way: nobody waits until a dead controller has not answered."""
     homed.model.rate("reply_loss", 1.0)
-    until(lambda: homed.focuser.snapshot.state is State.RECONNECTING)
+    wait_until(lambda: homed.focuser.snapshot.state is State.RECONNECTING)
     answered = len(homed.model.journal)
-    until(lambda: len(homed.model.journal) > answered)
+    wait_until(lambda: len(homed.model.journal) > answered)
     for _ in range(20):
         with pytest.raises(NotConnectedError):
             homed.focuser.set_focus(1.0)
@@ -350,7 +343,7 @@ def test_calls_while_a_silent_link_is_tried_are_answered_at_once(homed):
 
 def test_the_end_of_the_daemon_while_a_link_is_tried(homed):
     homed.model.rate("reply_loss", 1.0)
-    until(lambda: homed.focuser.snapshot.state is State.RECONNECTING)
+    wait_until(lambda: homed.focuser.snapshot.state is State.RECONNECTING)
     assert homed.focuser.close()
     assert not homed.focuser._worker.is_alive()
 
@@ -431,8 +424,8 @@ def test_a_mistake_in_settling_leaves_no_motor_running_and_no_status_standing(ho
     monkeypatch.setattr(homed.focuser._commands, "settle", broken)
     homed.call(homed.focuser.stop, "the test")
     assert isinstance(move.exception(PATIENCE_S), StoppedError)
-    until(lambda: not homed.model.is_moving)
-    until(lambda: homed.focuser.snapshot.state is State.UNHOMED)
+    wait_until(lambda: not homed.model.is_moving)
+    wait_until(lambda: homed.focuser.snapshot.state is State.UNHOMED)
     assert "ZeroDivisionError" in homed.focuser.snapshot.reason
     homed.focuser.initialize()
     homed.focuser.set_focus(1.0)
@@ -444,7 +437,7 @@ def test_who_asks_again_and_again_does_not_keep_a_lost_link_from_coming_back(hom
     open_port = port.open
     port.open = lambda: opened.append(None) or open_port()
     homed.model.hang_up()
-    until(lambda: homed.focuser.snapshot.state is State.RECONNECTING)
+    wait_until(lambda: homed.focuser.snapshot.state is State.RECONNECTING)
     for _ in range(200):
         for run in (lambda: homed.focuser.set_focus(1.0), homed.focuser.audit):
             with pytest.raises(NotConnectedError, match="its link is lost, and is tried again"):

@@ -66,4 +66,4 @@ def test_a_stop_keeps_where_it_stands_and_the_last_good_target(rig):
 def test_the_problem_of_the_keeper_is_published(rig):
     rig.keeper.problem = "the disk is full."
     assert rig.move(1.0) is None
-    assert rig.commands.snapshot.journal_problem == "the disk is full."
+    assert rig.commands.snapshot.state_file_problem == "the disk is full."

@@ -36,6 +36,8 @@ from rockit.focuser.ok3z.service.status import State
 def _rig_class():
     # The machine is made by hypothesis, not by a fixture: the rig comes from the conftest beside this file.
     spec = importlib.util.spec_from_file_location("driver_rig", Path(__file__).with_name("conftest.py"))
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["driver_rig"] = module
     spec.loader.exec_module(module)

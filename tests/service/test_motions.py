@@ -92,7 +92,7 @@ def test_back_and_forth_to_the_same_place_is_a_motion(rig):
     assert isinstance(rig.move(4.0), StoppedError)
     here_mm = mm(rig.commands.snapshot.current_steps)
     assert rig.move(0.0, offset=True) is None
-    assert told(rig)[2:] == [moved(here_mm, here_mm)]
+    assert told(rig)[2:] == [moved(here_mm, here_mm)]  # type: ignore[arg-type]
 
 
 def test_an_audit_is_a_homing_run_and_a_move(rig):
@@ -184,7 +184,7 @@ def test_a_stop_in_every_exchange_of_a_move_ends_one_motion_where_it_stands(make
         assert rig.commands.motions[-1].reason == "stopped by the test."
         # Nothing of it is said of the next.
         assert rig.move(1.0) is None
-        assert told(rig)[2:] == [moved(here_mm, 1.0)]
+        assert told(rig)[2:] == [moved(here_mm, 1.0)]  # type: ignore[arg-type]
         assert rig.commands.motions[-1].reason == ""
     assert number > 20
     assert told(rig) == [HOMED, moved(0.0, 0.8)]

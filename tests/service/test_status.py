@@ -21,7 +21,7 @@ MOVING = Snapshot(
     read_at_s=100.0,
     confidence=Confidence(Trust.HOMED, "", "2026-11-22T20:00:00Z"),
     audit=Audit("2026-11-22T21:00:00Z", "2026-11-22T20:00:00Z", 3),
-    journal_problem="the disk is full.",
+    state_file_problem="the disk is full.",
     stopped=True,
 )
 # All that is said of the motor and of the position. What is added later is no part of these, or is named here.
@@ -47,7 +47,7 @@ def test_audit_and_journal_and_whatever_comes_later_are_kept() -> None:
         if field.name not in DOUBTED:
             assert getattr(doubted, field.name) == getattr(MOVING, field.name)
     assert doubted.audit == MOVING.audit
-    assert doubted.journal_problem == "the disk is full."
+    assert doubted.state_file_problem == "the disk is full."
 
 
 def test_nothing_is_said_of_the_motor_and_of_the_position() -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -17,8 +14,8 @@ from rockit.focuser.ok3z.errors import HomingFailedError, StoppedError
 from rockit.focuser.ok3z.service.focuser import Focuser
 from rockit.focuser.ok3z.service.settings import Settings
 from rockit.focuser.ok3z.simulator import VirtualOK3Z, registered
-from rockit.focuser.ok3z.simulator.control import tell
 from rockit.focuser.ok3z.storage.state_store import StateStore
+from tests.support.processes import Simulator
 
 SETTINGS = Settings(
     "the bench", 5.0, 180.0, Limits.from_mm(6.0, 6.0, 0.5), Drive.from_mm(0.5, 5.0, time_scale=10)
@@ -46,16 +43,9 @@ def in_process(options, tmp_path):
 
 @contextmanager
 def on_a_pseudo_terminal(options, tmp_path):
-    link, control = tmp_path / "focuser", tmp_path / "control"
-    command = [Path(sys.executable).with_name("ok3z-simulator"), "--link", link, "--control", control]
-    command += [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
-        assert "ready" in program.stdout.readline()
-        try:
-            yield str(link), lambda: tell(str(control), "state")
-        finally:
-            program.terminate()
-            assert program.wait(10) == 0
+    with Simulator(tmp_path, **options) as program:
+        yield program.link, program.truth
+        program.end_well()
 
 
 def bring_up(focuser):
@@ -74,7 +64,7 @@ def bring_up(focuser):
 @pytest.mark.parametrize("line", LINES)
 @pytest.mark.parametrize("port", [in_process, on_a_pseudo_terminal])
 def test_a_night(port, line, tmp_path):
-    with port({**DEVICE, **LINES[line]}, tmp_path) as (url, state):
+    with port({**DEVICE, **LINES[line]}, tmp_path) as (url, state):  # type: ignore[dict-item]
         focuser = Focuser(SETTINGS, SerialPort(url, 38400, SystemClock()), lambda *_: None, NO_JOURNAL)
         with focuser:
             bring_up(focuser)
@@ -91,7 +81,7 @@ def test_a_night(port, line, tmp_path):
                 focuser.begin_move(5.5).ended.result(PATIENCE_S)
             stopper.join()
             assert not state()["moving"]
-            assert focuser.snapshot.current_steps / 5088 == pytest.approx(state()["motor_mm"], abs=0.0003)
+            assert focuser.snapshot.current_steps / 5088 == pytest.approx(state()["motor_mm"], abs=0.0003)  # type: ignore[operator]
             focuser.begin_move(1.5).ended.result(PATIENCE_S)
             assert state()["carriage_mm"] == pytest.approx(1.5, abs=0.0003)
             focuser.begin_shutdown().result(PATIENCE_S)

@@ -65,6 +65,11 @@ class Bench:
         """Begin a move to a position."""
         self.tell("P092", str(origin - round(mm * STEPS_PER_MM)))
 
+    def move_to_mm(self, origin: int, mm: float) -> None:
+        """Move to a position, and wait until the motor stands."""
+        self.go_to_mm(origin, mm)
+        self.rest()
+
 
 @pytest.fixture(autouse=True)
 def _handler() -> Iterator[None]:

@@ -67,47 +67,28 @@ def test_release_ends_a_motion(bench: Any) -> None:
     assert not bench.model.is_moving
 
 
-@pytest.mark.parametrize(
-    ("code", "argument"),
-    [
-        ("P132", "0"),
-        ("P132", "1024"),
-        ("P132", "-1"),
-        ("P052", "0"),
-        ("P052", "4096"),
-        ("P062", "4096"),
-        ("P103", "21341"),
-        ("P103", "W 21341"),
-        ("P103", "V 0"),
-        ("P103", "V 1048576"),
-        ("P103", "V  21341"),
-        ("P092", ""),
-        ("P092", "12.5"),
-        ("P092", "nan"),
-        ("P092", "1e3"),
-        ("P092", "99999999999"),
-        ("P021", "1"),
-        ("P031", "1"),
-        ("E002", "8"),
-        ("Q999", "1"),
-        ("P081", "5"),
-        ("S001", ""),
-    ],
-)
-def test_wrong_frames_change_nothing_and_are_noted(bench: Any, code: str, argument: str) -> None:
+WRONG_FRAMES = [
+    *("P132 F 0", "P132 F 1024", "P132 F -1", "P052 F 0", "P052 F 4096", "P062 F 4096"),
+    *("P103 F 21341", "P103 F W 21341", "P103 F V 0", "P103 F V 1048576", "P103 F V  21341"),
+    *("P092 F ", "P092 F 12.5", "P092 F nan", "P092 F 1e3", "P092 F 99999999999"),
+    *("P021 F 1", "P031 F 1", "E002 F 8", "Q999 F 1", "P081 F 5", "S001 F "),
+]
+
+
+def test_wrong_frames_change_nothing_and_are_noted(bench: Any) -> None:
     bench.configure()
-    before = {
-        key: value for key, value in bench.model.state().items() if key not in ("frames_seen", "refused")
-    }
 
-    bench.tell(code, argument)
-    bench.clock.sleep(1)
+    def state() -> dict[str, Any]:
+        return {
+            key: value for key, value in bench.model.state().items() if key not in ("frames_seen", "refused")
+        }
 
-    after = {
-        key: value for key, value in bench.model.state().items() if key not in ("frames_seen", "refused")
-    }
-    assert after == before
-    assert bench.model.refused == [f"{code} F {argument}"]
+    before = state()
+    for frame in WRONG_FRAMES:
+        bench.port.write(f"#{frame}$\n".encode())
+        bench.clock.sleep(1)
+        assert state() == before, frame
+    assert bench.model.refused == WRONG_FRAMES
     assert bench.everything() == b""
 
 
@@ -309,16 +290,10 @@ def test_register_may_begin_at_any_power_up_value(make_bench: Make, register: in
     assert 0.4 < bench.model.motor_mm < 0.5
 
 
-def test_power_up_register_is_an_option(make_bench: Make) -> None:
-    bench = make_bench(power_up_register=-123)
-
-    bench.model.power_cut()
-
-    assert bench.model.register == -123
-
-
 def test_without_power_nothing_is_heard_and_later_nothing_is_made_up(make_bench: Make) -> None:
     bench = make_bench(boot_s=2)
+    bench.model.power_on()
+    assert bench.model.register == -40000, "it had power"
     bench.model.power_off()
     assert not bench.model.state()["powered"]
     assert bench.ask("S051") == b""
@@ -329,12 +304,6 @@ def test_without_power_nothing_is_heard_and_later_nothing_is_made_up(make_bench:
 
     assert bench.ask("S051") == b"#S052 F OK3Z virtual 1$\n"
     assert bench.everything() == b""
-
-
-def test_power_on_does_no_harm_to_a_powered_controller(bench: Any) -> None:
-    bench.model.power_on()
-
-    assert bench.model.register == -40000
 
 
 def test_power_cut_takes_the_reply_that_is_on_its_way(bench: Any) -> None:

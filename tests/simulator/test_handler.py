@@ -16,7 +16,6 @@ from rockit.focuser.ok3z.simulator import (
     VirtualOK3Z,
     register,
     registered,
-    time_scale_of,
     unregister,
 )
 from rockit.focuser.ok3z.simulator.clock import EndlessWaitError, SystemClock, VirtualClock
@@ -438,28 +437,3 @@ def test_clocks_do_what_their_names_say() -> None:
     with condition:
         system.wait(condition, 0.001)
     assert system.monotonic() >= before + 0.001
-
-
-@pytest.mark.parametrize(
-    ("port", "scale"),
-    [
-        ("sim://?time_scale=20", 20),
-        ("sim://?version=a+b&time_scale=0.5&control=/tmp/nowhere", 0.5),
-        ("sim://", 1),
-        ("sim://?start_mm=1", 1),
-        ("/dev/focuser", 1),
-        ("socket://host:7777/?time_scale=20", 1),
-    ],
-)
-def test_time_scale_of_a_port_is_told_openly(port: str, scale: float) -> None:
-    assert time_scale_of(port) == scale
-
-
-def test_time_scale_of_a_registered_controller_is_its_own(clock: VirtualClock) -> None:
-    with registered("quick", VirtualOK3Z(clock, time_scale=7)) as url:
-        assert time_scale_of(url) == 7
-
-
-def test_time_scale_of_a_wrong_url_is_refused_as_its_opening_is() -> None:
-    with pytest.raises(OptionError, match="time_scale='fast' is not a number"):
-        time_scale_of("sim://?time_scale=fast")

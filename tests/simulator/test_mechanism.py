@@ -24,11 +24,9 @@ def stand_at(mechanism: Mechanism, target: int) -> None:
 
 def test_inward_move_brings_the_carriage_to_the_motor(bench: Any) -> None:
     origin = bench.home()
-    bench.go_to_mm(origin, 3.0)
-    bench.rest()
+    bench.move_to_mm(origin, 3.0)
 
-    bench.go_to_mm(origin, 2.5)
-    bench.rest()
+    bench.move_to_mm(origin, 2.5)
 
     assert bench.model.carriage_mm == pytest.approx(2.5, abs=1e-9)
     assert bench.model.motor_mm == pytest.approx(2.5, abs=1e-9)
@@ -38,8 +36,7 @@ def test_outward_move_lags_by_the_backlash(make_bench: Make) -> None:
     bench = make_bench(backlash_mm=0.3)
     origin = bench.home()
 
-    bench.go_to_mm(origin, 2.0)
-    bench.rest()
+    bench.move_to_mm(origin, 2.0)
 
     assert bench.model.motor_mm == pytest.approx(2.0, abs=1e-9)
     assert bench.model.carriage_mm == pytest.approx(1.7, abs=1e-4)
@@ -54,24 +51,23 @@ def test_homing_ends_at_the_switch_and_the_register_is_arbitrary(make_bench: Mak
     assert origin == 777 + round(2.25 * STEPS_PER_MM)
 
 
-def test_homing_from_the_far_end_takes_as_long_as_on_the_device(make_bench: Make) -> None:
-    bench = make_bench(start_mm=9.0, backlash_mm=0)
+@pytest.mark.parametrize("scale", [1, 20])
+def test_homing_from_the_far_end_takes_as_long_as_on_the_device(make_bench: Make, scale: int) -> None:
+    bench = make_bench(start_mm=9.0, backlash_mm=0, time_scale=scale)
     bench.configure()
     bench.tell("P103", "V 21341")
     begun = bench.clock.monotonic()
 
     bench.rest()
 
-    assert bench.clock.monotonic() - begun == pytest.approx(36.0, abs=0.2)
+    assert bench.clock.monotonic() - begun == pytest.approx(36.0 / scale, abs=0.2)
 
 
 def test_go_to_beyond_the_switch_ends_at_the_switch(bench: Any) -> None:
     origin = bench.home()
-    bench.go_to_mm(origin, 1.0)
-    bench.rest()
+    bench.move_to_mm(origin, 1.0)
 
-    bench.go_to_mm(origin, -1.0)
-    bench.rest()
+    bench.move_to_mm(origin, -1.0)
 
     assert bench.model.carriage_mm == 0
     assert bench.model.register == origin
@@ -81,6 +77,9 @@ def test_go_to_beyond_the_switch_ends_at_the_switch(bench: Any) -> None:
 def test_homing_on_the_switch_ends_at_once_and_keeps_the_origin(bench: Any) -> None:
     origin = bench.home()
 
+    bench.tell("P021")
+    bench.clock.sleep(1)
+    assert (bench.model.register, bench.model.carriage_mm) == (origin, 0), "a halt at rest changes nothing"
     bench.tell("P103", "V 21341")
     bench.clock.sleep(0.1)
 
@@ -91,14 +90,12 @@ def test_homing_on_the_switch_ends_at_once_and_keeps_the_origin(bench: Any) -> N
 def test_outer_stop_holds_the_carriage_while_the_register_counts_on(bench: Any) -> None:
     origin = bench.home()
 
-    bench.go_to_mm(origin, 11.0)
-    bench.rest()
+    bench.move_to_mm(origin, 11.0)
 
     assert bench.model.register == origin - 11 * STEPS_PER_MM
     assert bench.model.carriage_mm == pytest.approx(9.0)
     assert bench.model.hard_stop_hits == 1
-    bench.go_to_mm(origin, 5.0)
-    bench.rest()
+    bench.move_to_mm(origin, 5.0)
     assert bench.model.carriage_mm == pytest.approx(9.2 - 6.0, abs=1e-3)
 
 
@@ -107,8 +104,7 @@ def test_new_target_in_motion_is_reached(bench: Any) -> None:
     bench.go_to_mm(origin, 5.0)
     bench.clock.sleep(3)
 
-    bench.go_to_mm(origin, 0.5)
-    bench.rest()
+    bench.move_to_mm(origin, 0.5)
 
     assert bench.model.register == origin - STEPS_PER_MM // 2
     assert bench.model.carriage_mm == pytest.approx(0.5, abs=1e-9)
@@ -138,15 +134,6 @@ def test_hard_stop_mode_stops_at_once(make_bench: Make) -> None:
     bench.tell("P021")
 
     assert not bench.model.is_moving
-
-
-def test_stop_at_rest_changes_nothing(bench: Any) -> None:
-    origin = bench.home()
-
-    bench.tell("P021")
-    bench.clock.sleep(1)
-
-    assert (bench.model.register, bench.model.carriage_mm) == (origin, 0)
 
 
 @given(
@@ -180,34 +167,24 @@ def test_carriage_stays_in_its_travel_and_within_the_play(targets: list[int]) ->
         assert -1e-9 <= mechanism.motor - mechanism.carriage <= mechanism.backlash + 1e-9
 
 
-def test_frozen_motor_moves_nothing(bench: Any) -> None:
+@pytest.mark.parametrize(("failure", "counted_mm"), [("frozen", 0), ("stalled", 2)])
+def test_motor_that_fails_stands_whatever_the_register_counts(
+    bench: Any, failure: str, counted_mm: int
+) -> None:
     origin = bench.home()
-    bench.model.motor("frozen")
+    bench.model.motor(failure)
 
-    bench.go_to_mm(origin, 2.0)
-    bench.rest()
+    bench.move_to_mm(origin, 2.0)
 
-    assert (bench.model.register, bench.model.motor_mm) == (origin, 0)
-
-
-def test_stalled_motor_lets_the_register_count(bench: Any) -> None:
-    origin = bench.home()
-    bench.model.motor("stalled")
-
-    bench.go_to_mm(origin, 2.0)
-    bench.rest()
-
-    assert (bench.model.register, bench.model.motor_mm) == (origin - 2 * STEPS_PER_MM, 0)
+    assert (bench.model.register, bench.model.motor_mm) == (origin - counted_mm * STEPS_PER_MM, 0)
 
 
 def test_reversed_motor_takes_the_register_with_it(bench: Any) -> None:
     origin = bench.home()
-    bench.go_to_mm(origin, 3.0)
-    bench.rest()
+    bench.move_to_mm(origin, 3.0)
     bench.model.motor("reversed")
 
-    bench.go_to_mm(origin, 2.0)
-    bench.rest()
+    bench.move_to_mm(origin, 2.0)
 
     assert bench.model.register == origin - 4 * STEPS_PER_MM
     assert bench.model.motor_mm == pytest.approx(4.0)
@@ -243,10 +220,8 @@ def test_motor_can_fail_and_recover_in_motion(bench: Any) -> None:
 
 def test_lost_steps_do_not_show_in_the_register(bench: Any) -> None:
     origin = bench.home()
-    bench.go_to_mm(origin, 3.0)
-    bench.rest()
-    bench.go_to_mm(origin, 2.0)
-    bench.rest()
+    bench.move_to_mm(origin, 3.0)
+    bench.move_to_mm(origin, 2.0)
 
     bench.model.lose_steps(500)
 
@@ -258,8 +233,7 @@ def test_motor_that_keeps_losing_steps_falls_behind(make_bench: Make) -> None:
     bench = make_bench(lost_steps=0.1)
     origin = bench.home()
 
-    bench.go_to_mm(origin, 4.0)
-    bench.rest()
+    bench.move_to_mm(origin, 4.0)
 
     assert bench.model.register == origin - 4 * STEPS_PER_MM
     assert bench.model.motor_mm == pytest.approx(3.6, abs=1e-3)
@@ -269,20 +243,17 @@ def test_standing_short_shows_in_the_register_and_happens_once(bench: Any) -> No
     origin = bench.home()
     bench.model.stand_short(40)
 
-    bench.go_to_mm(origin, 2.0)
-    bench.rest()
+    bench.move_to_mm(origin, 2.0)
     assert bench.model.register == origin - 2 * STEPS_PER_MM + 40
 
-    bench.go_to_mm(origin, 2.0)
-    bench.rest()
+    bench.move_to_mm(origin, 2.0)
     assert bench.model.register == origin - 2 * STEPS_PER_MM
 
 
 @pytest.mark.parametrize("follows", [False, True])
 def test_hand_moves_the_carriage_and_perhaps_the_register(bench: Any, follows: bool) -> None:
     origin = bench.home()
-    bench.go_to_mm(origin, 3.0)
-    bench.rest()
+    bench.move_to_mm(origin, 3.0)
     register, carriage = bench.model.register, bench.model.carriage_mm
 
     bench.model.hand(0.5, register=follows)
@@ -345,17 +316,6 @@ def test_extremes_know_what_happened_between_two_looks(bench: Any) -> None:
     assert bench.model.lowest_mm == 0
     assert bench.model.highest_motor_mm == pytest.approx(bench.model.highest_mm + 0.2, abs=1e-3)
     assert bench.model.lowest_motor_mm == 0
-
-
-def test_time_scale_makes_the_device_faster(make_bench: Make) -> None:
-    bench = make_bench(time_scale=20, start_mm=9.0, backlash_mm=0)
-    bench.configure()
-    bench.tell("P103", "V 21341")
-    begun = bench.clock.monotonic()
-
-    bench.rest()
-
-    assert bench.clock.monotonic() - begun == pytest.approx(1.8, abs=0.1)
 
 
 def test_start_latency_delays_motion_and_its_state(make_bench: Make) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import errno
 import os
 import threading
-import time
 import tty
 from collections.abc import Iterator
 from typing import Any, Callable
@@ -17,6 +16,7 @@ import pytest
 import serial
 
 from rockit.focuser.ok3z.simulator import VirtualOK3Z, registered
+from tests.support.waiting import wait_until
 
 REPLY = b"#S052 F abc$\n"
 SHORT_S = 0.05
@@ -80,11 +80,7 @@ def arrive(line: Any, port: Any) -> None:
     """A reply has come; a terminal hands it over some time after it was written."""
     before = port.in_waiting
     line.deliver(port)
-    for _ in range(5000):
-        if port.in_waiting >= before + len(REPLY):
-            return
-        time.sleep(0.001)
-    pytest.fail("the reply never came")
+    wait_until(lambda: port.in_waiting >= before + len(REPLY), "the reply")
 
 
 def test_nothing_is_waiting_at_first(port: Any) -> None:
@@ -219,26 +215,6 @@ def test_second_open_is_refused_as_by_a_lock(line: Any, port: Any) -> None:
     serial.serial_for_url(line.url, baudrate=38400, exclusive=True).close()
 
 
-@pytest.mark.parametrize(
-    "use",
-    [
-        lambda port: port.read(1),
-        lambda port: port.write(b"x"),
-        lambda port: port.flush(),
-        lambda port: port.reset_input_buffer(),
-        lambda port: port.reset_output_buffer(),
-    ],
-    ids=["read", "write", "flush", "reset_input_buffer", "reset_output_buffer"],
-)
-def test_closed_port_refuses(port: Any, use: Callable[[Any], Any]) -> None:
-    port.close()
-
-    with pytest.raises(serial.SerialException, match="not open"):
-        use(port)
-    port.cancel_read()
-    port.cancel_write()
-
-
 def _set_timeout(port: Any) -> None:
     port.timeout = 1
 
@@ -246,14 +222,23 @@ def _set_timeout(port: Any) -> None:
 USES: dict[str, Callable[[Any], Any]] = {
     "read": lambda port: port.read(1),
     "write": lambda port: port.write(b"x"),
-    "in_waiting": lambda port: port.in_waiting,
-    "out_waiting": lambda port: port.out_waiting,
     "flush": lambda port: port.flush(),
     "reset_input_buffer": lambda port: port.reset_input_buffer(),
     "reset_output_buffer": lambda port: port.reset_output_buffer(),
+    "in_waiting": lambda port: port.in_waiting,
+    "out_waiting": lambda port: port.out_waiting,
     "timeout": _set_timeout,
     "cts": lambda port: port.cts,
 }
+
+
+def test_closed_port_refuses(port: Any) -> None:
+    port.close()
+    for name in ("read", "write", "flush", "reset_input_buffer", "reset_output_buffer"):
+        with pytest.raises(serial.SerialException, match="not open"):
+            USES[name](port)
+    port.cancel_read()
+    port.cancel_write()
 
 
 def _failure(end: Any, use: Callable[[Any], Any]) -> type[BaseException]:
@@ -266,9 +251,9 @@ def _failure(end: Any, use: Callable[[Any], Any]) -> type[BaseException]:
     return caught.type
 
 
-@pytest.mark.parametrize("use", USES.values(), ids=USES.keys())
-def test_hang_up_fails_in_the_same_way_as_a_terminal_does(use: Callable[[Any], Any]) -> None:
-    assert _failure(OnSimulator(), use) is _failure(OnTerminal(), use)
+def test_hang_up_fails_in_the_same_way_as_a_terminal_does() -> None:
+    for name, use in USES.items():
+        assert _failure(OnSimulator(), use) is _failure(OnTerminal(), use), name
 
 
 def test_hang_up_ends_a_read_that_waits(line: Any, port: Any, ends_of_a_read: Any) -> None:

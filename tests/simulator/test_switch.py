@@ -13,8 +13,7 @@ Make = Callable[..., Any]
 
 def home_again(bench: Any, origin: int, back_off_mm: float = 0.45) -> int:
     """Back off and run in again; the register at the end."""
-    bench.go_to_mm(origin, back_off_mm)
-    bench.rest()
+    bench.move_to_mm(origin, back_off_mm)
     bench.tell("P103", "V 21341")
     bench.rest()
     return int(bench.model.register)
@@ -56,8 +55,7 @@ def test_go_tos_do_not_fall_back(make_bench: Make) -> None:
     bench = make_bench(fall_back_steps=40, backlash_mm=0)
     origin = bench.home()
 
-    bench.go_to_mm(origin, -1)
-    bench.rest()
+    bench.move_to_mm(origin, -1)
 
     assert (bench.model.register, bench.model.motor_mm) == (origin + 40, 0)
 
@@ -111,8 +109,7 @@ def test_run_that_turns_round_outside_meets_the_edge(make_bench: Make) -> None:
     begun = bench.model.register
     assert begun < origin
 
-    bench.go_to_mm(origin, -1)
-    bench.rest()
+    bench.move_to_mm(origin, -1)
 
     assert (bench.model.register, bench.model.motor_mm) == (origin, 0)
 
@@ -132,11 +129,9 @@ def test_edge_switch_that_is_stuck_never_closes(make_bench: Make) -> None:
 def test_go_to_onto_an_early_switch_is_stopped_short(make_bench: Make) -> None:
     bench = make_bench(switch_lead_steps=2)
     origin = bench.home()
-    bench.go_to_mm(origin, 1)
-    bench.rest()
+    bench.move_to_mm(origin, 1)
 
-    bench.go_to_mm(origin, 0)
-    bench.rest()
+    bench.move_to_mm(origin, 0)
 
     assert bench.model.register == origin - 2
     assert bench.model.motor_mm == pytest.approx(2 / STEPS_PER_MM)
@@ -149,8 +144,7 @@ def test_switch_of_homing_runs_lets_go_tos_pass(make_bench: Make) -> None:
     bench = make_bench(switch_stops="homing")
     origin = bench.home()
 
-    bench.go_to_mm(origin, -1)
-    bench.rest()
+    bench.move_to_mm(origin, -1)
 
     assert bench.model.register == origin + STEPS_PER_MM
     assert bench.model.carriage_mm == pytest.approx(-0.1, abs=1e-3)
@@ -172,8 +166,7 @@ def test_switch_point_scatters_from_run_to_run(make_bench: Make) -> None:
 def test_grinding_at_the_outer_stop_counts_too(bench: Any) -> None:
     origin = bench.home()
 
-    bench.go_to_mm(origin, 11.0)
-    bench.rest()
+    bench.move_to_mm(origin, 11.0)
 
     assert bench.model.ground_mm == pytest.approx(11 - 9.2, abs=1e-3)
 
@@ -188,12 +181,10 @@ def test_switch_can_become_another_while_it_runs(bench: Any) -> None:
 def test_power_up_mode_that_is_changed_waits_for_the_power_cut(bench: Any) -> None:
     origin = bench.home()
     bench.model.change(power_up_mode=4, power_up_speed=41, power_up_acceleration=437)
-    bench.go_to_mm(origin, 1.0)
-    bench.rest()
+    bench.move_to_mm(origin, 1.0)
     assert bench.model.motor_mm == pytest.approx(1.0)
 
     bench.model.power_cut()
-    bench.go_to_mm(0, 1.0)
-    bench.rest()
+    bench.move_to_mm(0, 1.0)
 
     assert bench.model.motor_mm == pytest.approx(1.5)

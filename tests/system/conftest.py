@@ -7,253 +7,38 @@ no process, socket, link or listening port left behind.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import subprocess
-import sys
-import time
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable
 
 import Pyro4
 import pytest
 
-from rockit.focuser.ok3z.simulator.control import tell
+from tests.support.processes import CONFIG, Focusd, Report, alive, clean_environment, run, running
 
-BIN = Path(sys.executable).parent
-# How long anything may take before a test gives up on it. Nothing is expected to need a tenth of it.
-BOUND_S = 20.0
-POLL_S = 0.005
 SHOWN_LOG_LINES = 60
 # Further out no test stops a move that shall keep its position.
 STOPS_BELOW_MM = 2.0
-OBJECT_NAME = "system_test_focuser"
-Report = dict[str, Any]
 
-CONFIG: dict[str, Any] = {
-    "daemon": "system_test",
-    "log_name": "focusd@system_test",
-    "control_machines": ["LocalHost"],
-    "serial_port": "sim://",
-    "serial_baud": 38400,
-    "serial_timeout": 5,
-    "move_timeout": 180,
-    "steps_per_mm": 5088,
-    "anti_backlash_mm": 0.2,
-    "focus_range_mm": 6.0,
-    "speed_mm_sec": 0.2,
-    "acceleration_mm_sec_sec": 5,
-}
-FAST_SIM = {"start_mm": 0.3, "time_scale": 40}
 # Of which time_scale makes 4 mm/s for the clock on the wall: time enough to step in.
-SLOW = {"speed_mm_sec": 0.1, "anti_backlash_mm": 1.5}
+SLOW: dict[str, Any] = {"speed_mm_sec": 0.1, "anti_backlash_mm": 1.5}
 
 # As fast for the clock on the wall, from a speed four times as high and a scale four times as low: a halt in the first
 # milliseconds of a move then takes the motor no further than a real one could come.
-STEADY = {"serial_port": {"time_scale": 10}, "speed_mm_sec": 0.4, "anti_backlash_mm": 1.5}
+STEADY: dict[str, Any] = {"serial_port": {"time_scale": 10}, "speed_mm_sec": 0.4, "anti_backlash_mm": 1.5}
 
 # 0.5 mm/s for the clock on the wall: time enough for whole processes to come and go during a move. It is for moves that
 # a test ends itself.
-PATIENT = {"serial_port": {"time_scale": 10}, "speed_mm_sec": 0.05}
-
-alive: list[Daemon] = []
+PATIENT: dict[str, Any] = {"serial_port": {"time_scale": 10}, "speed_mm_sec": 0.05}
 
 
-def wait_until(holds: Callable[[], Any], what: str) -> Any:
-    """Poll until something true comes, and give it."""
-    deadline_s = time.monotonic() + BOUND_S
-    while True:
-        found = holds()
-        if found:
-            return found
-        assert time.monotonic() < deadline_s, f"this never came: {what}"
-        time.sleep(POLL_S)
-
-
-def group_is_gone(group: int) -> bool:
-    """Whether no process of a process group is left."""
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return True
-    return False
-
-
-class Address:
-    """A port on loopback that is kept from everybody else, for a daemon to listen on."""
-
-    def __init__(self, host: str = "127.0.0.1") -> None:
-        # Bound and not listening: who sets SO_REUSEADDR too can listen there, and nobody is given the port by chance.
-        self._reserved = socket.socket()
-        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._reserved.bind((host, 0))
-        self.host, self.port = self._reserved.getsockname()
-
-    def is_listening(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex((self.host, self.port)) == 0
-
-    def close(self) -> None:
-        self._reserved.close()
-
-
-class Daemon:
-    """A `focusd` process and its configuration, and calls to it as old clients make them."""
-
-    def __init__(
-        self,
-        folder: Path,
-        environment: dict[str, str],
-        changes: Report,
-        site: Report,
-        time_scale: float | None = None,
-    ) -> None:
-        self.folder = folder
-        # What a virtual controller that is not behind `sim://` does not tell.
-        self._words = [] if time_scale is None else [f"--time-scale={time_scale}"]
-        self.address = Address()
-        # Where Alpaca programs find it, if it is configured.
-        self.alpaca = Address()
-        self.uri = f"PYRO:{OBJECT_NAME}@{self.address.host}:{self.address.port}"
-        self.object_name = OBJECT_NAME
-        self.command = BIN / "focusd"
-        self.control = str(folder / "control")
-        self.config_path = folder / "focuser.json"
-        self.write_config(**changes)
-        self.site_path = folder / "site.json"
-        self.write_site(site)
-        self.environment = {**environment, "ROCKIT_SITE_PATH": str(self.site_path)}
-        self.environment["FOCUSD_CONFIG_PATH"] = str(self.config_path)
-        self.environment["STATE_DIRECTORY"] = str(folder / "state")
-        self.log_path = folder / "focusd.log"
-        self.popen: subprocess.Popen[bytes] | None = None
-
-    def write_config(self, **changes: Any) -> None:
-        values = {**CONFIG, **changes}
-        if "alpaca" in values:
-            values["alpaca"] = {"port": self.alpaca.port, **values["alpaca"]}
-        if isinstance(values["serial_port"], dict):
-            options = {**FAST_SIM, **values["serial_port"], "control": self.control}
-            values["serial_port"] = "sim://?" + "&".join(f"{key}={value}" for key, value in options.items())
-        self.config_path.write_text(json.dumps(values))
-
-    def write_site(self, additions: Report) -> None:
-        own = {"name": OBJECT_NAME, "machine": "LocalHost", "port": self.address.port}
-        daemons = {"system_test": own, **additions.get("daemons", {})}
-        machines = {"Elsewhere": "127.0.0.2", **additions.get("machines", {})}
-        self.site_path.write_text(json.dumps({"machines": machines, "daemons": daemons}))
-
-    # The process
-
-    def start(self, *words: str, command: Path = BIN / "focusd") -> Daemon:
-        """Start, and wait until it listens."""
-        self.launch(*words, command=command)
-        return self.wait_until_up()
-
-    def wait_until_up(self) -> Daemon:
-        wait_until(self._is_up, "focusd listens")
-        return self
-
-    def launch(self, *words: str, command: Path = BIN / "focusd", log: int | None = None) -> None:
-        """Start, and wait for nothing. `log` is a file descriptor that takes the place of the log file."""
-        with self.log_path.open("wb") as file:
-            self.popen = subprocess.Popen(
-                [str(command), str(self.config_path), *self._words, *words],
-                stdin=subprocess.DEVNULL,
-                stdout=file if log is None else log,
-                stderr=subprocess.STDOUT,
-                env=self.environment,
-                cwd=self.folder,
-                start_new_session=True,
-            )
-        if self not in alive:
-            alive.append(self)
-
-    def _is_up(self) -> bool:
-        assert self.popen is not None
-        assert self.popen.poll() is None, f"focusd ended with {self.popen.returncode}:\n{self.log}"
-        return f"serving {OBJECT_NAME}" in self.log
-
-    @property
-    def log(self) -> str:
-        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
-
-    def wait_for_log(self, text: str) -> None:
-        wait_until(lambda: text in self.log, f"{text!r} in the log")
-
-    def send_signal(self, number: int) -> None:
-        assert self.popen is not None
-        self.popen.send_signal(number)
-
-    def wait(self) -> int:
-        """The exit code, once it has ended."""
-        assert self.popen is not None
-        return self.popen.wait(BOUND_S)
-
-    @property
-    def is_running(self) -> bool:
-        return self.popen is not None and self.popen.poll() is None
-
-    def end(self, number: int = signal.SIGTERM) -> None:
-        """End it by a signal; it must end well and leave nothing behind."""
-        self.send_signal(number)
-        self.assert_ended_well()
-
-    def assert_ended_well(self) -> None:
-        assert self.wait() == 0
-        self.assert_gone()
-
-    def assert_gone(self) -> None:
-        """Nothing is left of it, and it never showed anybody a traceback."""
-        assert self.popen is not None
-        assert group_is_gone(self.popen.pid)
-        assert not self.address.is_listening()
-        assert not self.alpaca.is_listening()
-        assert not os.path.lexists(self.control)
-        assert "Traceback" not in self.log
-
-    def dispose(self) -> None:
-        """Whatever became of it, it does not outlive its test."""
-        self.address.close()
-        self.alpaca.close()
-        if self.popen is not None and self.is_running:
-            self.popen.kill()
-            self.popen.wait(BOUND_S)
-        if self in alive:
-            alive.remove(self)
-
-    # The calls
-
-    def call(self, method: str, *arguments: Any, timeout: float = BOUND_S, **named: Any) -> Any:
-        """One call over a connection of its own."""
-        with self.proxy(timeout) as proxy:
-            return getattr(proxy, method)(*arguments, **named)
-
-    def proxy(self, timeout: float = BOUND_S) -> Any:
-        proxy = Pyro4.Proxy(self.uri)
-        proxy._pyroTimeout = timeout
-        return proxy
-
-    def status(self) -> Report:
-        report: Report = self.call("report_status")
-        return report
-
-    def wait_for(self, holds: Callable[[Report], Any], what: str) -> Report:
-        """Poll the status over one connection until it is as wanted."""
-        with self.proxy() as proxy:
-            seen: list[Report] = []
-
-            def look() -> bool:
-                seen[:] = [proxy.report_status()]
-                return bool(holds(seen[0]))
-
-            wait_until(look, what)
-            return seen[0]
+class Daemon(Focusd):
+    """A `focusd` process, and what tests do to its focuser again and again."""
 
     def wait_for_leg(self, leg: str) -> Report:
         """Wait until a leg has really begun to move."""
@@ -261,17 +46,6 @@ class Daemon:
 
     def wait_for_homing(self) -> Report:
         return self.wait_for(lambda report: report.get("homing_travelled_mm", 0) > 0.1, "the homing run")
-
-    # The virtual controller of `sim://`, which exists from the first `initialize` on
-
-    def tell(self, line: str) -> Report:
-        answer = tell(self.control, line)
-        assert answer["ok"], answer
-        return answer
-
-    def truth(self) -> Report:
-        """What is true of the device, whatever it says."""
-        return self.tell("state")
 
     @property
     def power_up_mm(self) -> float:
@@ -317,34 +91,22 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
-    """The environment of every process: the developer's, without what would change how they behave."""
-    unwanted = (
-        "ROCKIT_SITE_PATH",
-        "FOCUSD_CONFIG_PATH",
-        "PYTHONPATH",
-        "COLUMNS",
-        "LINES",
-        "NO_COLOR",
-        "FORCE_COLOR",
-    )
-    kept = {key: value for key, value in os.environ.items() if key not in unwanted}
-    return {**kept, "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"}
+    """The environment of every process."""
+    return clean_environment()
 
 
 @pytest.fixture
 def make_daemon(tmp_path: Path, environment: dict[str, str]) -> Iterator[Callable[..., Daemon]]:
     """Makes daemons, not yet started; those that run at the end of the test must end well.
 
-    Keywords are keys of the configuration. A dict for `serial_port` is options of `sim://`. `time_scale` is that of a
-    virtual controller behind another port.
+    Keywords are those of `Focusd`.
     """
     made: list[Daemon] = []
 
-    def make(site: Report | None = None, time_scale: float | None = None, **changes: Any) -> Daemon:
+    def make(site: Report | None = None, **settings: Any) -> Daemon:
         folder = tmp_path / f"d{len(made)}"
         folder.mkdir()
-        changes.setdefault("serial_port", {})
-        made.append(Daemon(folder, environment, changes, site or {}, time_scale))
+        made.append(Daemon(folder, site=site, **settings))
         return made[-1]
 
     yield make
@@ -359,32 +121,21 @@ def make_daemon(tmp_path: Path, environment: dict[str, str]) -> Iterator[Callabl
             daemon.dispose()
 
 
-@contextmanager
-def shared(folder: Path, environment: dict[str, str], **changes: Any) -> Iterator[Daemon]:
-    """A daemon for all tests that leave it well."""
-    daemon = Daemon(folder, environment, {"serial_port": {}, **changes}, {})
-    try:
-        yield daemon.start()
-        daemon.end()
-    finally:
-        daemon.dispose()
-
-
 @pytest.fixture(scope="session")
-def shared_daemon(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Daemon]:
-    with shared(tmp_path_factory.mktemp("fast"), environment) as daemon:
+def shared_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with running(Daemon(tmp_path_factory.mktemp("fast"))) as daemon:
         yield daemon
 
 
 @pytest.fixture(scope="session")
-def slow_daemon(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Daemon]:
-    with shared(tmp_path_factory.mktemp("slow"), environment, **SLOW) as daemon:
+def slow_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with running(Daemon(tmp_path_factory.mktemp("slow"), **SLOW)) as daemon:
         yield daemon
 
 
 @pytest.fixture(scope="session")
-def alpaca_daemon(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Daemon]:
-    with shared(tmp_path_factory.mktemp("alpaca"), environment, alpaca={}, **STEADY) as daemon:
+def alpaca_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with running(Daemon(tmp_path_factory.mktemp("alpaca"), alpaca={}, **STEADY)) as daemon:
         yield daemon
 
 
@@ -403,8 +154,8 @@ def slow_focuser(slow_daemon: Daemon) -> Daemon:
 
 
 @pytest.fixture(scope="session")
-def patient_daemon(tmp_path_factory: pytest.TempPathFactory, environment: dict[str, str]) -> Iterator[Daemon]:
-    with shared(tmp_path_factory.mktemp("patient"), environment, alpaca={}, **PATIENT) as daemon:
+def patient_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with running(Daemon(tmp_path_factory.mktemp("patient"), alpaca={}, **PATIENT)) as daemon:
         yield daemon
 
 
@@ -423,21 +174,10 @@ def background() -> Iterator[Callable[..., Future[Any]]]:
         yield pool.submit
 
 
-def run_to_its_end(daemon: Daemon, command: str, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(BIN / command), *words],
-        env=daemon.environment,
-        capture_output=True,
-        text=True,
-        timeout=BOUND_S,
-        check=False,
-    )
-
-
 @pytest.fixture
 def run_focus() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs `focus WORDS` on pipes with the configuration of a daemon."""
-    return lambda daemon, *words: run_to_its_end(daemon, "focus", words)
+    return lambda daemon, *words: run("focus", *words, env=daemon.environment)
 
 
 @pytest.fixture
@@ -446,11 +186,13 @@ def run_all(
 ) -> Callable[..., list[subprocess.CompletedProcess[str]]]:
     """Runs a command with each of several lists of words, all at the same time."""
 
-    def run(daemon: Daemon, command: str, *lists: tuple[str, ...]) -> list[subprocess.CompletedProcess[str]]:
-        runs = [background(run_to_its_end, daemon, command, words) for words in lists]
+    def run_each(
+        daemon: Daemon, command: str, *lists: tuple[str, ...]
+    ) -> list[subprocess.CompletedProcess[str]]:
+        runs = [background(run, command, *words, env=daemon.environment) for words in lists]
         return [each.result() for each in runs]
 
-    return run
+    return run_each
 
 
 @pytest.fixture

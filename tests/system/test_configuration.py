@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
-BIN = Path(sys.executable).parent
+from tests.support.processes import BIN, UNTIL_NOBODY_READS, run
 
 RunAll = Callable[..., "list[subprocess.CompletedProcess[str]]"]
 
@@ -43,9 +42,9 @@ def test_ten_mistakes_are_all_named(make_daemon: Any, run_all: RunAll) -> None:
     }
     daemon = make_daemon(**mistakes)
     path = str(daemon.config_path)
-    for run in run_all(daemon, "focusd", (path,), ("--check", path)):
-        assert_one_clear_refusal(run, "has 11 faults", *mistakes, "Nowhere", "did you mean serial_baud?")
-        assert len(run.stderr.splitlines()) == 12
+    for ran in run_all(daemon, "focusd", (path,), ("--check", path)):
+        assert_one_clear_refusal(ran, "has 11 faults", *mistakes, "Nowhere", "did you mean serial_baud?")
+        assert len(ran.stderr.splitlines()) == 12
 
 
 def test_files_that_are_no_configuration(make_daemon: Any, run_all: RunAll, tmp_path: Path) -> None:
@@ -62,8 +61,8 @@ def test_files_that_are_no_configuration(make_daemon: Any, run_all: RunAll, tmp_
         file.write_bytes(content)
         paths[words] = str(file)
     runs = run_all(make_daemon(), "focusd", *((path,) for path in paths.values()))
-    for run, (words, path) in zip(runs, paths.items()):
-        assert_one_clear_refusal(run, words, path)
+    for ran, (words, path) in zip(runs, paths.items()):
+        assert_one_clear_refusal(ran, words, path)
 
 
 @pytest.mark.parametrize("text", ["{", '{"machines": {"X": "1.2"}}', None], ids=["broken", "wrong", "absent"])
@@ -74,9 +73,9 @@ def test_a_site_file_that_cannot_be_used(make_daemon: Any, run_all: RunAll, text
     else:
         daemon.site_path.write_text(text)
     site = str(daemon.site_path)
-    (run,) = run_all(daemon, "focusd", (str(daemon.config_path),))
-    assert_one_clear_refusal(run, site)
-    assert run.stderr.count(site) == 1, "said once"
+    (ran,) = run_all(daemon, "focusd", (str(daemon.config_path),))
+    assert_one_clear_refusal(ran, site)
+    assert ran.stderr.count(site) == 1, "said once"
     (status,) = run_all(daemon, "focus", ("status",))
     assert (status.returncode, status.stdout) == (255, "")
     assert "Traceback" not in status.stderr
@@ -100,58 +99,47 @@ def test_what_is_only_asked(make_daemon: Any, run_all: RunAll) -> None:
     assert not daemon.address.is_listening()
 
 
-ASKED = ["--check", "--print-port", "--help", "--version"]
-
-
 @pytest.mark.parametrize(
-    ("output", "reason"),
-    [(">/dev/full", "No space left on device"), (">&-", "stdout is closed"), ("| sleep 0", "Broken pipe")],
+    ("option", "output", "reason"),
+    [
+        ("--check", ">/dev/full", "No space left on device"),
+        ("--print-port", ">&-", "stdout is closed"),
+        ("--help", "| sleep 0", "Broken pipe"),
+        ("--version", ">/dev/full", "No space left on device"),
+    ],
 )
 @pytest.mark.parametrize("unbuffered", ["1", ""])
 def test_a_result_that_cannot_be_written_is_told(
-    make_daemon: Any, output: str, reason: str, unbuffered: str
+    make_daemon: Any, option: str, output: str, reason: str, unbuffered: str
 ) -> None:
     """With the interpreter's own buffer in between and without it, which fails at another moment."""
     daemon = make_daemon()
-    # The reader of the pipe has gone when the writer begins.
-    script = f'{{ sleep 0.2; "$0" "$1" "$2"; echo "ended with $?" >&2; }} {output}'
-    for option in ASKED:
-        run = subprocess.run(
-            ["/bin/sh", "-c", script, BIN / "focusd", option, daemon.config_path],
-            env={**daemon.environment, "PYTHONUNBUFFERED": unbuffered},
-            capture_output=True,
-            text=True,
-            timeout=20,
-            check=False,
-        )
-        assert run.stderr == f"focusd: the result cannot be written: {reason}.\nended with 1\n"
-        assert run.stdout == ""
+    script = f'{{ {UNTIL_NOBODY_READS} "$0" "$1" "$2"; echo "ended with $?" >&2; }} {output}'
+    environment = {**daemon.environment, "PYTHONUNBUFFERED": unbuffered}
+    ran = run("/bin/sh", "-c", script, BIN / "focusd", option, daemon.config_path, env=environment)
+    assert ran.stderr == f"focusd: the result cannot be written: {reason}.\nended with 1\n"
+    assert ran.stdout == ""
 
 
 @pytest.mark.parametrize("output", ["2>/dev/full", "2>&-", ">&- 2>&-"])
 def test_a_refusal_that_cannot_be_told_is_still_an_exit_code(make_daemon: Any, output: str) -> None:
     daemon = make_daemon(serial_baud=9600)
-    run = subprocess.run(
-        ["/bin/sh", "-c", f'"$0" "$1" {output}', BIN / "focusd", daemon.config_path],
-        env=daemon.environment,
-        capture_output=True,
-        timeout=20,
-        check=False,
-    )
-    assert (run.returncode, run.stdout, run.stderr) == (78, b"", b"")
+    script = f'"$0" "$1" {output}'
+    ran = run("/bin/sh", "-c", script, BIN / "focusd", daemon.config_path, env=daemon.environment)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (REFUSED, "", "")
 
 
 def test_wrong_usage(make_daemon: Any, run_all: RunAll) -> None:
-    for run in run_all(make_daemon(), "focusd", (), ("a.json", "b.json"), ("--no-such-option", "a.json")):
-        assert run.returncode not in (0, 1)
-        assert "usage: focusd" in run.stderr
-        assert "Traceback" not in run.stderr
+    for ran in run_all(make_daemon(), "focusd", (), ("a.json", "b.json"), ("--no-such-option", "a.json")):
+        assert ran.returncode not in (0, 1)
+        assert "usage: focusd" in ran.stderr
+        assert "Traceback" not in ran.stderr
 
 
 def test_the_port_of_the_daemon_is_in_use(focuser: Any, run_all: RunAll) -> None:
-    (run,) = run_all(focuser, "focusd", (str(focuser.config_path),))
-    assert_one_clear_refusal(run, str(focuser.address.port), code=1)
-    assert len(run.stderr.splitlines()) == 1
+    (ran,) = run_all(focuser, "focusd", (str(focuser.config_path),))
+    assert_one_clear_refusal(ran, str(focuser.address.port), code=1)
+    assert len(ran.stderr.splitlines()) == 1
     assert focuser.call("set_focus", 0.4) == 0, "the first goes on"
 
 
@@ -160,6 +148,6 @@ def test_a_daemon_that_belongs_to_another_machine(make_daemon: Any, run_all: Run
     elsewhere = {"name": "elsewhere", "machine": "Far", "port": 9000}
     site = {"machines": {"Far": "192.0.2.1"}, "daemons": {"elsewhere": elsewhere}}
     daemon = make_daemon(site=site, daemon="elsewhere")
-    (run,) = run_all(daemon, "focusd", (str(daemon.config_path),))
-    assert_one_clear_refusal(run, "192.0.2.1", code=1)
-    assert len(run.stderr.splitlines()) == 1
+    (ran,) = run_all(daemon, "focusd", (str(daemon.config_path),))
+    assert_one_clear_refusal(ran, "192.0.2.1", code=1)
+    assert len(ran.stderr.splitlines()) == 1

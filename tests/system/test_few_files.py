@@ -12,18 +12,10 @@ from rockit.focuser.ok3z.servers.pyro.pool import LEAST_FILES
 Background = Callable[..., "Future[Any]"]
 
 
-def limited(daemon: Any, files: int) -> Any:
-    """A launcher of a daemon that may open so many files."""
-    launcher = daemon.folder / "launcher"
-    launcher.write_text(f'#!/bin/sh\nulimit -n {files}\nexec "{daemon.command}" "$@"\n')
-    launcher.chmod(0o755)
-    return launcher
-
-
 @pytest.mark.parametrize("files", [40, 66, LEAST_FILES - 1])
 def test_with_too_few_files_it_says_so_and_does_not_start(make_daemon: Any, files: int) -> None:
     daemon = make_daemon(alpaca={})
-    daemon.launch(command=limited(daemon, files))
+    daemon.launch(command=daemon.launcher(f"ulimit -n {files}"))
     assert daemon.wait() == 78
     assert daemon.log.startswith(f"focusd: this process may open {files} files, and it needs {LEAST_FILES}: ")
     assert len(daemon.log.splitlines()) == 1
@@ -32,7 +24,7 @@ def test_with_too_few_files_it_says_so_and_does_not_start(make_daemon: Any, file
 def test_with_just_enough_a_stop_is_never_refused(make_daemon: Any, background: Background) -> None:
     """While a move runs, programs look, and machines that may control hold connections open."""
     daemon = make_daemon(alpaca={}, speed_mm_sec=0.05)
-    daemon.start(command=limited(daemon, LEAST_FILES))
+    daemon.start(command=daemon.launcher(f"ulimit -n {LEAST_FILES}"))
     assert daemon.call("initialize") == 0
     held = [daemon.proxy() for _ in range(40)]
     for proxy in held:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
+from tests.support.processes import BIN, run
+
 CLONE = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
 PARTS = ("focusd", "focus", "packaging/run-from-clone", "test.json", "ngts_m06.json")
 
 
@@ -25,20 +25,6 @@ def copy_of_the_clone(folder: Path) -> Path:
     (clone / "src").symlink_to(CLONE / "src")
     (clone / "common").symlink_to(CLONE / "common")
     return clone
-
-
-def run(
-    command: Path | str, *words: str, cwd: Path, environment: dict[str, str]
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(command), *words],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("has_venv", [True, False])
@@ -59,7 +45,7 @@ def test_from_a_path_with_blanks_through_a_link(
     elsewhere = tmp_path / "else where"
     elsewhere.mkdir()
     for command, cwd in ((link / "focus", elsewhere), ("./focus", clone)):
-        status = run(command, "status", cwd=cwd, environment=daemon.environment)
+        status = run(command, "status", cwd=cwd, env=daemon.environment)
         assert (status.returncode, status.stdout, status.stderr) == (0, "Focuser is OFFLINE\n", "")
     daemon.end()
 
@@ -76,17 +62,17 @@ def test_as_the_observatory_documents_it(make_daemon: Any, clone: Path) -> None:
     """A relative configuration, from the clone's own directory."""
     daemon = make_daemon()
     relative = os.path.relpath(daemon.config_path, clone)
-    port = run("./focusd", "--print-port", relative, cwd=clone, environment=daemon.environment)
+    port = run("./focusd", "--print-port", relative, cwd=clone, env=daemon.environment)
     assert (port.returncode, port.stdout) == (0, f"{daemon.address.port}\n")
     environment = {**daemon.environment, "FOCUSD_CONFIG_PATH": relative}
-    status = run("./focus", "status", cwd=clone, environment=environment)
+    status = run("./focus", "status", cwd=clone, env=environment)
     assert status.returncode == 155
     assert f"127.0.0.1:{daemon.address.port}" in status.stderr
 
 
 def test_the_examples_of_the_clone_are_valid(environment: dict[str, str], clone: Path) -> None:
     for example in ("test.json", "ngts_m06.json"):
-        check = run("./focusd", "--check", example, cwd=clone, environment=environment)
+        check = run("./focusd", "--check", example, cwd=clone, env=environment)
         assert (check.returncode, check.stderr) == (0, "")
 
 
@@ -100,7 +86,7 @@ def test_without_anything_it_says_what_to_do(tmp_path: Path) -> None:
     python.write_text(f'#!/bin/sh\nexec {os.path.realpath(sys.executable)} -S -E "$@"\n')
     python.chmod(0o755)
     for name in ("focusd", "focus"):
-        said = run(clone / name, "--help", cwd=tmp_path, environment={"PATH": str(bare)})
+        said = run(clone / name, "--help", cwd=tmp_path, env={"PATH": str(bare)})
         assert said.returncode == 255
         assert said.stderr.startswith(f"{name}: ")
         assert f"make -C '{clone}' venv" in said.stderr or "venv" in said.stderr

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import re
+import signal
 import time
 from typing import Any, Callable
 
 import numpy
 import pytest
 
+from tests.support.processes import Program
+
 CONTROL = "LocalHost (127.0.0.1)"
 
 
-def test_an_autofocus_run_under_numpy_2(make_daemon: Any) -> None:
-    daemon = make_daemon().start().ready_at(2.0)
+def test_an_autofocus_run_under_numpy_2(shared_daemon: Any) -> None:
+    daemon = shared_daemon.ready_at(2.0)
     with daemon.proxy() as focuser:
         positions = numpy.linspace(2.2, 1.8, 5)
         widths = (positions - 1.93) ** 2
@@ -31,32 +33,27 @@ def test_an_autofocus_run_under_numpy_2(make_daemon: Any) -> None:
     assert f"set_focus, asked by {CONTROL}: refused: the arguments of this call" in daemon.log
 
 
-def test_the_log_tells_positions_and_raw_registers_only_if_asked_to(make_daemon: Any) -> None:
-    daemon = make_daemon().start().ready_at(2.0)
+def test_the_log_tells_positions_and_raw_registers_only_if_asked_to(
+    shared_daemon: Any, make_daemon: Any
+) -> None:
+    daemon = shared_daemon.ready_at(2.0)
     daemon.wait_for_log(f"set_focus 2.0 mm, asked by {CONTROL}: arrived at 2.000 mm after ")
     assert "go to" not in daemon.log
     assert "21341" not in daemon.log
+    assert "#P081" not in daemon.log
     verbose = make_daemon().start("--verbose").ready_at(2.0)
-    verbose.wait_for_log("#P092 F -")
+    # Whole frames, one a line: with the bytes as they happen to come, nobody could search for a reply.
+    for frame in ("#S051 F$", "#S052 F OK3Z virtual 1$", "#P103 F V 21341$", "#S004 F NS$", "#P092 F -"):
+        verbose.wait_for_log(frame)
 
 
-@pytest.mark.parametrize("step_mm", [0.0125, 0.0025])
-def test_a_sweep_compares_the_text_of_what_it_asked_for(make_daemon: Any, step_mm: float) -> None:
-    daemon = make_daemon().start().ready_at(1.0)
-    with daemon.proxy() as focuser:
+def test_a_sweep_compares_the_text_of_what_it_asked_for(focuser: Any) -> None:
+    with focuser.proxy() as proxy:
         for number in range(8):
-            asked_mm = 2.0 + number * step_mm
-            assert focuser.set_focus(asked_mm) == 0
-            assert f"{focuser.report_status()['target_mm']:.3f}" == f"{asked_mm:.3f}"
-            assert f"{focuser.last_measurement()['target_mm']:.3f}" == f"{asked_mm:.3f}"
-
-
-def test_offsets_as_on_paper(make_daemon: Any) -> None:
-    daemon = make_daemon().start().ready_at(0.3)
-    with daemon.proxy() as focuser:
-        assert [focuser.set_focus(-0.1, True) for _ in range(3)] == [0, 0, 0]
-        assert focuser.report_status()["target_mm"] == 0.0
-        assert focuser.set_focus(-0.1, True) == 6
+            asked_mm = 2.0 + number * 0.0125
+            assert proxy.set_focus(asked_mm) == 0
+            assert f"{proxy.report_status()['target_mm']:.3f}" == f"{asked_mm:.3f}"
+            assert f"{proxy.last_measurement()['target_mm']:.3f}" == f"{asked_mm:.3f}"
 
 
 def test_a_begun_move_and_who_waits_for_its_end(make_daemon: Any) -> None:
@@ -105,31 +102,25 @@ def test_a_monitor_always_gets_every_key(make_daemon: Any) -> None:
         assert focuser.last_measurement()["settled_s"] > at_rest["settled_s"]
 
 
-def test_every_1_has_its_reason(make_daemon: Any) -> None:
-    daemon = make_daemon().start()
-    with daemon.proxy() as focuser:
-        assert focuser.last_failure() == {}
-        assert focuser.stop() == 1
-        assert "whether its motor stands cannot be told" in focuser.report_status()["reason"]
-        assert focuser.initialize(False, "no") == 1
-        assert "restore is of type str" in focuser.report_status()["reason"]
-        assert focuser.initialize() == 0
-        assert "reason" not in focuser.report_status()
-        for arguments in (("2.5",), (True,), (1, "False")):
-            assert focuser.set_focus(*arguments) == 1
-            assert "expected" in focuser.report_status()["reason"]
-            assert focuser.last_failure()["command"] == "set_focus"
-
-
-def test_a_start_up_script_after_a_restart(make_daemon: Any) -> None:
-    daemon = make_daemon(resume_on_init=True).start().ready_at(2.0125)
-    daemon.end()
-    daemon.start()
-    assert daemon.call("initialize") == 0
-    report = daemon.status()
-    assert report["position_trust"] in ("resumed", "homed")
-    # The virtual controller ends with its process: what a new one shows is a power cut.
-    assert re.search(
-        r"initialize, asked by LocalHost .*: (resumed|homed), stands at \d\.\d{3} mm after", daemon.log
+def program(daemon: Any, lines: str) -> Program:
+    """A program in Python that finds the focuser as `focus` does."""
+    return Program(
+        "python", "-c", f"from rockit.focuser.ok3z import connect\n{lines}", env=daemon.environment
     )
-    assert "homing, because it cannot be resumed" in daemon.log
+
+
+def test_ctrl_c_in_a_program_stops_the_motor_first(patient_focuser: Any) -> None:
+    with program(patient_focuser, "connect().move_to(5.0)") as mover:
+        patient_focuser.wait_for_leg("overshoot")
+        code, out, error = mover.end(signal.SIGINT)
+    assert (code, out) == (-signal.SIGINT, "")
+    assert error.splitlines()[-1] == "KeyboardInterrupt"
+    assert "STOP FAILED" not in error
+    assert patient_focuser.truth()["moving"] is False
+
+
+def test_a_move_that_nobody_waits_for_runs_to_its_end(focuser: Any) -> None:
+    with program(focuser, "connect().move_to(2.0, wait=False)") as mover:
+        assert mover.end() == (0, "", "")
+    with program(focuser, "print(connect().wait_until_idle().current_mm)") as waiter:
+        assert waiter.end() == (0, "2.0\n", "")

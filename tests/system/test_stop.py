@@ -29,6 +29,7 @@ def test_stop_in_a_leg(slow_focuser: Any, background: Background, leg: str) -> N
     assert slow_focuser.call("stop") == 0
     assert assert_stopped(slow_focuser, move)["current_mm"] != 1.2
     assert slow_focuser.sent() == before, "the legs that were left are dropped"
+    slow_focuser.wait_for_log("[info] focusd@system_test: stopped by 127.0.0.1 at ")
 
 
 def test_stop_while_homing_and_all_else_is_blocked(make_daemon: Any, background: Background) -> None:
@@ -97,14 +98,6 @@ def test_a_stop_that_comes_with_the_move(make_daemon: Any, background: Backgroun
         assert focuser.status()["status"] == 1
         assert focuser.truth()["moving"] is False
     assert focuser.call("set_focus", 0.4) == 0
-
-
-def test_the_log_says_who_stopped_it(slow_focuser: Any, background: Background) -> None:
-    move = background(slow_focuser.call, "set_focus", 1.2)
-    slow_focuser.wait_for_leg("overshoot")
-    assert slow_focuser.call("stop") == 0
-    assert move.result() == 1
-    slow_focuser.wait_for_log("[info] focusd@system_test: stopped by 127.0.0.1 at ")
 
 
 def test_stop_on_a_line_that_loses_replies_and_halts(slow_focuser: Any, background: Background) -> None:

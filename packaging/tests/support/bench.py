@@ -24,6 +24,7 @@ TREE = {
     VERSION_FILE: 'VERSION = "1.2.3"\n',
     "common/setup.cfg": "[metadata]\nversion = 4.5.6\n",
     "LICENSE": "A licence\n",
+    "CHANGELOG.md": "## [1.2.3] - 2026-01-02\n",
     "packaging/rpm/rockit-focuser-ok3z.spec": "Name: one\n",
     "packaging/rpm/python3-rockit-common.spec": "Name: other\n",
 }

@@ -25,15 +25,16 @@ OURS, SOMEBODY_ELSES = "ours@example.org", "somebody.else@example.org"
 
 
 class Repository:
-    """A tree with one repository for each release, and the public key beside them."""
+    """A host with one repository for each release, and the public key beside them. Readers see its `tree`."""
 
-    def __init__(self, workshop: Workshop, tree: Path) -> None:
-        self.tree = tree
+    def __init__(self, workshop: Workshop, host: Path) -> None:
+        self.host = host
+        self.tree = host / "current"
         self._workshop = workshop
 
     def publish(self, rpms: Iterable[Path]) -> None:
         """Sign packages, and add them."""
-        self._workshop.run(sys.executable, PUBLISH, self.tree, *rpms, "--key", OURS).ok()
+        self._workshop.run(sys.executable, PUBLISH, *rpms, "--target", self.host, "--key", OURS).ok()
 
     def rpms(self, dist: str) -> dict[str, Path]:
         """The newest packages that are published for a release, by their names."""
@@ -44,26 +45,17 @@ class Repository:
     def describe_anew(self, dist: str) -> None:
         """Have unsigned metadata say what lies here now, as somebody does who has changed a package."""
         folder = self.tree / dist
-        (folder / "repodata").unlink()
-        for generation in folder.glob("repodata.*"):
-            shutil.rmtree(generation)
+        shutil.rmtree(folder / "repodata")
         self._workshop.run("createrepo_c", "--quiet", "--compatibility", folder).ok()
 
 
 def make_keys(workshop: Workshop) -> None:
     """The key that our repository is signed with, and another one."""
     for name in (OURS, SOMEBODY_ELSES):
-        words = (
-            "--batch",
-            "--passphrase",
-            "",
-            "--quick-generate-key",
-            f"Test <{name}>",
-            "rsa3072",
-            "sign",
-            "never",
-        )
-        workshop.run("gpg", *words).ok()
+        kind = ("rsa3072", "sign", "never")
+        workshop.run(
+            "gpg", "--batch", "--passphrase", "", "--quick-generate-key", f"Test <{name}>", *kind
+        ).ok()
 
 
 def public_key(workshop: Workshop, name: str) -> str:
@@ -80,7 +72,7 @@ def know_ours(machine: Machine, url: str, **changes: object) -> None:
 
 def readme_packages() -> list[str]:
     """The packages that the README has installed on the machine of a focuser."""
-    (found,) = [line for line in documented(README, "sudo yum install") if "-server" in line]
+    (found,) = [line for line in documented(README, "sudo yum install") if "ngts-m06" in line]
     return found.split()[3:]
 
 

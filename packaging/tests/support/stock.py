@@ -54,14 +54,14 @@ class Stock:
         }
         build_spec(self._workshop, SPECS / "legacy.spec", out, defines)
 
-    def published(self, release: Release) -> Path:
-        """A tree with the packages of the tree as it stands."""
+    def published(self, release: Release) -> Repository:
+        """A repository with the packages of the tree as it stands."""
 
-        def publish(tree: Path) -> None:
+        def publish(host: Path) -> None:
             self.make_keys()
-            Repository(self._workshop, tree).publish(self.built.rpms(release.name).values())
+            Repository(self._workshop, host).publish(self.built.rpms(release.name).values())
 
-        return self._workshop.once(f"published-{release.name}", publish)
+        return Repository(self._workshop, self._workshop.once(f"published-{release.name}", publish))
 
     def bare(self, release: Release) -> Machine:
         """A machine with the distribution only. It knows no repository of ours."""
@@ -79,7 +79,7 @@ class Stock:
 
         def install(folder: Path) -> None:
             machine = bare.copy(folder)
-            with served(published) as url:
+            with served(published.tree) as url:
                 know_ours(machine, url)
                 machine.dnf("install", *readme_packages()).ok()
             machine.scriptlets()

@@ -12,10 +12,11 @@ from rockit.focuser.ok3z.driver.reading import Reading
 from rockit.focuser.ok3z.driver.refresh import (
     CHANGING_READINGS,
     LONGEST_INTERVAL_S,
+    STANDSTILL_GAP_S,
     UNKNOWN_INTERVAL_S,
     Refresh,
 )
-from rockit.focuser.ok3z.driver.run_watch import STANDSTILL_GAP_S, HaltWatch, StandstillWatch
+from rockit.focuser.ok3z.driver.run_watch import HaltWatch, StandstillWatch
 from rockit.focuser.ok3z.driver.tracking import Tracker
 
 T0_S = 1000.0

@@ -1,4 +1,7 @@
-"""A halt halts first, and complains afterwards: of a request only its path and its access are known by then."""
+"""A halt halts first, and complains afterwards: of a request only its path and its access are known by then.
+
+And a halt and a stop on the panel are one, for there is one motor.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,13 @@ import pytest
 from rockit.focuser.ok3z.errors import HaltFailedError
 from rockit.focuser.ok3z.servers.alpaca.parameters import MAX_PARAMETERS
 from rockit.focuser.ok3z.servers.http.framing import MAX_BODY_BYTES
+from rockit.focuser.ok3z.service.status import Snapshot
+from tests.support.http import CONNECTED, FORM, HALT, MEMBERS, PRESS_STOP, request
+from tests.support.waiting import wait_until
 
-HALT = "/api/v1/focuser/0/halt"
-FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"
-JSON = b"Content-Type: application/json\r\n"
+HALT_PATH = f"{MEMBERS}halt"
+FORM_TYPE = f"Content-Type: {FORM}\r\n".encode()
+JSON_TYPE = b"Content-Type: application/json\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 HOST = b"Host: localhost:1\r\n"
 
@@ -24,29 +30,27 @@ def with_body(lines: bytes, body: bytes) -> bytes:
 
 
 def form(text: str) -> bytes:
-    return with_body(FORM, text.encode())
+    return with_body(FORM_TYPE, text.encode())
 
 
 # What follows the line and the Host of a request, and the status of its answer.
 UNREADABLE = {
     "negative": (form("ClientTransactionID=-1"), 400),
     "empty": (form("ClientTransactionID="), 400),
-    "blank": (form("ClientTransactionID=%20"), 400),
-    "too large a number": (form("ClientTransactionID=4294967296"), 400),
     "text": (form("ClientTransactionID=abc"), 400),
     "client": (form("ClientID=-1&ClientTransactionID=5"), 400),
     "twice": (form("ClientID=1&ClientID=2"), 400),
     "too many": (form("a=1&" * (MAX_PARAMETERS + 1)), 400),
     "no utf-8": (form("ClientID=%ff"), 400),
-    "no ascii": (with_body(FORM, b"ClientID=\xff"), 400),
-    "json": (with_body(JSON, b'{"ClientID": 1}'), 400),
+    "no ascii": (with_body(FORM_TYPE, b"ClientID=\xff"), 400),
+    "json": (with_body(JSON_TYPE, b'{"ClientID": 1}'), 400),
 }
 # Of these the end is not sure, or not waited for: nothing may follow.
 ENDLESS = {
-    "two types": (with_body(FORM + JSON, b"{}"), 400),
+    "two types": (with_body(FORM_TYPE + JSON_TYPE, b"{}"), 400),
     "two lengths": (b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
     "no length": (b"Content-Length: some\r\n\r\n", 400),
-    "chunked json": (JSON + CHUNKED + b"\r\n2\r\n{}\r\n0\r\n\r\n", 411),
+    "chunked json": (JSON_TYPE + CHUNKED + b"\r\n2\r\n{}\r\n0\r\n\r\n", 411),
     "chunked": (CHUNKED + b"\r\n0\r\n\r\n", 411),
     "chunks that do not come": (CHUNKED + b"\r\n", 411),
     "chunked and a length": (with_body(CHUNKED, b"0\r\n\r\n"), 411),
@@ -57,25 +61,18 @@ ENDLESS = {
     "expects": (with_body(b"Expect: wonders\r\n", b"a=1"), 417),
 }
 MALFORMED = {**UNREADABLE, **ENDLESS}
-OF_ENDLESS = pytest.mark.parametrize(("rest", "status"), ENDLESS.values(), ids=ENDLESS)
-EACH = pytest.mark.parametrize(("rest", "status"), MALFORMED.values(), ids=MALFORMED)
 
 
-def sent(rest: bytes, path: str = HALT, verb: str = "PUT", head: bytes = HOST) -> bytes:
+def sent(rest: bytes, path: str = HALT_PATH, verb: str = "PUT", head: bytes = HOST) -> bytes:
     return f"{verb} {path} HTTP/1.1\r\n".encode() + head + rest
 
 
-@EACH
+@pytest.mark.parametrize(("rest", "status"), MALFORMED.values(), ids=MALFORMED)
 def test_a_halt_halts_whatever_else_is_wrong_with_it(
-    program: Any,
-    wire: Any,
-    focuser: Any,
-    rest: bytes,
-    status: int,
-    caplog: pytest.LogCaptureFixture,
+    program: Any, wire: Any, focuser: Any, rest: bytes, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    focuser.move_gate.clear()
+    focuser.move_gate.close()
     assert program.put("move", Position=100).error == 0
     wire.send(sent(rest))
     answer = wire.answer()
@@ -88,27 +85,29 @@ def test_a_halt_halts_whatever_else_is_wrong_with_it(
     assert program.get("ismoving").error == 0x40E
 
 
-@EACH
-def test_such_a_halt_that_fails_says_that_first(wire: Any, focuser: Any, rest: bytes, status: int) -> None:
-    focuser.stop_error = HaltFailedError("standstill was not seen.")
-    wire.send(sent(rest))
-    answer = wire.answer()
-    assert answer.status == status
-    assert answer.body.startswith(b"The halt failed: standstill was not seen. ")
+def test_such_a_halt_that_fails_says_that_first(server: Any, dial: Any, focuser: Any) -> None:
+    focuser.failures["stop"] = HaltFailedError("standstill was not seen.")
+    for name, (rest, status) in MALFORMED.items():
+        wire = dial(server)
+        wire.send(sent(rest))
+        answer = wire.answer()
+        assert answer.status == status, name
+        assert answer.body.startswith(b"The halt failed: standstill was not seen. "), name
 
 
-@OF_ENDLESS
 @pytest.mark.parametrize("verb", ["PUT", "GET"])
 def test_what_follows_a_body_that_is_not_read_is_no_request(
-    program: Any, focuser: Any, rest: bytes, status: int, verb: str
+    server: Any, dial: Any, program: Any, focuser: Any, verb: str
 ) -> None:
-    path = HALT if verb == "PUT" else "/api/v1/focuser/0/name"
-    program.send(sent(rest, path, verb) + sent(form("Position=5&ClientID=7"), "/api/v1/focuser/0/move"))
-    answer = program.answer()
-    # A read needs no body.
-    assert answer.status == (status if verb == "PUT" else 200)
-    assert answer.headers["connection"] == "close"
-    assert program.hung_up()
+    path = HALT_PATH if verb == "PUT" else f"{MEMBERS}name"
+    for name, (rest, status) in ENDLESS.items():
+        wire = dial(server)
+        wire.send(sent(rest, path, verb) + sent(form("Position=5&ClientID=7"), f"{MEMBERS}move"))
+        answer = wire.answer()
+        # A read needs no body.
+        assert answer.status == (status if verb == "PUT" else 200), name
+        assert answer.headers["connection"] == "close", name
+        assert wire.hung_up(), name
     assert focuser.named("move") == []
 
 
@@ -130,47 +129,52 @@ def test_access_is_judged_before(server: Any, dial: Any, focuser: Any, head: byt
         assert focuser.calls == [], name
 
 
-@EACH
-def test_a_stranger_halts_nothing_with_it(stranger: Any, focuser: Any, rest: bytes, status: int) -> None:
-    stranger.send(sent(rest))
-    answer = stranger.answer()
-    assert answer.status == status
-    assert b"halt" not in answer.body
-    assert focuser.calls == []
-
-
-@pytest.mark.parametrize("member", ["move", "connect", "disconnect", "tempcomp"])
-def test_nothing_else_is_done_before_the_request_is_understood(
-    server: Any, dial: Any, focuser: Any, member: str
-) -> None:
-    focuser.lose_link()
+def test_a_stranger_halts_nothing_with_it(server: Any, dial: Any, focuser: Any) -> None:
     for name, (rest, status) in MALFORMED.items():
-        wire = dial(server)
-        wire.send(sent(rest, f"/api/v1/focuser/0/{member}"))
-        assert wire.answer().status == status, name
+        stranger = dial(server, source="127.0.0.2")
+        stranger.send(sent(rest))
+        answer = stranger.answer()
+        assert answer.status == status, name
+        assert b"halt" not in answer.body, name
         assert focuser.calls == [], name
 
 
-@OF_ENDLESS
-def test_a_stop_on_the_panel_needs_no_body_either(
-    wire: Any,
-    focuser: Any,
-    rest: bytes,
-    status: int,
+def test_nothing_else_is_done_before_the_request_is_understood(server: Any, dial: Any, focuser: Any) -> None:
+    focuser.lose_link()
+    for member in ("move", "connect", "disconnect", "tempcomp"):
+        for name, (rest, status) in MALFORMED.items():
+            wire = dial(server)
+            wire.send(sent(rest, MEMBERS + member))
+            assert wire.answer().status == status, f"{member} {name}"
+            assert focuser.calls == [], f"{member} {name}"
+
+
+def test_a_stop_on_the_panel_needs_no_body_either(server: Any, dial: Any, focuser: Any) -> None:
+    for name, (rest, _) in ENDLESS.items():
+        wire = dial(server)
+        wire.send(sent(rest, "/panel/stop", "POST"))
+        answer = wire.answer()
+        assert answer.json["done"] is True, name
+        assert answer.headers["connection"] == "close", name
+        assert wire.hung_up(), name
+    assert focuser.named("stop") == [("stop", "127.0.0.1")] * len(ENDLESS)
+
+
+# A body that comes late, or never
+
+
+def test_a_halt_is_its_senders_own_though_its_body_comes_late(
+    program: Any, server: Any, dial: Any, focuser: Any
 ) -> None:
-    wire.send(sent(rest, "/panel/stop", "POST"))
-    answer = wire.answer()
-    assert answer.json["done"] is True
-    assert answer.headers["connection"] == "close"
-    assert focuser.named("stop") == [("stop", "127.0.0.1")]
-    assert wire.hung_up()
-
-
-def test_a_halt_does_not_wait_for_its_body(wire: Any, focuser: Any, until: Any) -> None:
-    wire.send(sent(b"Content-Length: 10\r\n\r\nClient"))
-    until(lambda: focuser.named("stop"))
-    wire.send(b"ID=5")
-    assert wire.answer().error == 0x407
+    focuser.move_gate.close()
+    assert program.put("move", Position=100).error == 0
+    late = dial(server)
+    late.send(sent(b"Content-Length: 10\r\n\r\nClient"))
+    dial(server).wait_for("ismoving", False)
+    assert focuser.named("stop")
+    late.send(b"ID=7")
+    assert late.answer().error == 0
+    assert program.errors("ismoving", "position", "devicestate") == [0, 0, 0]
 
 
 def test_a_halt_whose_body_never_comes_has_halted(serve: Any, dial: Any, focuser: Any) -> None:
@@ -180,14 +184,41 @@ def test_a_halt_whose_body_never_comes_has_halted(serve: Any, dial: Any, focuser
     assert focuser.named("stop") == [("stop", "127.0.0.1")]
 
 
-def test_a_halt_is_its_senders_own_though_its_body_comes_late(
-    program: Any, server: Any, dial: Any, focuser: Any, until: Any
+# Together with the stops of the panel
+
+
+@pytest.mark.parametrize("failure", [None, HaltFailedError("standstill was not seen.")])
+@pytest.mark.parametrize(("first", "others"), [(HALT, PRESS_STOP), (PRESS_STOP, HALT)])
+def test_whoever_asks_while_one_is_under_way_shares_it(
+    server: Any, dial: Any, program: Any, focuser: Any, first: bytes, others: bytes, failure: Any
 ) -> None:
-    focuser.move_gate.clear()
-    assert program.put("move", Position=100).error == 0
-    late = dial(server)
-    late.send(sent(b"Content-Length: 10\r\n\r\nClient"))
-    until(lambda: not dial(server).get("ismoving").value)
-    late.send(b"ID=7")
-    assert late.answer().error == 0
-    assert [program.get(member).error for member in ("ismoving", "position", "devicestate")] == [0, 0, 0]
+    focuser.stop_gate.close()
+    focuser.failures["stop"] = failure
+    wires = [dial(server) for _ in range(21)]
+    wires[0].send(first)
+    wait_until(lambda: focuser.named("stop"))
+    for wire in wires[1:]:
+        wire.send(others)
+    wait_until(lambda: len(focuser.stops_asked_by) == len(wires))
+    focuser.stop_gate.open()
+    answers = [wire.answer().json for wire in wires]
+    assert focuser.named("stop") == [("stop", "127.0.0.1")]
+    pressed = [answer["code"] for answer in answers if "code" in answer]
+    halted = [answer["ErrorNumber"] for answer in answers if "ErrorNumber" in answer]
+    assert sorted((len(pressed), len(halted))) == [1, 20]
+    assert set(pressed) == {failure.code if failure else ""}
+    assert set(halted) == {0x535 if failure else 0}
+
+
+def test_a_stop_of_the_panel_waits_for_nothing_that_others_have_begun(
+    server: Any, dial: Any, focuser: Any
+) -> None:
+    """Connections of programs, commands of the panel: as many as may wait, and more."""
+    focuser.snapshot = Snapshot()
+    focuser.initialize_gate.close()
+    wires = [dial(server) for _ in range(20)]
+    for number, wire in enumerate(wires):
+        wire.send(CONNECTED if number % 2 else request("POST", "/panel/initialize", {"resume": False}))
+    wait_until(lambda: len(focuser.named("initialize")) >= 4)
+    assert dial(server).post("stop").json["done"] is True
+    assert focuser.named("stop") == [("stop", "127.0.0.1")]

@@ -12,8 +12,8 @@ import pytest
 from rockit.focuser.ok3z.servers import pyro
 from rockit.focuser.ok3z.servers.http import admission
 from rockit.focuser.ok3z.servers.net.listener import Manner, listen, stop_listening
+from tests.support.waiting import BOUND_S
 
-BOUND_S = 20.0
 MANNERS = pytest.mark.parametrize("manner", [pyro.MANNER, admission.MANNER], ids=["pyro", "alpaca"])
 
 
@@ -54,23 +54,17 @@ def test_every_address_is_every_one_of_ipv4_too(strict_system: None, accepted: A
 
 
 @MANNERS
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-def test_one_address_is_that_address(accepted: Any, manner: Manner, host: str) -> None:
-    with listen(host, 0, manner) as listener:
-        assert listener.getsockname()[0] == ("127.0.0.1" if host == "localhost" else host)
-        accepted(listener, listener.getsockname()[0])
-
-
-@MANNERS
-def test_a_port_that_is_taken_is_told(manner: Manner) -> None:
-    with listen("127.0.0.1", 0, manner) as listener, pytest.raises(OSError, match="in use"):
-        listen("127.0.0.1", listener.getsockname()[1], manner)
-
-
-@MANNERS
-def test_it_never_waits(manner: Manner) -> None:
-    with listen("127.0.0.1", 0, manner) as listener, pytest.raises(BlockingIOError):
-        listener.accept()
+def test_one_address_is_that_address_which_is_taken_then(accepted: Any, manner: Manner) -> None:
+    for host in ("127.0.0.1", "::1", "localhost"):
+        with listen(host, 0, manner) as listener:
+            address, port = listener.getsockname()[:2]
+            assert address == ("127.0.0.1" if host == "localhost" else host)
+            with pytest.raises(OSError, match="in use"):
+                listen(host, port, manner)
+            # It never waits.
+            with pytest.raises(BlockingIOError):
+                listener.accept()
+            accepted(listener, address)
 
 
 @pytest.mark.parametrize("keep_alive", [False, True])

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
 import rockit.focuser.ok3z.servers.panel.panel as panel
+from tests.support.http import EventStream
 
-Run = Callable[[Callable[[Any], Awaitable[None]]], None]
 STATIC = Path(str(panel.__file__)).with_name("static")
 HTML = ["page.html", "controls.html", "no_controls.html"]
 SCRIPTS = sorted(path.name for path in STATIC.glob("*.js"))
@@ -23,71 +22,50 @@ def text_of(name: str) -> str:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_the_page_is_where_people_and_programs_look_for_it(run: Run, path: str) -> None:
-    async def test(served: Any) -> None:
-        response = await served.get(path)
-        assert response.status == 200
-        assert response.content_type == "text/html"
-        assert 'id="position"' in await response.text()
-
-    run(test)
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_who_may_not_control_gets_no_controls(run: Run, path: str) -> None:
-    async def test(served: Any) -> None:
-        assert 'id="stop"' in await (await served.get(path)).text()
-        served.controls = False
-        text = await (await served.get(path)).text()
-        assert 'id="position"' in text
-        assert "control_machines" in text
-        for word in ('id="stop"', "<form", "<input", "data-offset", "Initialise", "Disconnect"):
-            assert word not in text
-
-    run(test)
+def test_the_page_is_where_it_is_looked_for_and_who_may_not_control_gets_no_controls(
+    wire: Any, stranger: Any, path: str
+) -> None:
+    answers = [client.ask("GET", path) for client in (wire, stranger)]
+    for answer in answers:
+        assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    controls, no_controls = (answer.body.decode() for answer in answers)
+    assert 'id="position"' in controls
+    assert 'id="stop"' in controls
+    assert 'id="position"' in no_controls
+    assert "control_machines" in no_controls
+    for word in ('id="stop"', "<form", "<input", "data-offset", "Initialise", "Disconnect"):
+        assert word not in no_controls, word
 
 
-def test_every_answer_is_strict(run: Run) -> None:
-    async def test(served: Any) -> None:
-        paths = [*PAGES, "/panel/panel.js", "/panel/panel.css", "/panel/icon.svg", "/panel/none.js"]
-        responses = [await served.get(path) for path in paths]
-        async with served.events() as stream:
-            responses.append(stream.response)
-        responses.append(await served.client.post("/panel/stop", json={}))
-        responses.append(await served.client.post("/panel/set", data=b"odd"))
-        served.controls = False
-        responses.append(await served.client.post("/panel/stop", json={}))
-        assert [response.status for response in responses] == [200] * 6 + [404, 200, 200, 415, 403]
-        for response in responses:
-            policy = response.headers["Content-Security-Policy"].split("; ")
-            assert "default-src 'none'" in policy
-            assert "frame-ancestors 'none'" in policy
-            assert "script-src 'self'" in policy
-            assert not [rule for rule in policy if "unsafe" in rule or "http" in rule or "*" in rule]
-            assert response.headers["X-Content-Type-Options"] == "nosniff"
-            assert response.headers["Referrer-Policy"] == "no-referrer"
-            assert response.headers["Cache-Control"] == "no-store"
-            assert not [name for name in response.headers if name.lower().startswith("access-control")]
-
-    run(test)
+def test_every_answer_is_strict(server: Any, dial: Any, wire: Any, stranger: Any) -> None:
+    paths = [*PAGES, "/panel/panel.js", "/panel/panel.css", "/panel/icon.svg"]
+    stream = EventStream(dial(server))
+    answers = [wire.ask("GET", path) for path in paths]
+    answers += [wire.post("stop"), wire.ask("POST", "/panel/set", b"odd"), stranger.post("stop")]
+    assert [answer.status for answer in answers] == [200] * 7 + [415, 403]
+    for headers in (stream.headers, *(answer.headers for answer in answers)):
+        policy = headers["content-security-policy"].split("; ")
+        assert {"default-src 'none'", "frame-ancestors 'none'", "script-src 'self'"} <= set(policy)
+        assert not [rule for rule in policy if "unsafe" in rule or "http" in rule or "*" in rule]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cache-control"] == "no-store"
+        assert not [name for name in headers if name.startswith("access-control")]
 
 
-def test_every_part_is_served_as_what_it_is(run: Run) -> None:
-    async def test(served: Any) -> None:
-        kinds = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-        parts = [path for path in STATIC.iterdir() if path.suffix in kinds]
-        assert len(parts) > 5
-        for path in parts:
-            response = await served.get(f"/panel/{path.name}")
-            assert (response.status, response.content_type) == (200, kinds[path.suffix])
-            assert await response.read() == path.read_bytes()
-
-    run(test)
+def test_every_part_is_served_as_what_it_is(wire: Any) -> None:
+    kinds = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+    parts = [path for path in STATIC.iterdir() if path.suffix in kinds]
+    assert len(parts) > 5
+    for path in parts:
+        answer = wire.ask("GET", f"/panel/{path.name}")
+        kind = answer.headers["content-type"].partition(";")[0]
+        assert (answer.status, kind) == (200, kinds[path.suffix]), path.name
+        assert answer.body == path.read_bytes(), path.name
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+def test_nothing_else_is_served(wire: Any) -> None:
+    for path in (
         "/panel/",
         "/panel/page.html",
         "/panel/controls.html",
@@ -95,17 +73,12 @@ def test_every_part_is_served_as_what_it_is(run: Run) -> None:
         "/panel/%2e%2e%2fpages.py",
         "/panel/pages.py",
         "/panel/static",
+        "/panel/none.js",
         "/panel/%00",
-        "/setup/",
         "/setup/v1/focuser/1/setup",
         "/panel/panel.js/x",
-    ],
-)
-def test_nothing_else_is_served(run: Run, path: str) -> None:
-    async def test(served: Any) -> None:
-        assert (await served.get(path)).status == 404
-
-    run(test)
+    ):
+        assert wire.ask("GET", path).status == 404, path
 
 
 @pytest.mark.parametrize("name", HTML)

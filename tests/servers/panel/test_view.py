@@ -6,8 +6,6 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from rockit.focuser.ok3z.driver.planning import Leg
 from rockit.focuser.ok3z.servers.panel import view as words
 from rockit.focuser.ok3z.servers.panel.view import described
@@ -44,21 +42,16 @@ def test_at_rest() -> None:
     }
 
 
-@pytest.mark.parametrize("state", State)
-def test_every_state_has_words_and_a_tone(state: State) -> None:
-    said = shown(replace(IDLE, state=state))
-    assert said["words"]
-    assert said["tone"] in ("well", "busy", "act", "broken")
-    assert json.loads(json.dumps(said)) == said
-
-
-@pytest.mark.parametrize(
-    "state",
-    [State.DISCONNECTED, State.CONNECTING, State.RECONNECTING, State.HOMING, State.UNHOMED, State.FAULT],
-)
-def test_a_position_that_is_not_known_now_is_not_shown(state: State) -> None:
-    said = shown(replace(IDLE, state=state))
-    assert (said["position_mm"], said["target_mm"], said["steps"], said["ready"]) == (None, None, None, False)
+def test_every_state_has_words_and_a_tone_and_shows_no_position_that_is_not_known_now() -> None:
+    for state in State:
+        said = shown(replace(IDLE, state=state))
+        assert said["words"], state
+        assert said["tone"] in ("well", "busy", "act", "broken"), state
+        assert json.loads(json.dumps(said)) == said, state
+        is_known = state in (State.IDLE, State.MOVING, State.STOPPING)
+        position = (said["position_mm"], said["target_mm"], said["steps"])
+        assert position == ((2.5, 2.5, 12720) if is_known else (None, None, None)), state
+        assert said["ready"] is is_known, state
 
 
 def test_a_move_shows_where_to_and_how_it_gets_on() -> None:
@@ -88,6 +81,11 @@ def test_a_motor_that_may_run_is_said_before_all_else() -> None:
     assert said["detail"] == ""
 
 
+def test_there_is_no_negative_nought() -> None:
+    assert str(shown(replace(IDLE, current_steps=0, target_steps=0))["position_mm"]) == "0.0"
+    assert str(words.shown_mm(-0)) == "0.0"
+
+
 def test_an_old_reading_is_said() -> None:
     assert shown(IDLE, 3.1)["warnings"] == ["The focuser does not answer: what is shown is its last reading."]
     assert shown(IDLE, 3.0)["warnings"] == []
@@ -96,7 +94,7 @@ def test_an_old_reading_is_said() -> None:
 
 
 def test_a_shortfall_and_a_state_file_that_cannot_be_used_are_said() -> None:
-    said = shown(replace(IDLE, shortfall_steps=509, journal_problem="the disk is full."))
+    said = shown(replace(IDLE, shortfall_steps=509, state_file_problem="the disk is full."))
     assert said["warnings"] == [
         "The backlash is not fully taken up: 0.100 mm were lacking.",
         "The disk is full.",
@@ -113,20 +111,12 @@ def test_trust_comes_with_its_reason() -> None:
     assert unknown["trust_reason"] == "Never homed."
 
 
-@pytest.mark.parametrize(
-    ("lost_steps", "expected"),
-    [
+def test_the_last_audit_is_said() -> None:
+    for lost_steps, expected in (
         (0, "no steps were lost."),
         (51, "it stood 51 steps (0.010 mm) outward of what it said."),
         (-51, "it stood 51 steps (0.010 mm) inward of what it said."),
         (None, "the end of the homing run was not seen, so the lost steps cannot be counted."),
-    ],
-)
-def test_the_last_audit_is_said(lost_steps: int | None, expected: str) -> None:
-    audited = replace(IDLE, audit=Audit("2026-11-22T21:00:00Z", "2026-11-22T20:00:00Z", lost_steps))
-    assert shown(audited)["audit"] == f"2026-11-22 21:00:00 UTC: {expected}"
-
-
-def test_there_is_no_negative_nought() -> None:
-    assert str(shown(replace(IDLE, current_steps=0, target_steps=0))["position_mm"]) == "0.0"
-    assert str(words.shown_mm(-0)) == "0.0"
+    ):
+        audited = replace(IDLE, audit=Audit("2026-11-22T21:00:00Z", "2026-11-22T20:00:00Z", lost_steps))
+        assert shown(audited)["audit"] == f"2026-11-22 21:00:00 UTC: {expected}"

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 
 from rockit.focuser.ok3z.storage import state_file, state_store
 from rockit.focuser.ok3z.storage.outdated import Outdated
 from rockit.focuser.ok3z.storage.state_store import Entry, StateStore
+from tests.support.waiting import BOUND_S
 
-BOUND_S = 20.0
 # On a machine under load everything takes its time; a wait that ends by its patience only would take longer.
 LONG_S = 60.0
 NIGHT = datetime(2026, 11, 22, 20, 0, tzinfo=timezone.utc)
@@ -139,13 +138,6 @@ class Bench:
     def put(self, content: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_bytes(content)
-
-    @staticmethod
-    def wait_until(condition: Callable[[], bool]) -> None:
-        deadline_s = time.monotonic() + BOUND_S
-        while not condition():
-            assert time.monotonic() < deadline_s
-            time.sleep(0.005)
 
     def beside(self) -> dict[str, bytes]:
         return {found.name: found.read_bytes() for found in self.path.parent.iterdir()}

@@ -7,8 +7,7 @@ from typing import Any
 
 from rockit.focuser.ok3z.storage import state_file, state_store
 from rockit.focuser.ok3z.storage.state_store import StateStore
-
-BOUND_S = 20.0
+from tests.support.waiting import BOUND_S
 
 
 def test_the_patience_is_short() -> None:

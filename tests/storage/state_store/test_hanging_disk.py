@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rockit.focuser.ok3z.storage import state_store
+from tests.support.waiting import wait_until
 
 # A wait of so long would outlast the test.
 LONG_S = 60.0
@@ -45,7 +46,7 @@ def test_a_write_that_nobody_waits_for_hangs_as_well(bench: Any, disk: Any) -> N
     held = disk.hang("fsync")
     kept.write(bench.entry_at(1), durable=False)
     disk.await_hanging()
-    bench.wait_until(lambda: "does not answer in time" in kept.problem)
+    wait_until(lambda: "does not answer in time" in kept.problem)
     kept.write(bench.entry_at(2), durable=False)
 
     assert bench.announced.levels == [logging.WARNING]
@@ -65,7 +66,7 @@ def test_a_disk_that_hangs_in_reading_gives_no_entry_and_no_late_one(
     assert "does not answer in time" in kept.problem
     kept.write(bench.entry_at(1), durable=True)
     held.set()
-    bench.wait_until(lambda: kept.problem == "")
+    wait_until(lambda: kept.problem == "")
     assert bench.left() == bench.entry_at(1)
 
 

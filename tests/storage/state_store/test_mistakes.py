@@ -16,7 +16,7 @@ def test_an_entry_that_cannot_be_written_down_is_a_mistake_that_is_said(
 ) -> None:
     kept = bench.journal()
     kept.write(bench.entry_at(1), durable=True)
-    for wrong in (replace(bench.entry, way=(True,)), replace(bench.entry, homed_at="now")):  # type: ignore[arg-type]
+    for wrong in (replace(bench.entry, way=(True,)), replace(bench.entry, homed_at="now")):
         kept.write(wrong, durable=True)
         assert kept.problem.startswith("the daemon made a mistake")
         assert bench.beside() == {}

@@ -11,12 +11,15 @@ import pytest
 
 from rockit.focuser.ok3z.storage import state_store
 from rockit.focuser.ok3z.storage.state_store import StateStore
+from tests.support.waiting import wait_until
 
 WRITING = ("makedirs", "open", "write", "fsync", "replace")
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO, errno.EDQUOT])
-@pytest.mark.parametrize("call", WRITING)
+@pytest.mark.parametrize(
+    ("call", "number"),
+    list(zip(WRITING, (errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EIO, errno.EDQUOT))),
+)
 def test_a_disk_that_takes_nothing_is_said_once_and_again_when_it_does(
     call: str, number: int, bench: Any, disk: Any
 ) -> None:
@@ -122,14 +125,13 @@ def test_an_entry_on_a_disk_that_takes_nothing_is_not_given_for_it_may_be_of_the
     assert kept.problem == ""
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EMFILE])
-def test_a_file_that_cannot_be_read_is_said(number: int, bench: Any, disk: Any) -> None:
+def test_a_file_that_cannot_be_read_is_said(bench: Any, disk: Any) -> None:
     kept = bench.journal()
     kept.write(bench.entry, durable=True)
-    disk.fail("open", number=number)
-
-    assert kept.read() is None
-    assert kept.problem.startswith(f"the state file cannot be read: {os.strerror(number)}. ")
+    for number in (errno.EACCES, errno.EIO, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EMFILE):
+        disk.fail("open", number=number)
+        assert kept.read() is None
+        assert kept.problem.startswith(f"the state file cannot be read: {os.strerror(number)}. ")
 
 
 def test_a_file_in_the_place_of_the_folder_is_said(bench: Any) -> None:
@@ -173,9 +175,9 @@ def test_what_failed_is_tried_again_unasked(bench: Any, disk: Any, monkeypatch: 
     kept = bench.journal()
     disk.fail("write", number=errno.ENOSPC)
     kept.write(bench.entry, durable=True)
-    bench.wait_until(lambda: disk.calls.count("write") > 3)
+    wait_until(lambda: disk.calls.count("write") > 3)
     disk.failing.clear()
-    bench.wait_until(lambda: kept.problem == "")
+    wait_until(lambda: kept.problem == "")
 
     assert bench.announced.levels[0] == logging.WARNING
     calls = len(disk.calls)

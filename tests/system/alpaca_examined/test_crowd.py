@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import os
 import threading
 import time
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Callable
 
 import pytest
 
+from tests.support.http import AlpacaClient
+from tests.support.waiting import BOUND_S, wait_until
+
 Background = Callable[..., "Future[Any]"]
-BOUND_S = 20.0
 HALT = "#P021 F $\n"
-# The promise is the same as without Alpaca; bench/alpaca_load.py measures it.
+# The promise is the same as without Alpaca; bench/alpaca.py measures it.
 HALT_BOUND_S = 2.0
 CLIENTS, PERIOD_S = 100, 0.1
 STEPS_PER_MM = 5088
@@ -27,48 +28,43 @@ class Reader(threading.Thread):
 
     def __init__(self, port: int, client_id: int, over: threading.Event) -> None:
         super().__init__()
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=BOUND_S)
+        self._client = AlpacaClient(port, client_id=client_id)
         self._over = over
-        self._client_id = client_id
         self.answers = 0
         self.positions: set[int] = set()
         self.failure: BaseException | None = None
 
     def run(self) -> None:
         try:
-            self._connection.connect()
-            own = self._connection.sock.getsockname()
             while not self._over.wait(PERIOD_S):
-                self._ask(MEMBERS[self.answers % len(MEMBERS)])
-                assert self._connection.sock.getsockname() == own, "it is the same connection all the time"
+                member = MEMBERS[self.answers % len(MEMBERS)]
+                value = self._client.get(member).value
+                self.answers += 1
+                if member == "position":
+                    self.positions.add(value)
         except BaseException as error:
             self.failure = error
         finally:
-            self._connection.close()
-
-    def _ask(self, member: str) -> None:
-        self._connection.request("GET", f"/api/v1/focuser/0/{member}?ClientID={self._client_id}")
-        response = self._connection.getresponse()
-        answer = json.loads(response.read())
-        assert (response.status, answer["ErrorNumber"]) == (200, 0), answer
-        self.answers += 1
-        if member == "position":
-            self.positions.add(answer["Value"])
+            self._client.close()
 
 
-@pytest.fixture(name="crowd")
-def fixture_crowd(connected: Any, served: Any) -> Any:
+@pytest.fixture
+def crowd(connected: Any, served: Any) -> Any:
     """A hundred readers, all of them the same connected client, so that every one of them is told the position."""
     over = threading.Event()
     readers = [Reader(served.alpaca.port, connected.client_id, over) for _ in range(CLIENTS)]
     for reader in readers:
         reader.start()
-    connected.wait_until(lambda: all(reader.answers for reader in readers), "an answer to each")
+    wait_until(lambda: all(reader.answers for reader in readers), "an answer to each")
     yield readers
     over.set()
     for reader in readers:
         reader.join(BOUND_S)
     assert [reader.failure for reader in readers if reader.failure] == []
+
+
+def have_more_answers(crowd: list[Reader], than: list[int]) -> bool:
+    return all(reader.answers > count for reader, count in zip(crowd, than))
 
 
 def halts(daemon: Any) -> list[float]:
@@ -94,9 +90,7 @@ def test_a_hundred_readers_are_answered_while_it_moves_and_a_stop_gets_through(
         (halted_s,) = [time_s for time_s in halts(served) if time_s > called_s][:1]
         assert halted_s - called_s < HALT_BOUND_S
         assert served.truth()["moving"] is False
-        connected.wait_until(
-            lambda answered=answered: all(r.answers > n for r, n in zip(crowd, answered)), "an answer to each"
-        )
+        wait_until(partial(have_more_answers, crowd, answered), "an answer to each")
     start, target = 0.5 * STEPS_PER_MM, 5.0 * STEPS_PER_MM
     assert served.call("set_focus", 0.5) == 0
     seen = [reader.positions for reader in crowd]
@@ -111,7 +105,7 @@ def test_moves_of_a_client_arrive_and_halts_get_through_as_well(crowd: list[Read
     connected.move(3000)
     assert connected.put("move", Position=30000).error == 0
     assert connected.put("halt").error == 0
-    connected.wait_for_rest()
+    connected.wait_for("ismoving", False)
     assert connected.get("position").value < 30000
     assert all(reader.is_alive() for reader in crowd)
 
@@ -126,7 +120,6 @@ def test_the_controller_is_not_asked_more_often_for_more_readers(crowd: list[Rea
 
 def test_readers_that_leave_leave_nothing(served: Any, connected: Any, make_wire: Any) -> None:
     files = f"/proc/{served.popen.pid}/fd"
-    connected.get("name")
     wires = [make_wire(served) for _ in range(CLIENTS)]
     for wire in wires:
         assert wire.get("name").status == 200
@@ -135,6 +128,4 @@ def test_readers_that_leave_leave_nothing(served: Any, connected: Any, make_wire
     assert open_files > CLIENTS
     for wire in wires:
         wire.close()
-    connected.wait_until(
-        lambda: len(os.listdir(files)) <= open_files - CLIENTS, "their connections are closed"
-    )
+    wait_until(lambda: len(os.listdir(files)) <= open_files - CLIENTS, "their connections are closed")

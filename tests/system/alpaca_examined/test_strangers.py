@@ -5,18 +5,17 @@ In most tests a machine elsewhere controls, and this one is the stranger.
 
 from __future__ import annotations
 
-import http.client
-import itertools
 import json
 from concurrent.futures import Future
 from typing import Any, Callable
 
 import pytest
 
+from tests.support.http import EventStream
+
 Background = Callable[..., "Future[Any]"]
 FAR = 30528
 CONTROL_IP = "127.0.0.2"
-BOUND_S = 20.0
 
 
 @pytest.fixture
@@ -42,26 +41,17 @@ def learnt(make_wire: Callable[..., Any]) -> Callable[[Any], str]:
     def learn(daemon: Any) -> str:
         wire = make_wire(daemon)
         members = ("connected", "ismoving", "position", "devicestate", "description", "driverinfo", "name")
-        told = [json.dumps(daemon.status()), *first_events(daemon)]
+        stream = EventStream(make_wire(daemon))
+        # What a page is sent at once: what it shows, its history, its moves, and the status.
+        told = [json.dumps(daemon.status()), *(json.dumps(stream.next()) for _ in range(4))]
         told += [wire.get(member).body.decode() for member in members]
-        told += [wire.put(member, **form).body.decode() for member, form in (("halt", {}), ("connect", {}))]
+        told += [wire.put(member).body.decode() for member in ("halt", "connect")]
         told += [
             wire.ask("GET", path).body.decode() for path in ("/", "/setup", "/management/v1/description")
         ]
         return "\n".join(told)
 
     return learn
-
-
-def first_events(daemon: Any) -> list[str]:
-    """What a page is sent at once: what it shows, its history, its moves, and the status."""
-    connection = http.client.HTTPConnection("127.0.0.1", daemon.alpaca.port, timeout=BOUND_S)
-    try:
-        connection.request("GET", "/panel/events")
-        lines = (line.decode() for line in connection.getresponse())
-        return list(itertools.islice((line for line in lines if line.startswith("data: ")), 4))
-    finally:
-        connection.close()
 
 
 def assert_private(told: str, daemon: Any) -> None:
@@ -87,10 +77,9 @@ def test_who_stopped_a_move(make_private: Any, controls: Any, learnt: Any) -> No
     assert_private(told, daemon)
     # Over Pyro; on the panel, and there in its list of moves.
     assert daemon.status()["reason"] == "stopped."
-    assert told.count('"reason":"Stopped."') == 2
+    assert told.count('"reason": "Stopped."') == 2
     # Who may control reads it all, and so do those who keep the log.
-    ended = mover.wait_until(lambda: reply if (reply := mover.get("ismoving")).error else None, "its end")
-    assert ended.json["ErrorMessage"] == f"stopped by {CONTROL_IP}."
+    assert mover.wait_for_error("ismoving").message == f"stopped by {CONTROL_IP}."
     daemon.wait_for_log(f"[info] focusd@system_test: stopped by {CONTROL_IP} at ")
 
 
@@ -101,9 +90,8 @@ def test_who_stopped_a_homing_run(
     connecting = background(controls(daemon).put, "connected", Connected=True)
     daemon.wait_for_homing()
     # As a person does, on the panel.
-    stopper = controls(daemon)
-    assert stopper.send("POST", "/panel/stop", b"{}", {"Content-Type": "application/json"}).json["done"]
-    assert connecting.result().json["ErrorMessage"].startswith(f"stopped by {CONTROL_IP}.")
+    assert controls(daemon).post("stop").json["done"]
+    assert connecting.result().message.startswith(f"stopped by {CONTROL_IP}.")
     report = daemon.status()
     why = "stopped. The position is not known: home the focuser (focus init)."
     assert (report["reason"], report["trust_reason"]) == (why, why)

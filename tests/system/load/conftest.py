@@ -7,8 +7,6 @@ import os
 import re
 import resource
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +15,10 @@ from typing import Any, Callable
 import pytest
 from Pyro4 import message, util
 
-BIN = Path(sys.executable).parent
-BOUND_S = 20.0
+from tests.support.processes import Simulator
+from tests.support.waiting import BOUND_S
+
 NEEDED_FILES = 4096
-TIME_SCALE = 40
 SERPENT = util.get_serializer("serpent")
 
 
@@ -123,7 +121,9 @@ class Pollers:
         try:
             with self._daemon.proxy() as proxy:
                 while not self._over.wait(self.PERIOD_S):
-                    assert "status" in proxy.report_status()
+                    report = proxy.report_status()
+                    assert report["status"] in (1, 2)
+                    assert 0 <= report["current_mm"] <= 6
                     self.answers[number] += 1
         except BaseException as error:
             self.failures.append(error)
@@ -180,12 +180,7 @@ def usage_of() -> type[Usage]:
 
 
 @pytest.fixture
-def real_port(tmp_path: Path, environment: dict[str, str]) -> Iterator[dict[str, Any]]:
+def real_port(tmp_path: Path) -> Iterator[dict[str, Any]]:
     """For a daemon: a serial port with a virtual controller behind it, and how fast that lives."""
-    link = str(tmp_path / "port")
-    command = [str(BIN / "ok3z-simulator"), "--link", link, "--start-mm=0.3", f"--time-scale={TIME_SCALE}"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as simulator:
-        assert simulator.stdout is not None
-        assert "ready" in simulator.stdout.readline()
-        yield {"serial_port": link, "time_scale": TIME_SCALE}
-        simulator.terminate()
+    with Simulator(tmp_path) as simulator:
+        yield simulator.port

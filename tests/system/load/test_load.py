@@ -12,7 +12,7 @@ from rockit.focuser.ok3z.servers.pyro import LOOK_UP_THREADS, MAX_CONNECTIONS
 Background = Callable[..., "Future[Any]"]
 
 HALT = "#P021 F $\n"
-# The promise is 0.1 s on a machine that is not shared; bench/load.py measures it.
+# The promise is 0.1 s on a machine that is not shared; bench/crowded.py measures it.
 HALT_BOUND_S = 2.0
 # Main, focuser, pyro, logs and the like, and the simulator's own.
 OTHER_THREADS = 14
@@ -106,14 +106,9 @@ def test_callers_that_wait_hold_up_neither_stop_nor_status(
     assert usage_of(slow_focuser).threads <= LOOK_UP_THREADS + OTHER_THREADS
 
 
-def test_a_daemon_that_may_open_few_files(
-    make_daemon: Any, gather: Any, usage_of: Any, tmp_path: Path
-) -> None:
-    limited = tmp_path / "focusd"
+def test_a_daemon_that_may_open_few_files(make_daemon: Any, gather: Any, usage_of: Any) -> None:
     daemon = make_daemon()
-    limited.write_text(f'#!/bin/sh\nulimit -n 200\nexec "{daemon.command}" "$@"\n')
-    limited.chmod(0o755)
-    daemon.start(command=limited)
+    daemon.start(command=daemon.launcher("ulimit -n 200"))
     usage = usage_of(daemon)
     gather(daemon).silent(600)
     assert daemon.call("initialize") == 0

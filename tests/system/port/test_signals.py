@@ -7,15 +7,15 @@ import os
 import pty
 import select
 import signal
-import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
 from typing import Any, Callable
 
 import pytest
 import serial
+
+from tests.support.ports import port_of_a_machine_that_is_away
+from tests.support.waiting import wait_until
 
 Background = Callable[..., "Future[Any]"]
 
@@ -112,10 +112,7 @@ def test_a_daemon_that_was_suspended_goes_on(make_daemon: Any) -> None:
 def test_a_signal_that_was_ignored_at_the_start_stays_ignored(make_daemon: Any) -> None:
     """`nohup`, and a script's `&`: the end of the ssh connection that started it is not the end of the night."""
     daemon = make_daemon()
-    launcher = daemon.folder / "launcher"
-    launcher.write_text(f'#!/bin/sh\ntrap "" INT HUP\nexec "{daemon.command}" "$@"\n')
-    launcher.chmod(0o755)
-    daemon.start(command=launcher)
+    daemon.start(command=daemon.launcher('trap "" INT HUP'))
     for number in (signal.SIGHUP, signal.SIGINT):
         daemon.send_signal(number)
     assert daemon.call("initialize") == 0
@@ -152,18 +149,6 @@ def test_in_a_move_whose_controller_has_fallen_silent(moving: Any) -> None:
     assert move.result() == 1
 
 
-def test_while_a_link_that_was_lost_in_a_move_is_tried_again(moving: Any) -> None:
-    daemon, simulator, move = moving
-    simulator.tell("hang-up")
-    daemon.wait_for(lambda report: report["state"] == "reconnecting", "reconnecting")
-    assert move.result() == 1
-    simulator.tell("return")
-    assert simulator.truth()["moving"] is True
-    # It comes back by itself soon; whether that or the end is first, the motor is halted.
-    assert_ends_well(daemon, signal.SIGTERM)
-    assert_let_go(simulator)
-
-
 def test_while_the_adapter_is_away_whose_motor_may_run(moving: Any) -> None:
     daemon, simulator, _ = moving
     simulator.tell("hang-up")
@@ -171,43 +156,8 @@ def test_while_the_adapter_is_away_whose_motor_may_run(moving: Any) -> None:
     assert_ends_in_doubt(daemon)
 
 
-def test_while_a_stop_waits_for_a_motor_that_does_not_stand(moving: Any, background: Background) -> None:
-    daemon, simulator, move = moving
-    simulator.tell("fault command_lost to=P021 count=0")
-    stop = background(daemon.call, "stop")
-    daemon.wait_for(lambda report: report["state"] == "stopping", "stopping")
-    simulator.tell("clear")
-    assert_ends_well(daemon, signal.SIGTERM)
-    assert_let_go(simulator)
-    assert {move.result(), stop.result()} <= {0, 1}
-
-
-def test_a_motor_that_cannot_be_halted_is_told_of_on_leaving(moving: Any) -> None:
-    daemon, simulator, move = moving
-    simulator.tell("fault command_lost to=P021 count=0")
-    assert_ends_in_doubt(daemon)
-    assert move.exception() is not None or move.result() == 1
-
-
-@contextmanager
-def black_hole() -> Iterator[int]:
-    """A TCP port to which no connection is ever completed."""
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        fillers = [socket.socket() for _ in range(4)]
-        for filler in fillers:
-            filler.setblocking(False)
-            filler.connect_ex(listener.getsockname())
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            for filler in fillers:
-                filler.close()
-
-
 def test_while_connecting_to_a_machine_that_is_away(make_daemon: Any, background: Background) -> None:
-    with black_hole() as port:
+    with port_of_a_machine_that_is_away() as port:
         daemon = make_daemon(serial_port=f"socket://127.0.0.1:{port}").start()
         connecting = background(daemon.call, "initialize")
         daemon.wait_for(lambda report: report["state"] == "connecting", "connecting")
@@ -251,21 +201,15 @@ def test_nobody_reads_what_pyserial_prints(make_daemon: Any, make_simulator: Any
         os.close(master)
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
 def test_closed_outputs_are_not_mistaken_for_the_port(
     make_daemon: Any, make_simulator: Any, closed: str
 ) -> None:
     """The system gives their numbers to what is opened next: the log must not go to the controller."""
     simulator = make_simulator()
     daemon = make_daemon(**simulator.port)
-    focusd = daemon.folder / "focusd"
-    focusd.write_text(f'#!/bin/sh\nexec "{daemon.command}" "$@" {closed}\n')
-    focusd.chmod(0o755)
-    daemon.launch("--verbose", command=focusd)
-    give_up_s = time.monotonic() + 20
-    while not daemon.address.is_listening():
-        assert time.monotonic() < give_up_s
-        time.sleep(0.01)
+    daemon.launch("--verbose", command=daemon.launcher(redirection=closed))
+    wait_until(daemon.address.is_listening, "focusd listens")
     assert daemon.call("initialize") == 0
     assert daemon.call("set_focus", 0.5) == 0
     heard = [text for _, direction, text, _ in simulator.tell("trace 200")["trace"] if direction == ">"]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-BOUND_S = 20.0
+from tests.support.processes import Program, run
+from tests.support.waiting import wait_until
 
 # Says that it is being loaded, waits until it may, and makes way for the real one.
 STAND_IN = """
@@ -37,10 +35,7 @@ class Loading:
 
     def wait(self) -> None:
         """Wait until the loading has begun."""
-        give_up_s = time.monotonic() + BOUND_S
-        while not (self.folder / "reached").exists():
-            assert time.monotonic() < give_up_s, "it is not loaded"
-            time.sleep(0.01)
+        wait_until((self.folder / "reached").exists, "it is loaded")
 
     def go_on(self) -> None:
         (self.folder / "go").touch()
@@ -55,11 +50,11 @@ def loading(make_daemon: Any, tmp_path: Path, request: pytest.FixtureRequest) ->
     return daemon, held
 
 
-HEAVY = ["jsonschema", "serial", "Pyro4"]
-
-
-@pytest.mark.parametrize("loading", HEAVY, indirect=True)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    ("loading", "number"),
+    [("jsonschema", signal.SIGINT), ("serial", signal.SIGTERM), ("Pyro4", signal.SIGHUP)],
+    indirect=["loading"],
+)
 def test_a_signal_while_focusd_starts_ends_it_in_order(loading: Any, number: int) -> None:
     daemon, held = loading
     daemon.launch()
@@ -70,10 +65,12 @@ def test_a_signal_while_focusd_starts_ends_it_in_order(loading: Any, number: int
 
 
 @pytest.mark.parametrize("loading", ["jsonschema"], indirect=True)
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
-@pytest.mark.parametrize("option", ["--check", "--print-port"])
+@pytest.mark.parametrize(
+    ("option", "number", "code"),
+    [("--check", signal.SIGINT, 130), ("--print-port", signal.SIGTERM, -signal.SIGTERM)],
+)
 def test_what_is_only_asked_for_is_ended_by_a_signal_at_once(
-    loading: Any, number: int, code: int, option: str
+    loading: Any, option: str, number: int, code: int
 ) -> None:
     daemon, held = loading
     daemon.launch(option)
@@ -86,16 +83,9 @@ def test_what_is_only_asked_for_is_ended_by_a_signal_at_once(
 @pytest.mark.parametrize("loading", ["Pyro4"], indirect=True)
 def test_ctrl_c_while_focus_starts_shows_no_traceback(loading: Any) -> None:
     daemon, held = loading
-    with subprocess.Popen(
-        [Path(sys.executable).parent / "focus", "status"],
-        env=daemon.environment,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with Program("focus", "status", env=daemon.environment) as focus:
         held.wait()
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=BOUND_S)
-    assert (process.returncode, said) == (156, "error: terminated by user\n")
+        assert focus.end(signal.SIGINT) == (156, "", "error: terminated by user\n")
 
 
 @pytest.mark.parametrize("room", ["daemon.main", "cli.main"])
@@ -105,7 +95,4 @@ def test_nothing_heavy_is_loaded_before_signals_are_taken_hold_of(room: str) -> 
         "heavy = {'dataclasses', 'json', 'jsonschema', 'pathlib', 'Pyro4', 'rich', 'serial'} & set(sys.modules); "
         "sys.exit(str(heavy or ''))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], stderr=subprocess.PIPE, text=True, timeout=BOUND_S, check=False
-    )
-    assert done.stderr == "\n"
+    assert run("python", "-c", program).stderr == "\n"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import Any, Callable
 
 import pytest
+
+from tests.support.processes import run
 
 
 def homing_runs(simulator: Any) -> int:
@@ -38,15 +39,7 @@ def test_after_a_restart_it_is_there_at_once_and_says_so(restarted: Any) -> None
 
 
 def test_focus_init_resumes_too(restarted: Any) -> None:
-    ran = subprocess.run(
-        ["focus", "init"],
-        executable=str(restarted.command.with_name("focus")),
-        env=restarted.environment,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
+    ran = run("focus", "init", env=restarted.environment)
     assert (ran.returncode, ran.stdout.splitlines()[0]) == (0, "Focuser is IDLE (2.013 mm)")
     assert homing_runs(restarted.simulator) == restarted.homed_before
 

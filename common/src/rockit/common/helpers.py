@@ -12,7 +12,7 @@ def pyro_client_matches(ips: Iterable[str]) -> bool:
     """True if the caller of the current Pyro call has one of `ips`.
 
     A caller that comes by IPv6 with a mapped address (`::ffff:10.1.2.3`) has that IPv4 address.
-    False outside a Pyro call, and where the caller's address is not known. Never raises: a text
+    False outside a Pyro call, and if the caller's address is not known. Never raises: a text
     among `ips` that is no address matches nobody.
     """
     caller = _caller_address()

@@ -1,4 +1,4 @@
-"""The observatory log: every message is printed, and passed on to the log daemon where the site has one.
+"""The observatory log: every message is printed, and passed on to the log daemon if the site has one.
 
 The log daemon is the one that the site file registers as `observatory_log`. Its Pyro object has the
 methods `log_info(table, message)`, `log_warning` and `log_error`.
@@ -47,7 +47,7 @@ def _log(level: str, table: str, message: str) -> None:
 
 
 def _print(line: str) -> None:
-    # Where the output takes no accents, a message with accents shows their codes.
+    # If the output takes no accents, a message with accents shows their codes.
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     _write(line.encode(encoding, "backslashreplace").decode(encoding), sys.stdout)
 

@@ -1,6 +1,6 @@
 """The phone book of this machine: what is built in, and what the site file adds.
 
-Importing this module reads the site file, and raises `SiteError` where it cannot be used.
+Importing this module reads the site file, and raises `SiteError` if it cannot be used.
 """
 
 from __future__ import annotations

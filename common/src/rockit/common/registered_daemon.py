@@ -35,7 +35,7 @@ class RegisteredDaemon:
         `timeout`: how many seconds each wait of a call may last; None for the default of 5 s, 0 for no
         limit. `retries`: how often a call is repeated after a lost connection or a timeout; None leaves
         Pyro's own setting, which is none. The daemon need not be running: the first call connects, and
-        raises `Pyro4.errors.CommunicationError` where it cannot.
+        raises `Pyro4.errors.CommunicationError` if it cannot.
         """
         import Pyro4
 
@@ -51,7 +51,7 @@ class RegisteredDaemon:
 
         Ctrl-C ends it, and it returns; so does `obj._pyroDaemon.shutdown()` from another thread. Anything
         else that a signal handler raises ends it too, and is passed on. Clients that are still
-        connected then reach `obj` no more. Raises `LaunchError` where it cannot listen.
+        connected then reach `obj` no more. Raises `LaunchError` if it cannot listen.
         """
         server = self._listen()
         try:
@@ -81,7 +81,7 @@ class RegisteredDaemon:
         return server
 
     def _try_address(self) -> None:
-        """Bind and let go. Pyro leaves its socket unclosed where binding fails, so it must not fail there."""
+        """Bind and let go. Pyro leaves its socket unclosed if binding fails, so it must not fail there."""
         import socket
 
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
     from typing import Protocol
 
     class Lockable(Protocol):
@@ -33,12 +32,7 @@ class TryLock:
         self._taken = self._lock.acquire(blocking=False)
         return self._taken
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._taken:
             self._taken = False
             self._lock.release()

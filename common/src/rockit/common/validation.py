@@ -57,7 +57,7 @@ def validate_config(
     are never accepted.
 
     Raises `InvalidConfigError`, a ValueError, that lists every violation with its path, its value and what
-    was expected; `jsonschema.SchemaError` where `schema` itself is wrong.
+    was expected; `jsonschema.SchemaError` if `schema` itself is wrong.
     """
     import jsonschema
 

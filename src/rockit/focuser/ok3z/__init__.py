@@ -51,35 +51,17 @@ __all__ = [
     "connect",
 ]
 
-# Loaded when they are asked for: the programs, which all begin here, must take hold of signals first.
-_LATER = {
-    "client.calls": (
-        "AnswerLostError",
-        "CallError",
-        "DaemonFaultError",
-        "DaemonUnreachableError",
-        "TimedOutError",
-        "TooOldError",
-    ),
-    "config.model": ("Config",),
-    "errors": (
-        "BusyError",
-        "ConfigError",
-        "FocuserError",
-        "InvalidArgumentError",
-        "NotConnectedError",
-        "NotPermittedError",
-        "OutsideLimitsError",
-    ),
-    "client.remote": ("CommandFailedError", "RemoteFocuser", "connect"),
-    "client.report": ("Status",),
-}
+# Loaded when they are asked for: the programs, which all begin here, must take hold of signals first. Those that take
+# long to load come last.
+_ROOMS = ("errors", "config.model", "client.report", "client.calls", "client.remote")
 
 
 def __getattr__(name: str) -> object:
-    for room, names in _LATER.items():
-        if name in names:
-            import importlib
+    if name in __all__:
+        from importlib import import_module
 
-            return getattr(importlib.import_module(f".{room}", __name__), name)
+        for room in _ROOMS:
+            with_it = import_module(f".{room}", __name__)
+            if hasattr(with_it, name):
+                return getattr(with_it, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

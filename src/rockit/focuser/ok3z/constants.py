@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 # Of every moment that is published.
 UTC_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+_UTC_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z", re.ASCII)
+
+# At rest the daemon reads the position about once a second; older than this, something is in its way.
+STALE_READING_S = 3.0
+
+
+def utc_for_people(published: str) -> str:
+    """`2026-11-22T20:00:00Z` as `2026-11-22 20:00:00 UTC`; anything else as it is."""
+    return _UTC_TIME.sub(r"\1 \2 UTC", published)
 
 
 class CommandStatus:
-    """What a Pyro command returns, and what `focus` ends with (modulo 256)."""
+    """What a Pyro command returns, and what `focus` exits with (modulo 256)."""
 
     Succeeded = 0
     Failed = 1

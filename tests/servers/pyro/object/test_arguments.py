@@ -8,7 +8,9 @@ from typing import Any, Callable
 
 import pytest
 
-from rockit.focuser.ok3z.servers.pyro import PyroFocuser
+from tests.support.pyro import proxy_from
+
+NO_YES_OR_NO: tuple[Any, ...] = ("yes", [], 2, -1, 10**400, "False", 0.5)
 
 
 class Untouchable:
@@ -24,20 +26,19 @@ class Untouchable:
 
 
 def test_a_stranger_is_refused_before_any_argument_is_looked_at(
-    service: PyroFocuser,
-    stand_in: Any,
-    called_from: Callable[[str], None],
-    caplog: pytest.LogCaptureFixture,
+    service: Any, focuser: Any, called_from: Callable[[str], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     called_from("1.2.3.4")
     assert service.set_focus(Untouchable(), Untouchable()) == 3
-    assert stand_in.calls == []
+    assert focuser.calls == []
     assert not [record for record in caplog.records if record.exc_info]
 
 
-@pytest.mark.parametrize(
-    "position",
-    [
+@pytest.mark.parametrize("offset", [False, True])
+def test_a_position_over_pyro_is_a_number_inside_the_range(uri: str, offset: bool) -> None:
+    inside = (2.5, 2, -0.5 if offset else 0.0)
+    outside = (math.nan, math.inf, -math.inf, 1e308, 10**400, -(10**400), 6.001, -1.001)
+    none: tuple[Any, ...] = (
         None,
         "2.0",
         "",
@@ -50,76 +51,48 @@ def test_a_stranger_is_refused_before_any_argument_is_looked_at(
         True,
         False,
         2j,
-        object(),
         Decimal(2),
-    ],
-    ids=lambda position: type(position).__name__,
-)
-@pytest.mark.parametrize("offset", [False, True])
-def test_what_is_no_number_is_1(position: Any, offset: bool, service: PyroFocuser) -> None:
-    assert service.set_focus(position, offset) == 1
+        "x" * 3000,
+    )
+    with proxy_from(uri) as proxy:
+        for status, positions in ((0, inside), (6, outside), (1, none)):
+            for position in positions:
+                assert proxy.set_focus(position, offset) == status, str(position)[:20]
+        assert proxy.report_status()["current_mm"] == 2.0
 
 
-@pytest.mark.parametrize(
-    "position", [math.nan, math.inf, -math.inf, 1e308, 10**400, -(10**400), 6.001, -1.001]
-)
-@pytest.mark.parametrize("offset", [False, True])
-def test_what_is_outside_is_6(position: Any, offset: bool, service: PyroFocuser) -> None:
-    assert service.set_focus(position, offset) == 6
-
-
-def test_an_offset_that_cannot_be_read_is_1(service: PyroFocuser, stand_in: Any) -> None:
+def test_what_cannot_be_read_is_1(service: Any, focuser: Any) -> None:
+    for position in (Untouchable(), object()):
+        assert service.set_focus(position) == 1
+    focuser.calls.clear()
     assert service.set_focus(1.0, Untouchable()) == 1
-    assert stand_in.calls == []
+    for value in (*NO_YES_OR_NO, Untouchable()):
+        assert service.initialize(value, None) == 1
+        assert service.initialize(False, value) == 1
+        assert service.initialize(None, None, value) == 1
+    assert focuser.calls == []
 
 
-def test_a_position_that_cannot_be_read_is_1(service: PyroFocuser) -> None:
-    assert service.set_focus(Untouchable()) == 1
-
-
-@pytest.mark.parametrize("offset", [True, False, 0, 1, None])
-def test_an_offset_is_a_yes_or_a_no(offset: Any, service: PyroFocuser, stand_in: Any) -> None:
-    assert service.set_focus(0.5, offset) == 0
-    (given,) = stand_in.calls
-    assert given == ("move", 0.5, bool(offset))
-    assert type(given[2]) is bool
+def test_an_offset_is_a_yes_or_a_no(service: Any, focuser: Any) -> None:
+    for offset in (True, False, 0, 1, None):
+        assert service.set_focus(0.5, offset) == 0
+        given = focuser.calls[-1]
+        assert given == ("move", 0.5, bool(offset), False)
+        assert type(given[2]) is bool
 
 
 @pytest.mark.parametrize(
     ("arguments", "given"),
     [
         ((), (None, None, False)),
-        ((True,), (True, None, False)),
         ((False, True), (False, True, False)),
         ((1, 0), (True, False, False)),
-        ((None, False), (None, False, False)),
         ((None, None, True), (None, None, True)),
         ((False, None, 1), (False, None, True)),
     ],
 )
 def test_what_initialize_is_asked_for(
-    arguments: tuple[Any, ...], given: tuple[Any, ...], service: PyroFocuser, stand_in: Any
+    arguments: tuple[Any, ...], given: tuple[Any, ...], service: Any, focuser: Any
 ) -> None:
     assert service.initialize(*arguments) == 0
-    assert stand_in.calls == [("initialize", *given)]
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("yes",),
-        ([],),
-        (2,),
-        (-1,),
-        (10**400,),
-        (False, "False"),
-        (Untouchable(), None),
-        (False, 0.5),
-        (None, None, "yes"),
-    ],
-)
-def test_what_initialize_cannot_read_is_1(
-    arguments: tuple[Any, ...], service: PyroFocuser, stand_in: Any
-) -> None:
-    assert service.initialize(*arguments) == 1
-    assert stand_in.calls == []
+    assert focuser.calls == [("initialize", *given)]

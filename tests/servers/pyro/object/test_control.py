@@ -7,57 +7,60 @@ from typing import Any, Callable
 import pytest
 from rockit.common import helpers
 
-from rockit.focuser.ok3z.servers.pyro import PyroFocuser
+from tests.support.pyro import proxy_from
 
 CONTROL_IPS = ("10.2.5.115", "127.0.0.1", "127.0.1.1")
 
 
+def test_nothing_but_the_documented_calls_is_exposed(uri: str) -> None:
+    with proxy_from(uri) as proxy:
+        assert set(proxy._pyroMethods) == {
+            *("initialize", "shutdown", "set_focus", "begin_move", "stop", "audit"),
+            *("report_status", "wait_for_change", "last_measurement", "last_failure"),
+        }
+        assert set(proxy._pyroAttrs) == set()
+
+
 def test_a_stranger_is_refused_whatever_is_asked(
-    command: str,
-    service: PyroFocuser,
-    stand_in: Any,
-    called_from: Callable[[str], None],
-    call: Any,
+    command: str, uncalled: Any, focuser: Any, called_from: Callable[[str], None], call: Any
 ) -> None:
     for address in ("10.2.5.116", "10.2.5.11", "1.2.3.4", "::1", "", "garbage"):
         called_from(address)
-        assert call(service, command) == 3, address
-        assert stand_in.calls == [], address
+        assert call(uncalled, command) == 3, address
+    assert uncalled.wait_for_change(0) == 3
+    assert uncalled.report_status()["status"] == 1, "but it may look"
+    assert focuser.calls == []
 
 
 def test_outside_a_pyro_call_nothing_is_permitted(
-    command: str, uncalled: PyroFocuser, stand_in: Any, call: Any
+    command: str, uncalled: Any, focuser: Any, call: Any
 ) -> None:
     assert call(uncalled, command) == 3
-    assert stand_in.calls == []
+    assert focuser.calls == []
 
 
-@pytest.mark.parametrize("address", CONTROL_IPS)
-def test_every_control_machine_may_control(
-    address: str, service: PyroFocuser, called_from: Callable[[str], None]
+def test_every_control_machine_may_control_and_a_stop_says_which(
+    service: Any, focuser: Any, called_from: Callable[[str], None]
 ) -> None:
-    called_from(address)
-    assert service.set_focus(1.0) == 0
-
-
-def test_a_stranger_may_ask_for_the_status(service: PyroFocuser, called_from: Callable[[str], None]) -> None:
-    called_from("1.2.3.4")
-    assert service.report_status()["status"] == 1
+    for address in CONTROL_IPS:
+        called_from(address)
+        assert service.stop() == 0
+    assert focuser.calls == [("stop", address) for address in CONTROL_IPS]
 
 
 def test_a_site_whose_helper_fails_permits_nothing(
-    command: str, service: PyroFocuser, stand_in: Any, call: Any, monkeypatch: pytest.MonkeyPatch
+    command: str, service: Any, focuser: Any, call: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_: object) -> bool:
         raise RuntimeError("the site's own copy")
 
     monkeypatch.setattr(helpers, "pyro_client_matches", fail)
     assert call(service, command) == 1
-    assert stand_in.calls == []
+    assert focuser.calls == []
 
 
-def test_a_site_s_helper_gets_a_list_of_addresses(
-    service: PyroFocuser, monkeypatch: pytest.MonkeyPatch
+def test_a_site_s_helper_gets_a_list_of_addresses_and_is_asked_for_commands_alone(
+    service: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
 
@@ -66,5 +69,8 @@ def test_a_site_s_helper_gets_a_list_of_addresses(
         return True
 
     monkeypatch.setattr(helpers, "pyro_client_matches", matches)
+    service.report_status()
+    service.last_measurement()
+    assert asked == []
     assert service.initialize() == 0
     assert asked == [list(CONTROL_IPS)]

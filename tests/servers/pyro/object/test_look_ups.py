@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any, Callable
 
 import Pyro4
@@ -15,9 +14,10 @@ from rockit.common import helpers
 
 from rockit.focuser.ok3z.servers.pyro import PyroFocuser, permission
 from rockit.focuser.ok3z.servers.pyro.later import AtEnd
+from tests.support.pyro import proxy_from
+from tests.support.waiting import BOUND_S, wait_until
 
 CONTROL, OTHER_CONTROL, STRANGER = "127.0.0.1", "127.0.1.1", "1.2.3.4"
-BOUND_S = 20.0
 
 
 class Site:
@@ -55,32 +55,6 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-@contextmanager
-def proxy_from(uri: str, source: str = CONTROL) -> Iterator[Any]:
-    """A proxy whose connection comes from an address of this machine."""
-    import socket
-
-    create = socket.socket.connect
-
-    def connect(sock: socket.socket, address: Any) -> None:
-        sock.bind((source, 0))
-        create(sock, address)
-
-    with pytest.MonkeyPatch.context() as patch, Pyro4.Proxy(uri) as proxy:
-        patch.setattr(socket.socket, "connect", connect)
-        proxy._pyroTimeout = BOUND_S
-        proxy._pyroBind()
-        patch.undo()
-        yield proxy
-
-
-def until(holds: Callable[[], object]) -> None:
-    end_s = time.monotonic() + BOUND_S
-    while not holds():
-        assert time.monotonic() < end_s, "it never came about"
-        time.sleep(0.002)
-
-
 def test_it_is_asked_on_a_thread_of_its_own_and_its_word_is_remembered(uri: str, site: Site) -> None:
     with proxy_from(uri) as first, proxy_from(uri, OTHER_CONTROL) as second:
         assert [first.set_focus(1.0) for _ in range(3)] == [0] * 3
@@ -107,40 +81,38 @@ def test_what_it_refuses_is_refused_as_long_as_it_is_remembered(
 
 
 def test_a_stop_gets_through_while_every_look_up_hangs(
-    uri: str, site: Site, stand_in: Any, pool: ThreadPoolExecutor
+    uri: str, site: Site, focuser: Any, pool: ThreadPoolExecutor
 ) -> None:
     """Its own too, and those of sixteen calls before it."""
     site.hangs |= {CONTROL, OTHER_CONTROL}
     with proxy_from(uri) as stopping, proxy_from(uri, OTHER_CONTROL) as other:
         moving = [pool.submit(_move, uri) for _ in range(20)]
-        until(lambda: site.asked)
+        wait_until(lambda: site.asked)
         # Those for which there is no room.
-        until(lambda: sum(move.done() for move in moving) == 4)
+        wait_until(lambda: sum(move.done() for move in moving) == 4)
         began_s = time.monotonic()
         assert [stopping.stop(), other.stop()] == [0, 0]
         # The promise is 0.1 s on a machine that is not shared.
         assert time.monotonic() - began_s < 2.0
         assert stopping.report_status()["status"] == 1
-        assert [name for name, *_ in stand_in.calls] == ["stop"] * 2
+        assert [name for name, *_ in focuser.calls] == ["stop"] * 2
         site.answers.set()
         assert sorted(move.result(BOUND_S) for move in moving) == [0] * 16 + [2] * 4
 
 
 def _move(uri: str) -> int:
-    with Pyro4.Proxy(uri) as proxy:
-        proxy._pyroTimeout = BOUND_S
-        status: int = proxy.set_focus(1.0)
-        return status
+    with proxy_from(uri) as proxy:
+        return int(proxy.set_focus(1.0))
 
 
 def test_a_stop_waits_behind_no_look_up_of_another_machine(
-    uri: str, site: Site, stand_in: Any, pool: ThreadPoolExecutor
+    uri: str, site: Site, focuser: Any, pool: ThreadPoolExecutor
 ) -> None:
     site.hangs.add(CONTROL)
     site.refuses.add(OTHER_CONTROL)
     with proxy_from(uri, OTHER_CONTROL) as other:
         moving = pool.submit(_move, uri)
-        until(lambda: site.asked)
+        wait_until(lambda: site.asked)
         # The site's word was heard, on the thread that only stops have.
         assert other.stop() == 3
         assert "pyro-look-up-stop" in site.threads
@@ -149,7 +121,7 @@ def test_a_stop_waits_behind_no_look_up_of_another_machine(
 
 
 def test_a_call_whose_look_up_does_not_end_is_refused_and_does_not_begin_later(
-    uri: str, site: Site, stand_in: Any, monkeypatch: pytest.MonkeyPatch
+    uri: str, site: Site, focuser: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rockit.focuser.ok3z.servers.pyro.focuser.LOOK_UP_PATIENCE_S", 0.05)
     site.hangs.add(CONTROL)
@@ -158,7 +130,7 @@ def test_a_call_whose_look_up_does_not_end_is_refused_and_does_not_begin_later(
         assert "was not found out within 20 s" in proxy.last_failure()["reason"]
         site.answers.set()
         assert proxy.audit() == 0
-    assert stand_in.calls == [("audit",)]
+    assert focuser.calls == [("audit",)]
 
 
 def test_a_helper_that_fails_is_asked_again(
@@ -191,7 +163,7 @@ def test_a_machine_without_room_for_another_thread(
 
 
 def test_a_stranger_that_comes_as_far_as_the_object_stops_nothing_while_look_ups_hang(
-    pyro_focuser: PyroFocuser, site: Site, stand_in: Any, called_from: Callable[[str], None]
+    pyro_focuser: PyroFocuser, site: Site, focuser: Any, called_from: Callable[[str], None]
 ) -> None:
     site.hangs.add(STRANGER)
     called_from(STRANGER)
@@ -199,7 +171,7 @@ def test_a_stranger_that_comes_as_far_as_the_object_stops_nothing_while_look_ups
     assert isinstance(answer, AtEnd)
     assert answer.patience_s == permission.STOP_LOOK_UP_PATIENCE_S
     assert answer.answer() == 3
-    assert stand_in.calls == []
+    assert focuser.calls == []
 
 
 def test_so_many_addresses_wait_and_so_many_are_remembered(

@@ -8,9 +8,8 @@ from datetime import datetime, timezone
 from typing import Any, Callable
 
 import pytest
-from rockit.common import helpers
 
-from rockit.focuser.ok3z.servers.pyro import PyroFocuser, measurement
+from rockit.focuser.ok3z.servers.pyro import measurement
 from rockit.focuser.ok3z.service.motion_log import RecordedMotion, Result
 from rockit.focuser.ok3z.service.status import Confidence, Snapshot, State, Trust
 
@@ -89,21 +88,17 @@ def test_a_homing_run_from_an_unknown_position() -> None:
     assert (answer["last_to_mm"], answer["last_to_mm_valid"]) == (0.0, True)
 
 
-def test_everybody_may_ask_and_nothing_is_asked_of_the_site(
-    service: PyroFocuser, stand_in: Any, called_from: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[object] = []
-    monkeypatch.setattr(helpers, "pyro_client_matches", asked.append)
-    stand_in.snapshot, stand_in.motions = AT_REST, (MOTION,)
+def test_everybody_may_ask(service: Any, focuser: Any, called_from: Callable[[str], None]) -> None:
+    focuser.snapshot, focuser.motions = AT_REST, (MOTION,)
     called_from("1.2.3.4")
     answer = service.last_measurement()
     assert answer["settled_s"] == 10.0
     assert answer["date"].endswith("Z")
-    assert asked == stand_in.calls == []
+    assert focuser.calls == []
 
 
-def test_before_there_was_anything(service: PyroFocuser, stand_in: Any) -> None:
-    stand_in.snapshot = Snapshot()
+def test_before_there_was_anything(service: Any, focuser: Any) -> None:
+    focuser.snapshot = Snapshot()
     answer = service.last_measurement()
     assert (answer["moving"], answer["homed"], answer["position_trust"]) == (False, False, "unknown")
     assert {key for key in KINDS if answer[f"{key}_valid"]} == {"moving", "homed", "position_trust"}

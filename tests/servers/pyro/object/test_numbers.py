@@ -9,7 +9,7 @@ import pytest
 
 from rockit.focuser.ok3z import errors
 from rockit.focuser.ok3z.errors import FocuserError
-from rockit.focuser.ok3z.servers.pyro import COMMAND_STATUS_OF, PyroFocuser, command_status
+from rockit.focuser.ok3z.servers.pyro import COMMAND_STATUS_OF, command_status
 
 # contract.md: what a call may answer for each cause. Whatever is not named is 1.
 NAMED_STATUS: dict[type[FocuserError], int] = {
@@ -32,6 +32,8 @@ def test_every_error_has_its_published_number() -> None:
     found = {cls: command_status(cls("why")) for cls in all_errors()}
     assert found == {cls: NAMED_STATUS.get(cls, 1) for cls in all_errors()}
     assert len(found) > 20
+    assert FocuserError in COMMAND_STATUS_OF
+    assert set(COMMAND_STATUS_OF) <= set(all_errors())
 
 
 def test_an_error_of_tomorrow_is_answered_as_its_ancestor_is() -> None:
@@ -45,49 +47,42 @@ def test_an_error_of_tomorrow_is_answered_as_its_ancestor_is() -> None:
     assert command_status(OtherError("why")) == 1
 
 
-def test_the_table_is_total_and_names_no_stranger() -> None:
-    assert FocuserError in COMMAND_STATUS_OF
-    assert set(COMMAND_STATUS_OF) <= set(all_errors())
-
-
-def test_no_error_reaches_the_caller_as_an_exception(
-    command: str, service: PyroFocuser, stand_in: Any, call: Any
-) -> None:
-    for cls in all_errors():
-        stand_in.failure = cls("why")
-        status = call(service, command)
-        expected = NAMED_STATUS.get(cls, 1)
-        if command == "stop" and expected != 3:
-            expected = 1
-        assert status == expected, cls
-
-
-@pytest.mark.parametrize(
-    "failure", [ValueError("x"), KeyError("x"), RuntimeError(), AssertionError(), OSError(5, "x")]
-)
-def test_a_mistake_of_the_program_is_a_failed_command_and_logged(
-    failure: Exception,
-    command: str,
-    service: PyroFocuser,
-    stand_in: Any,
-    call: Any,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    stand_in.failure = failure
-    assert call(service, command) == 1
-    (record,) = [record for record in caplog.records if record.exc_info]
-    assert record.levelname == "ERROR"
-    assert command in record.getMessage()
-
-
 def test_a_command_that_succeeds_is_0_and_reaches_the_focuser_once(
-    command: str, service: PyroFocuser, stand_in: Any, call: Any
+    command: str, service: Any, focuser: Any, call: Any
 ) -> None:
     assert call(service, command) == 0
     asked = "move" if command in ("set_focus", "begin_move") else command
-    assert [name for name, *_ in stand_in.calls] == [asked]
+    assert [name for name, *_ in focuser.calls] == [asked]
 
 
-def test_a_stop_says_who_asked(service: PyroFocuser, stand_in: Any) -> None:
-    service.stop()
-    assert stand_in.calls == [("stop", "10.2.5.115")]
+def test_no_error_reaches_the_caller_as_an_exception(
+    command: str, service: Any, focuser: Any, call: Any
+) -> None:
+    for cls in all_errors():
+        focuser.failure = cls("why")
+        expected = NAMED_STATUS.get(cls, 1)
+        if command == "stop" and expected != 3:
+            expected = 1
+        assert call(service, command) == expected, cls
+
+
+def test_a_mistake_of_the_program_is_a_failed_command_and_logged(
+    command: str, service: Any, focuser: Any, call: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    for failure in (ValueError("x"), AssertionError(), OSError(5, "x")):
+        focuser.failure = failure
+        caplog.clear()
+        assert call(service, command) == 1
+        (record,) = [record for record in caplog.records if record.exc_info]
+        assert record.levelname == "ERROR"
+        assert command in record.getMessage()
+        assert f"made a mistake ({type(failure).__name__})" in service.report_status()["reason"]
+
+
+def test_a_service_that_gives_no_answer_is_a_failed_command(
+    command: str, service: Any, focuser: Any, call: Any
+) -> None:
+    focuser.hangs, focuser.patience_s = True, 0.01
+    assert call(service, command) == 1
+    reason = service.last_failure()["reason"]
+    assert reason.startswith("the focuser's thread gave no answer for 0 s. Look at the daemon's log")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import socket
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,43 +11,16 @@ from typing import Any, Callable
 
 import Pyro4
 import pytest
-from Pyro4 import message, util
 
-from rockit.focuser.ok3z.servers.net.listener import listen
-from rockit.focuser.ok3z.servers.pyro import MANNER, Exposed, PyroServer
+from rockit.focuser.ok3z.servers.pyro import Exposed
 from rockit.focuser.ok3z.servers.pyro.later import AtEnd, Later
+from tests.support.focusers import Gate
+from tests.support.pyro import Messages, PyroClient, serving
+from tests.support.waiting import BOUND_S
 
 OBJECT = "the_object"
 LOOPBACK, CONTROL_IP = "127.0.0.1", "127.0.0.1"
-# How long a test waits for what must come. Nothing needs a hundredth of it.
-BOUND_S = 20.0
 NOT_PERMITTED, BUSY = 3, 2
-SERPENT = util.get_serializer("serpent")
-
-
-class GoOn:
-    """Ends all that wait for it, and from then on whatever comes."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._is_set = False
-        self._ends: list[Future[None]] = []
-
-    def end(self) -> Future[None]:
-        """What ends when it is set."""
-        end: Future[None] = Future()
-        with self._lock:
-            self._ends.append(end)
-        if self._is_set:
-            self.set()
-        return end
-
-    def set(self) -> None:
-        self._is_set = True
-        with self._lock:
-            ends, self._ends = self._ends, []
-        for end in ends:
-            end.set_result(None)
 
 
 class Target:
@@ -59,7 +30,8 @@ class Target:
         self.calls: list[tuple[Any, ...]] = []
         self.callers: list[Any] = []
         self.waiting = threading.Semaphore(0)
-        self.go_on = GoOn()
+        self.go_on = Gate()
+        self.go_on.close()
         self.patience_s = BOUND_S
         self.news = 0
         self.asked_for_news = 0
@@ -79,7 +51,8 @@ class Target:
     def wait(self) -> Any:
         self.calls.append(("wait",))
         self.waiting.release()
-        end = self.go_on.end()
+        end: Future[None] = Future()
+        self.go_on.when_open(lambda: end.set_result(None))
         return AtEnd(end, self.patience_s, lambda: 0 if end.done() else 1)
 
     @Pyro4.expose
@@ -105,89 +78,13 @@ class Target:
     def give_unspeakable(self) -> object:
         return threading.Lock()
 
-    @Pyro4.expose
+    @Pyro4.expose  # type: ignore[prop-decorator]
     @property
     def attribute(self) -> int:
         raise AssertionError("nobody may read this")
 
     def hidden(self) -> int:
         raise AssertionError("nobody may call this")
-
-
-class Messages:
-    """What may be said, in bytes: as a proxy says it, and as none would."""
-
-    def pyro(
-        self, kind: int, data: bytes, flags: int = 0, serializer: int = 1, annotations: Any = None
-    ) -> bytes:
-        """Any message."""
-        return bytes(message.Message(kind, data, serializer, flags, 7, annotations).to_bytes())
-
-    def greeting(
-        self, object_id: str = OBJECT, flags: int = message.FLAGS_META_ON_CONNECT, serializer: int = 1
-    ) -> bytes:
-        data = SERPENT.dumps({"handshake": "hello", "object": object_id})
-        return self.pyro(message.MSG_CONNECT, data, flags, serializer)
-
-    def call(
-        self, method: str, *arguments: Any, flags: int = 0, object_id: str = OBJECT, **named: Any
-    ) -> bytes:
-        data = SERPENT.dumpsCall(object_id, method, arguments, named)
-        return self.pyro(message.MSG_INVOKE, data, flags)
-
-    def written(self, method: str, arguments: bytes) -> bytes:
-        """A call whose arguments no client could write."""
-        data = f"# serpent utf-8 python3.2\n('{OBJECT}','{method}',".encode() + arguments + b",{})"
-        return self.pyro(message.MSG_INVOKE, data)
-
-
-class Client:
-    """A client that says exactly what it is told to."""
-
-    def __init__(self, sock: socket.socket) -> None:
-        self.sock = sock
-        self._say = Messages()
-
-    def send(self, data: bytes) -> None:
-        self.sock.sendall(data)
-
-    def greet(self) -> None:
-        self.send(self._say.greeting())
-        assert self.answer().type == message.MSG_CONNECTOK
-
-    def call(self, method: str, *arguments: Any) -> Any:
-        self.send(self._say.call(method, *arguments))
-        return self.value()
-
-    def answer(self) -> Any:
-        return message.Message.recv(Pyro4.socketutil.SocketConnection(self.sock, keep_open=True))
-
-    def value(self) -> Any:
-        """What is answered; an exception is given and not raised."""
-        answer = self.answer()
-        assert answer.type == message.MSG_RESULT
-        return SERPENT.deserializeData(answer.data)
-
-    def is_hung_up_on(self) -> bool:
-        """Wait for the other side to close, whatever it says before."""
-        try:
-            while self.sock.recv(65536):
-                pass
-        except ConnectionError:
-            pass
-        return True
-
-    def is_open(self) -> bool:
-        """Whether the other side has not closed."""
-        self.sock.setblocking(False)
-        try:
-            return bool(self.sock.recv(1, socket.MSG_PEEK))
-        except BlockingIOError:
-            return True
-        except ConnectionError:
-            return False
-        finally:
-            self.sock.settimeout(BOUND_S)
 
 
 class Served:
@@ -206,17 +103,13 @@ class Served:
             busy=BUSY,
             refused=lambda *refusal: self.refused.append(refusal),
         )
-        self.server = PyroServer(listen(host, 0, MANNER), published, patience_s)
-        self.address = self.server.address
-        self.thread = threading.Thread(target=self.server.serve_forever)
-        self.thread.start()
         self._stack = ExitStack()
+        self.server, self.thread = self._stack.enter_context(serving(published, host, patience_s))
+        self.address = self.server.address
 
     def close(self) -> None:
-        self.target.go_on.set()
+        self.target.go_on.open()
         self._stack.close()
-        self.server.close()
-        self.thread.join(BOUND_S)
 
     def proxy(self, object_id: str = OBJECT) -> Any:
         proxy = self._stack.enter_context(
@@ -225,16 +118,15 @@ class Served:
         proxy._pyroTimeout = BOUND_S
         return proxy
 
-    def connect(self, source: str = CONTROL_IP) -> Client:
+    def connect(self, source: str = CONTROL_IP) -> PyroClient:
         """A client at an address, which has said nothing yet."""
-        host = source if ":" in source else LOOPBACK
-        sock = socket.create_connection((host, self.address[1]), BOUND_S, source_address=(source, 0))
-        return Client(self._stack.enter_context(sock))
-
-    def greeted(self, source: str = CONTROL_IP) -> Client:
-        client = self.connect(source)
-        client.greet()
+        address = (source if ":" in source else LOOPBACK, self.address[1])
+        client = PyroClient(address, Messages(OBJECT), source)
+        self._stack.callback(client.sock.close)
         return client
+
+    def greeted(self, source: str = CONTROL_IP) -> PyroClient:
+        return self.connect(source).greet()
 
     def ask(self, source: str = CONTROL_IP) -> dict[str, int]:
         """One status call of somebody else."""
@@ -250,7 +142,7 @@ class Served:
 @pytest.fixture
 def say() -> Messages:
     """What a client may send."""
-    return Messages()
+    return Messages(OBJECT)
 
 
 @pytest.fixture
@@ -265,7 +157,6 @@ def serve() -> Iterator[Callable[..., Served]]:
     yield make
     for served in made:
         served.close()
-        assert not served.thread.is_alive()
 
 
 @pytest.fixture
@@ -279,19 +170,6 @@ def pool() -> Iterator[ThreadPoolExecutor]:
     """Threads for clients that wait."""
     with ThreadPoolExecutor(max_workers=40) as pool:
         yield pool
-
-
-@pytest.fixture
-def until() -> Callable[[Callable[[], Any], str], None]:
-    """Wait until something holds."""
-
-    def wait(holds: Callable[[], Any], what: str) -> None:
-        deadline_s = time.monotonic() + BOUND_S
-        while not holds():
-            assert time.monotonic() < deadline_s, f"this never came: {what}"
-            time.sleep(0.002)
-
-    return wait
 
 
 @pytest.fixture(autouse=True)

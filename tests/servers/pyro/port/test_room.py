@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from rockit.focuser.ok3z.servers.pyro import MAX_CONNECTIONS, pool
+from tests.support.waiting import BOUND_S, wait_until
 
 CONTROL_IP, STRANGER_IP = "127.0.0.1", "127.0.0.2"
-BOUND_S = 20.0
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_who_waits_for_a_call_never_gives_way(small_room: int, served: Any, say:
     newcomer.send(say.call("wait"))
     assert served.target.waiting.acquire(timeout=BOUND_S)
     assert served.connect().is_hung_up_on(), "there is no room, and nobody who could give way"
-    served.target.go_on.set()
+    served.target.go_on.open()
     assert [client.value() for client in (*waiting[:-1], newcomer)] == [0] * small_room
     assert served.ask() == {"calls": 4}
 
@@ -120,16 +120,16 @@ def test_room_is_what_the_system_allows(
     assert limits == ([(allowed, hard)] if soft < allowed else [])
 
 
-@pytest.mark.parametrize(("soft", "hard"), [(40, 40), (66, 66), (pool.LEAST_FILES - 1,) * 2])
-def test_too_few_files_are_told(soft: int, hard: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
-    assert pool.why_too_few_files().startswith(f"this process may open {soft} files, and it needs 144")
-
-
-def test_a_limit_that_may_be_raised_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_few_files_are_told_and_a_limit_that_may_be_raised_is_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     limits: list[tuple[int, int]] = []
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (40, 200))
     monkeypatch.setattr(resource, "setrlimit", lambda _, limit: limits.append(limit))
+    for most in (40, pool.LEAST_FILES - 1):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, most=most: (most, most))
+        assert pool.why_too_few_files().startswith(f"this process may open {most} files, and it needs 144")
+    assert limits == []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (40, 200))
     assert pool.why_too_few_files() == ""
     assert limits == [(pool.LEAST_FILES, 200)]
 
@@ -141,9 +141,7 @@ def test_without_high_file_numbers_it_serves_all_the_same(
     assert serve().proxy().stop() == 0
 
 
-def test_it_goes_on_when_the_system_has_no_more_files(
-    served: Any, until: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_goes_on_when_the_system_has_no_more_files(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     place = pool.Files.place
     refusals: list[bool] = []
 
@@ -162,4 +160,4 @@ def test_it_goes_on_when_the_system_has_no_more_files(
         assert held.call("stop") == 0
         # Whoever comes meanwhile waits, and is served.
         assert served.ask() == {"calls": count}
-        until(lambda: served.server._accept_again_s is None, "the end of the pause")
+        wait_until(lambda: served.server._accept_again_s is None, "the end of the pause")

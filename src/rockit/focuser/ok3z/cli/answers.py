@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
@@ -22,29 +23,26 @@ from ..constants import CommandStatus
 from . import output, wording
 
 
+@dataclass(frozen=True)
 class Answers:
-    """Shows the answers of one daemon. Every method gives the CommandStatus that the command ends with."""
+    """Shows the answers of one daemon. Every method gives the CommandStatus that the command ends with.
 
-    def __init__(self, client: FocuserClient, config_path: Path) -> None:
-        self._client = client
-        self._config_path = config_path
-        self._number_mm = 0.0
-        self._offset = False
-        self._when_done: Callable[[Report], str] | None = None
+    Args:
+        client: calls it.
+        config_path: the configuration that named it.
+        when_done: makes of the report what is said below the status line once the command has succeeded.
+        asked_for: mm, and whether they count from the target: for the case that the daemon refuses them.
+    """
 
-    def asked_for(self, number_mm: float, offset: bool) -> None:
-        """Remember what was asked of the daemon, for the case that it refuses."""
-        self._number_mm = number_mm
-        self._offset = offset
-
-    def add_when_done(self, sentence: Callable[[Report], str]) -> None:
-        """Once the command has succeeded, say below the status line what `sentence` makes of the report."""
-        self._when_done = sentence
+    client: FocuserClient
+    config_path: Path
+    when_done: Callable[[Report], str] | None = None
+    asked_for: tuple[float, bool] | None = None
 
     def report(self) -> Report | None:
         """What the daemon reports now; None if it does not answer."""
         try:
-            return self._client.report_status()
+            return self.client.report_status()
         except CallError:
             return None
 
@@ -74,8 +72,9 @@ class Answers:
     def show_end(self, status: int, report: Report | None = None) -> int:
         """The end of a command that the daemon answered with `status`; `report` is what it reported then."""
         report = report or self.report()
-        if status == CommandStatus.PositionOutsideLimits:
-            output.note(wording.outside_range(self._number_mm, self._range_mm(), self._offset, report))
+        if status == CommandStatus.PositionOutsideLimits and self.asked_for is not None:
+            number_mm, offset = self.asked_for
+            output.note(wording.outside_range(number_mm, self._range_mm(), offset, report))
         elif status != CommandStatus.Succeeded:
             output.note(wording.refusal(status, report))
         elif report is None:
@@ -87,8 +86,8 @@ class Answers:
     def _show_success(self, report: Report) -> None:
         try:
             self.show_report(report)
-            if self._when_done is not None:
-                output.result(self._when_done(report))
+            if self.when_done is not None:
+                output.result(self.when_done(report))
         except output.WriteError as error:
             # What was asked for is done, and a script that closed stdout goes by the exit code.
             output.note(f"Done, but {error}")
@@ -117,7 +116,7 @@ class Answers:
         """A call without an answer.
 
         Args:
-            motion: whether the focuser may be moving where the answer was lost.
+            motion: whether the focuser may be moving if the answer was lost.
             report: what the daemon reported afterwards.
             unsent: what it means that the daemon was not even asked.
         """
@@ -137,30 +136,31 @@ class Answers:
     def _range_mm(self) -> float | None:
         from ..config.reader import parse
 
-        values = parse(self._config_path).values
+        values = parse(self.config_path).values
         return number_in(values, "focus_range_mm") if isinstance(values, dict) else None
-
-    def _is_installed(self) -> bool:
-        return self._config_path.parent == DIRECTORY
 
     def _how_to_reach(self, error: DaemonUnreachableError) -> str:
         if isinstance(error, WrongServiceError):
-            return f"End the program that has this port, or mend `daemon` in {shlex.quote(str(self._config_path))}."
-        return self._how_to_restart() if isinstance(error, DaemonSilentError) else self._how_to_start()
-
-    def _how_to_start(self) -> str:
-        if self._is_installed():
-            unit = shlex.quote(f"focusd@{self._config_path.stem}")
-            return f"Start it with `systemctl start {unit}`; `systemctl status {unit}` says why it ended."
-        return f"Start it with `focusd {shlex.quote(str(self._config_path))}`, or mend the network."
-
-    def _how_to_restart(self) -> str:
-        restart = f"end it and run `focusd {shlex.quote(str(self._config_path))}`"
-        if self._is_installed():
-            restart = f"restart it with `systemctl restart {shlex.quote(f'focusd@{self._config_path.stem}')}`"
-        return f"The daemon may hang: if it runs there, {restart}; if not, look at the network."
+            return f"End the program that has this port, or mend `daemon` in {self._file}."
+        if isinstance(error, DaemonSilentError):
+            restart = f"end it and run `focusd {self._file}`"
+            if self._unit:
+                restart = f"restart it with `systemctl restart {self._unit}`"
+            return f"The daemon may hang: if it runs there, {restart}; if not, look at the network."
+        if self._unit:
+            return f"Start it with `systemctl start {self._unit}`; `systemctl status {self._unit}` says why it ended."
+        return f"Start it with `focusd {self._file}`, or mend the network."
 
     def _where_to_look(self) -> str:
-        if self._is_installed():
-            return f"See `journalctl -u {shlex.quote(f'focusd@{self._config_path.stem}')}`."
-        return "See the daemon's log."
+        return f"See `journalctl -u {self._unit}`." if self._unit else "See the daemon's log."
+
+    @property
+    def _file(self) -> str:
+        return shlex.quote(str(self.config_path))
+
+    @property
+    def _unit(self) -> str:
+        """Its systemd unit; empty if it is not installed."""
+        if self.config_path.parent != DIRECTORY:
+            return ""
+        return shlex.quote(f"focusd@{self.config_path.stem}")

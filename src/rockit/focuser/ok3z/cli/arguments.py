@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ..client.timeouts import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
+from ..client import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
 from ..version import VERSION
 from .options import Options, UsageError
 
@@ -20,7 +20,7 @@ MEANT_AS_NEGATIVE = re.compile(r"-[\d.]|-(nan|inf)", re.ASCII | re.IGNORECASE)
 EPILOG = """\
 examples:
   focus init                connect to the focuser and home it
-  focus init --resume       the same, without homing where it is not needed
+  focus init --resume       the same, without homing if it is not needed
   focus set 2.5             move to 2.5 mm
   focus offset -0.05        move 0.05 mm inward of the current target
   focus status              one line: state and position
@@ -41,15 +41,11 @@ DEFAULT_TIMEOUTS = (
 )
 
 
-class HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Keeps the examples as they are written."""
-
-
 class Parser(argparse.ArgumentParser):
     """Ends wrong usage in UsageError, where argparse prints its usage and exits with 2."""
 
     def __init__(self, **settings: object) -> None:
-        super().__init__(formatter_class=HelpFormatter, allow_abbrev=False, **settings)  # type: ignore[arg-type]
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **settings)  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{self.prog}: {message}. See `{self.prog} --help`.")
@@ -67,7 +63,7 @@ def parse(words: Sequence[str]) -> Options:
 
 
 def millimetres(options: Options) -> float:
-    """The one number of `set` and `offset`; NaN where the text means no finite number. Raises UsageError."""
+    """The one number of `set` and `offset`; NaN if the text means no finite number. Raises UsageError."""
     command, words = options.command, options.number
     example = "focus set 2.5" if command == "set" else "focus offset -0.25"
     if len(words) != 1:
@@ -135,7 +131,7 @@ def new_parser() -> Parser:
         "status",
         "print state and position",
         "Print state and position in one line. If there is more to say (why the focuser is offline, how\n"
-        "homing gets on), indented lines follow; they go to stderr where stdout is not a terminal.",
+        "homing gets on), indented lines follow; they go to stderr if stdout is not a terminal.",
         "examples:\n  focus status\n  ssh telescope focus status",
         f"{STATUS_TIMEOUT_S:g} s",
     )
@@ -193,7 +189,7 @@ def new_parser() -> Parser:
         "watch",
         "show the status live",
         "Show state, position, target, speed and time left until Ctrl-C. Waits for a daemon that is away.\n"
-        "Where stdout is not a terminal, every change is a line.",
+        "If stdout is not a terminal, every change is a line.",
         "examples:\n  focus watch\n  focus watch >> focus.log",
         f"{STATUS_TIMEOUT_S:g} s",
     )

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from ..client.calls import CallError
@@ -59,18 +59,16 @@ def run(move: Callable[[], int], stop: Callable[[], int], tick: Callable[[bool],
     return _Motion(move, stop, tick).run()
 
 
+@dataclass(frozen=True)
 class _Motion:
-    def __init__(
-        self, move: Callable[[], int], stop: Callable[[], int], tick: Callable[[bool], None]
-    ) -> None:
-        self._move = move
-        self._stop = stop
-        self._tick = tick
-        self._events: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+    move: Callable[[], int]
+    stop: Callable[[], int]
+    tick: Callable[[bool], None]
+    events: queue.SimpleQueue[tuple[str, Any]] = field(default_factory=queue.SimpleQueue)
 
     def run(self) -> Outcome:
-        with _signals_into(self._events):
-            self._start("moved", self._move)
+        with _signals_into(self.events):
+            self._start("moved", self.move)
             while True:
                 event, answer = self._next_event(stopping=False)
                 if event == "moved":
@@ -79,7 +77,7 @@ class _Motion:
                     return self._stopped_outcome()
 
     def _stopped_outcome(self) -> Outcome:
-        """Stop until both the stop and the motion have answered; say so where that cannot be had."""
+        """Stop until both the stop and the motion have answered; say so if that cannot be had."""
         deadline_s = time.monotonic() + STOP_PATIENCE_S
         attempts_left = STOP_ATTEMPTS
         moved: Answer | None = None
@@ -88,7 +86,7 @@ class _Motion:
         stop_runs = False
         while time.monotonic() < deadline_s:
             if not stop_runs and time.monotonic() >= stop_at_s:
-                self._start("stopped", self._stop)
+                self._start("stopped", self.stop)
                 stop_runs = True
             event, answer = self._next_event(stopping=True)
             if event == "signal":
@@ -111,11 +109,11 @@ class _Motion:
     def _start(self, event: str, call: Callable[[], int]) -> None:
         def post_answer() -> None:
             try:
-                self._events.put((event, Answer(call())))
+                self.events.put((event, Answer(call())))
             except CallError as error:
-                self._events.put((event, Answer(error.status, error)))
+                self.events.put((event, Answer(error.status, error)))
             except BaseException as error:  # else the main thread would wait for ever
-                self._events.put(("crashed", error))
+                self.events.put(("crashed", error))
 
         # A daemon thread: when the user gives up, the process ends without its answer.
         threading.Thread(target=post_answer, name=event, daemon=True).start()
@@ -123,9 +121,9 @@ class _Motion:
     def _next_event(self, stopping: bool) -> tuple[str, Any]:
         while True:
             try:
-                event, value = self._events.get(timeout=TICK_S)
+                event, value = self.events.get(timeout=TICK_S)
             except queue.Empty:
-                self._tick(stopping)
+                self.tick(stopping)
                 if stopping:
                     return "tick", None
                 continue

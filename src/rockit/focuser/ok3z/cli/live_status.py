@@ -1,4 +1,4 @@
-"""`focus watch`: the status as a live line, or as a line for every change where stdout is not a terminal."""
+"""`focus watch`: the status as a live line, or as a line for every change if stdout is not a terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .wording import fitted, live_parts
 if TYPE_CHECKING:
     from rich.live import Live
 
-# Between two looks where nothing tells of changes, and between two lines where something does.
+# Between two looks if nothing tells of changes, and between two lines if something does.
 INTERVAL_S = 0.2
 SPACING_S = 0.05
 # How long to wait for a change before it is looked whether anybody still reads.

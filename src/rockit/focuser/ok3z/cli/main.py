@@ -11,12 +11,14 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Callable
 
+from ..client import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
 from ..constants import CommandStatus
 from ..errors import ConfigError
 from . import output
 from .options import PLAIN_COMMANDS, USAGE_STATUS, Options, UsageError
 
 if TYPE_CHECKING:
+    from ..client.calls import Report
     from .answers import Answers
 
 EXIT_CODES = 256
@@ -43,7 +45,7 @@ def _run(words: Sequence[str]) -> int:
     try:
         options = read(words)
     except (SystemExit, BrokenPipeError):
-        # --help and --version end so, the latter where nobody reads them.
+        # --help and --version end so, the latter if nobody reads them.
         return CommandStatus.Succeeded
     return COMMANDS[options.command](options)
 
@@ -59,9 +61,14 @@ def read(words: Sequence[str]) -> Options:
 
 
 class Target:
-    """The daemon that the options mean: how it is called, and which configuration named it."""
+    """The daemon that the options mean: how it is called, and which configuration named it.
 
-    def __init__(self, options: Options) -> None:
+    Args:
+        options: what was given.
+        default_timeout_s: how long to wait for its answer if they do not say.
+    """
+
+    def __init__(self, options: Options, default_timeout_s: float) -> None:
         from pathlib import Path
 
         from ..client.calls import FocuserClient, configured_daemon
@@ -69,6 +76,7 @@ class Target:
 
         self.config_path = Path(options.config) if options.config else find(os.environ)
         self.client = FocuserClient(configured_daemon(self.config_path))
+        self.timeout_s = default_timeout_s if options.timeout_s is None else options.timeout_s
 
     def answers(self) -> Answers:
         """Shows what this daemon answers."""
@@ -76,18 +84,25 @@ class Target:
 
         return Answers(self.client, self.config_path)
 
+    def carry_out(
+        self,
+        move: Callable[[], int],
+        when_done: Callable[[Report], str] | None = None,
+        asked_for: tuple[float, bool] | None = None,
+    ) -> int:
+        """Run `move`, which moves the focuser; the rest as for `Answers`."""
+        from .answers import Answers
+        from .motion import carry_out
 
-def _timeout_s(options: Options, default_s: float) -> float:
-    return default_s if options.timeout_s is None else options.timeout_s
+        return carry_out(self.client, Answers(self.client, self.config_path, when_done, asked_for), move)
 
 
 def _stop(options: Options) -> int:
     from ..client.calls import CallError
-    from ..client.timeouts import STOP_TIMEOUT_S
 
-    target = Target(options)
+    target = Target(options, STOP_TIMEOUT_S)
     try:
-        status = target.client.stop(_timeout_s(options, STOP_TIMEOUT_S))
+        status = target.client.stop(target.timeout_s)
     except CallError as error:
         return target.answers().show_error_of_stop(error)
     return target.answers().show_end_of_stop(status)
@@ -95,42 +110,30 @@ def _stop(options: Options) -> int:
 
 def _shutdown(options: Options) -> int:
     from ..client.calls import CallError
-    from ..client.timeouts import SHUTDOWN_TIMEOUT_S
 
-    target = Target(options)
+    target = Target(options, SHUTDOWN_TIMEOUT_S)
     try:
-        status = target.client.shutdown(_timeout_s(options, SHUTDOWN_TIMEOUT_S))
+        status = target.client.shutdown(target.timeout_s)
     except CallError as error:
         return target.answers().show_error(error)
-    answers = target.answers()
     if status == CommandStatus.NotConnected:
-        return answers.show_refusal(status, "There is nothing to disconnect.")
-    return answers.show_end(status)
+        return target.answers().show_refusal(status, "There is nothing to disconnect.")
+    return target.answers().show_end(status)
 
 
-def _status(options: Options) -> int:
+def _report(options: Options) -> int:
+    """`status` and `json`."""
     from ..client.calls import CallError
-    from ..client.timeouts import STATUS_TIMEOUT_S
 
-    target = Target(options)
+    target = Target(options, STATUS_TIMEOUT_S)
     try:
-        report = target.client.report_status(_timeout_s(options, STATUS_TIMEOUT_S))
+        report = target.client.report_status(target.timeout_s)
     except CallError as error:
         return target.answers().show_error(error)
-    return target.answers().show_status(report)
-
-
-def _json(options: Options) -> int:
+    if options.command == "status":
+        return target.answers().show_status(report)
     import json
 
-    from ..client.calls import CallError
-    from ..client.timeouts import STATUS_TIMEOUT_S
-
-    target = Target(options)
-    try:
-        report = target.client.report_status(_timeout_s(options, STATUS_TIMEOUT_S))
-    except CallError as error:
-        return target.answers().show_error(error)
     output.result(json.dumps(_with_null_for_no_number(report), default=str, allow_nan=False))
     return CommandStatus.Succeeded
 
@@ -147,51 +150,38 @@ def _with_null_for_no_number(value: object) -> object:
 
 
 def _watch(options: Options) -> int:
-    from ..client.timeouts import STATUS_TIMEOUT_S
     from .live_status import watch
 
-    with Target(options).client.status_feed(_timeout_s(options, STATUS_TIMEOUT_S)) as feed:
+    target = Target(options, STATUS_TIMEOUT_S)
+    with target.client.status_feed(target.timeout_s) as feed:
         watch(feed)
     return CommandStatus.Succeeded
 
 
 def _initialize(options: Options) -> int:
-    from ..client.timeouts import MOTION_TIMEOUT_S
-    from .motion import carry_out
     from .wording import initialized
 
-    target = Target(options)
-    timeout_s = _timeout_s(options, MOTION_TIMEOUT_S)
-    answers = target.answers()
-    if options.resume or options.restore:
-        answers.add_when_done(lambda report: initialized(report, options.resume, options.restore))
-    return carry_out(
-        target.client,
-        answers,
+    target = Target(options, MOTION_TIMEOUT_S)
+    resume, restore = options.resume, options.restore
+    return target.carry_out(
         lambda: target.client.initialize(
-            options.resume or None, options.restore or None, options.new_controller, timeout_s
+            resume or None, restore or None, options.new_controller, target.timeout_s
         ),
+        when_done=(lambda report: initialized(report, resume, restore)) if resume or restore else None,
     )
 
 
 def _audit(options: Options) -> int:
-    from ..client.timeouts import MOTION_TIMEOUT_S
-    from .motion import carry_out
     from .wording import audited
 
-    target = Target(options)
-    timeout_s = _timeout_s(options, MOTION_TIMEOUT_S)
-    answers = target.answers()
-    answers.add_when_done(audited)
-    return carry_out(target.client, answers, lambda: target.client.audit(timeout_s))
+    target = Target(options, MOTION_TIMEOUT_S)
+    return target.carry_out(lambda: target.client.audit(target.timeout_s), when_done=audited)
 
 
 def _move(options: Options) -> int:
     from math import isfinite
 
-    from ..client.timeouts import MOTION_TIMEOUT_S
     from .arguments import millimetres
-    from .motion import carry_out
 
     number_mm = millimetres(options)
     offset = options.command == "offset"
@@ -202,19 +192,18 @@ def _move(options: Options) -> int:
             "That is no position: give a finite number of millimetres."
         )
         return CommandStatus.PositionOutsideLimits
-    target = Target(options)
-    timeout_s = _timeout_s(options, MOTION_TIMEOUT_S)
-    answers = target.answers()
-    answers.asked_for(number_mm, offset)
-    return carry_out(target.client, answers, lambda: target.client.set_focus(number_mm, offset, timeout_s))
+    target = Target(options, MOTION_TIMEOUT_S)
+    return target.carry_out(
+        lambda: target.client.set_focus(number_mm, offset, target.timeout_s), asked_for=(number_mm, offset)
+    )
 
 
 COMMANDS: dict[str, Callable[[Options], int]] = {
     "set": _move,
     "offset": _move,
     "stop": _stop,
-    "status": _status,
-    "json": _json,
+    "status": _report,
+    "json": _report,
     "init": _initialize,
     "audit": _audit,
     "kill": _shutdown,

@@ -28,7 +28,7 @@ def result(line: str) -> bool:
 
 
 def note(line: str) -> None:
-    """Write one line to stderr, where there is one."""
+    """Write one line to stderr, if there is one."""
     # A closed stderr is None, which print() would take for stdout.
     if sys.stderr is None:
         return
@@ -40,7 +40,7 @@ def note(line: str) -> None:
 
 
 def finish() -> None:
-    """Write out what is still buffered: where nobody reads it, the interpreter would complain at its end."""
+    """Write out what is still buffered: if nobody reads it, the interpreter would complain at its end."""
     if sys.stdout is None:
         return
     try:
@@ -50,7 +50,7 @@ def finish() -> None:
 
 
 def wait_while_read(seconds: float) -> bool:
-    """Let time pass; False, and at once, where the reader of stdout goes away meanwhile, or is gone."""
+    """Let time pass; False, and at once, if the reader of stdout goes away meanwhile, or is gone."""
     poll = select.poll()
     # Asked for nothing, it tells of errors only: a pipe that nobody reads, a terminal that hung up.
     poll.register(sys.stdout.fileno(), 0)

@@ -5,14 +5,9 @@ A report may come from an older daemon: only `status` is relied upon, and not ev
 
 from __future__ import annotations
 
-import re
-
 from ..client.calls import Report
 from ..client.report import number_in, status_of, text_in
-from ..constants import CommandStatus, FocuserStatus
-
-# At rest the daemon reads the position about once a second; older than this, something is in its way.
-STALE_READING_S = 3.0
+from ..constants import STALE_READING_S, CommandStatus, FocuserStatus, utc_for_people
 
 # States that the label (OFFLINE, IDLE, MOVING) says already.
 PLAIN_STATES = ("disconnected", "idle", "moving")
@@ -21,7 +16,6 @@ LINKLESS_STATES = ("disconnected", "connecting", "reconnecting")
 
 # The switch of a good focuser repeats to that. (Homing itself bears more, watch.SWITCH_REPEAT_STEPS.)
 SWITCH_MARGIN_STEPS = 32
-UTC_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z", re.ASCII)
 
 ADVICE = {
     CommandStatus.Blocked: "Wait for its end, or end it with `focus stop`.",
@@ -119,17 +113,12 @@ def _trust_lines(report: Report) -> list[str]:
 
 
 def _last_homed(report: Report) -> str:
-    homed_at = _utc_time(text_in(report, "homed_at"))
+    homed_at = utc_for_people(text_in(report, "homed_at"))
     return f", last homed {homed_at}" if homed_at else ""
 
 
 def _in_parentheses(sentence: str) -> str:
     return f" ({sentence.rstrip('.')})" if sentence else ""
-
-
-def _utc_time(published: str) -> str:
-    """`2026-11-22T20:00:00Z` for a person; anything else as it is."""
-    return UTC_TIME.sub(r"\1 \2 UTC", published)
 
 
 def _advice_lines(report: Report) -> list[str]:
@@ -182,7 +171,7 @@ def initialized(report: Report, resume: bool, restore: bool) -> str:
 def _how_initialized(report: Report, resume: bool) -> str:
     trust = text_in(report, "position_trust")
     reason = _in_parentheses(text_in(report, "trust_reason"))
-    homed_at = _utc_time(text_in(report, "homed_at")) or "an unknown time"
+    homed_at = utc_for_people(text_in(report, "homed_at")) or "an unknown time"
     if trust == "resumed":
         return f"Resumed, last homed at {homed_at}{reason}."
     if trust != "homed":
@@ -202,7 +191,7 @@ def audited(report: Report) -> str:
         )
     if not isinstance(audit, dict) or lost_steps is None:
         return "Audit: the daemon does not say how many steps were lost."
-    since = _utc_time(text_in(audit, "since"))
+    since = utc_for_people(text_in(audit, "since"))
     period = f"since the homing at {since}" if since else "since the last homing"
     if not lost_steps:
         return f"Audit: no steps were lost {period}."
@@ -247,7 +236,7 @@ def _linkless_parts(report: Report) -> list[str]:
 
 
 def fitted(parts: list[str], width: int) -> str:
-    """As many of the parts as `width` columns hold; the first is cut where even that is too long."""
+    """As many of the parts as `width` columns hold; the first is cut if even that is too long."""
     line = parts[0][:width]
     for part in parts[1:]:
         if len(line) + 2 + len(part) > width:
@@ -300,7 +289,7 @@ def _reconnecting(report: Report) -> list[str]:
 
 
 def outside_range(asked_for_mm: float, range_mm: float | None, offset: bool, report: Report | None) -> str:
-    """One line for a position that the focuser may not go to; `range_mm` is focus_range_mm, where known."""
+    """One line for a position that the focuser may not go to; `range_mm` is focus_range_mm, if known."""
     message = CommandStatus.message(CommandStatus.PositionOutsideLimits)
     allowed = f"0 and {range_mm:g} mm" if range_mm is not None else "0 mm and focus_range_mm"
     if not offset:

@@ -11,7 +11,7 @@ import Pyro4.errors
 
 from ..constants import CommandStatus
 from ..errors import ConfigError, FocuserError
-from .timeouts import (
+from . import (
     CONNECT_TIMEOUT_S,
     MOTION_TIMEOUT_S,
     SHUTDOWN_TIMEOUT_S,
@@ -28,46 +28,35 @@ Report = dict[str, Any]
 class CallError(FocuserError):
     """A call gave no usable answer. `status` is its CommandStatus; the text says what was seen."""
 
-    code = "call"
     status = CommandStatus.Failed
 
 
 class DaemonUnreachableError(CallError):
     """No connection, so nothing was asked for. Start the daemon, or mend the network."""
 
-    code = "daemon_unreachable"
     status = CommandStatus.CommunicationFailed
 
 
 class DaemonSilentError(DaemonUnreachableError):
     """Nothing answered in time, so nothing was asked for. Restart a daemon that hangs, or mend the network."""
 
-    code = "daemon_silent"
-
 
 class WrongServiceError(DaemonUnreachableError):
     """Something else listens where the daemon is looked for. End it, or mend the configuration."""
-
-    code = "wrong_service"
 
 
 class AnswerLostError(CallError):
     """The daemon was asked and its answer did not come: what was asked for may still be going on."""
 
-    code = "answer_lost"
     status = CommandStatus.CommunicationFailed
 
 
 class TimedOutError(AnswerLostError):
     """The time that was given is over. What was asked for goes on: wait longer, or stop it."""
 
-    code = "timed_out"
-
 
 class DaemonFaultError(CallError):
     """The daemon answered with something that is no answer. Its log says why."""
-
-    code = "daemon_fault"
 
 
 class TooOldError(CallError):
@@ -97,11 +86,6 @@ class FocuserClient:
     def __init__(self, daemon: RegisteredDaemon) -> None:
         self._daemon = daemon
 
-    @property
-    def address(self) -> str:
-        """Where the daemon is looked for, as `host:port`."""
-        return f"{self._daemon.host}:{self._daemon.port}"
-
     def initialize(
         self,
         resume: bool | None = None,
@@ -109,13 +93,7 @@ class FocuserClient:
         new_controller: bool = False,
         timeout_s: float = MOTION_TIMEOUT_S,
     ) -> int:
-        """Connect and home the focuser. Returns when it stands.
-
-        Args:
-            resume: carry on without homing if the controller is as it was left. None: as the daemon is configured.
-            restore: return to the last position that was reached. None: as the daemon is configured.
-            new_controller: forget what was measured of the controller before.
-        """
+        """Connect and home the focuser. Returns when it stands. The arguments are those of `RemoteFocuser`."""
         flags = {"resume": resume, "restore": restore, "new_controller": new_controller or None}
         # Earlier daemons know no arguments, so none is sent that was not asked for.
         asked_for = {name: value for name, value in flags.items() if value is not None}
@@ -187,7 +165,7 @@ class StatusFeed:
         return self._ask("report_status", timeout_s=self._timeout_s)
 
     def next(self, longest_s: float) -> Report:
-        """The status as soon as it is another than the last one from here, or after `longest_s`; at once where the
+        """The status as soon as it is another than the last one from here, or after `longest_s`; at once if the
         daemon does not tell changes. Raises CallError as `read` does."""
         if self.tells_changes:
             try:
@@ -197,6 +175,8 @@ class StatusFeed:
                 self.tells_changes = False
             else:
                 self._change = answer.get("change")
+                # One that does not count would be asked again and again.
+                self.tells_changes = isinstance(self._change, int)
                 return answer
         return self.read()
 
@@ -205,7 +185,7 @@ class StatusFeed:
 
         Raises CallError as `read` does; TooOldError if the daemon cannot tell.
         """
-        # Without a limit where that was asked for.
+        # Without a limit if that was asked for.
         timeout_s = self._timeout_s + patience_s if self._timeout_s > 0 else 0.0
         return self._ask("wait_for_change", since, patience_s, timeout_s=timeout_s)
 

@@ -29,10 +29,10 @@ from ..errors import (
     NotPermittedError,
     OutsideLimitsError,
 )
+from . import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
 from .calls import (
     AnswerLostError,
     CallError,
-    DaemonFaultError,
     FocuserClient,
     Report,
     StatusFeed,
@@ -41,7 +41,6 @@ from .calls import (
     configured_daemon,
 )
 from .report import Status, text_in
-from .timeouts import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
 
 POLL_INTERVAL_S = 0.1
 # As long as a daemon holds `wait_for_change` at most.
@@ -58,8 +57,6 @@ _log = logging.getLogger(__name__)
 class CommandFailedError(CallError):
     """The daemon carried a command out in vain, or somebody stopped it. The text is the daemon's reason."""
 
-    code = "command_failed"
-
 
 _ERROR_OF: Mapping[int, type[FocuserError]] = {
     CommandStatus.Blocked: BusyError,
@@ -68,7 +65,7 @@ _ERROR_OF: Mapping[int, type[FocuserError]] = {
     CommandStatus.NotConnected: NotConnectedError,
     CommandStatus.NotDisconnected: AlreadyConnectedError,
 }
-# What to do, where the daemon does not say why it refused.
+# What to do, if the daemon does not say why it refused.
 _ADVICE = {
     CommandStatus.Blocked: "Wait for its end with wait_until_idle(), or end it with stop().",
     CommandStatus.InvalidControlIP: "Run this on one of the control_machines of the daemon's configuration.",
@@ -204,7 +201,7 @@ class RemoteFocuser:
             self._demand("stop", self._client.stop(timeout_s))
 
     def disconnect(self, *, timeout_s: float = SHUTDOWN_TIMEOUT_S) -> None:
-        """Have the daemon close its serial port: afterwards nobody can move the focuser before `initialize`. Where it
+        """Have the daemon close its serial port: afterwards nobody can move the focuser before `initialize`. If it
         is closed already, that is all."""
         status = self._client.shutdown(timeout_s)
         if status != CommandStatus.NotConnected:
@@ -290,25 +287,11 @@ class RemoteFocuser:
 def _reports(feed: StatusFeed, timeout_s: float) -> Iterator[Report]:
     """One report at once, and then each that says something new, until the time is over."""
     ends_s = _deadline_s(timeout_s)
-    report = _changed(feed, -1, 0.0)
-    yield report
+    yield feed.next(0.0)
     while (left_s := ends_s - time.monotonic()) > 0:
-        change = report.get("change")
-        if isinstance(change, int):
-            report = _changed(feed, change, min(left_s, LONGEST_WAIT_S))
-        else:
+        if not feed.tells_changes:
             time.sleep(min(left_s, POLL_INTERVAL_S))
-            report = feed.read()
-        yield report
-
-
-def _changed(feed: StatusFeed, since: int, patience_s: float) -> Report:
-    try:
-        return feed.wait_for_change(since, patience_s)
-    except (TooOldError, DaemonFaultError):
-        # An earlier daemon, or one that lets this machine look and not wait, or too many wait already: a plain report,
-        # without a count.
-        return feed.read()
+        yield feed.next(min(left_s, LONGEST_WAIT_S))
 
 
 def _deadline_s(timeout_s: float) -> float:

@@ -33,7 +33,7 @@ def text_in(report: Mapping[str, Any], key: str) -> str:
 
 
 def status_of(report: Mapping[str, Any]) -> int:
-    """The FocuserStatus of a report; -1, which has no label, where it is none."""
+    """The FocuserStatus of a report; -1, which has no label, if it is none."""
     status = report.get("status")
     return status if isinstance(status, int) and not isinstance(status, bool) else -1
 

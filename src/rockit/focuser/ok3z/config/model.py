@@ -77,30 +77,28 @@ class Config:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         values = _checked_values(Path(path))
-        fields = {
-            "path": Path(path),
-            "daemon_name": values["daemon"],
-            "log_name": values["log_name"],
-            "control_machines": tuple(values["control_machines"]),
-            "serial_port": values["serial_port"],
+        vars(self).update(
+            path=Path(path),
+            daemon_name=values["daemon"],
+            log_name=values["log_name"],
+            control_machines=tuple(values["control_machines"]),
+            serial_port=values["serial_port"],
             # JSON has one kind of number: 38400.0 is the integer 38400, and 6 is the length 6.0.
-            "serial_baud": int(values["serial_baud"]),
-            "serial_timeout_s": float(values["serial_timeout"]),
-            "move_timeout_s": float(values["move_timeout"]),
-            "steps_per_mm": int(values["steps_per_mm"]),
-            "anti_backlash_mm": float(values["anti_backlash_mm"]),
-            "focus_range_mm": float(values["focus_range_mm"]),
-            "travel_mm": float(values.get("travel_mm", values["focus_range_mm"])),
-            "speed_mm_sec": float(values["speed_mm_sec"]),
-            "acceleration_mm_sec_sec": float(values["acceleration_mm_sec_sec"]),
-            "restore_on_init": values.get("restore_on_init", False),
-            "resume_on_init": values.get("resume_on_init", False),
-            "resume_max_age_h": float(values.get("resume_max_age_h", 24)),
-            "hand": values.get("hand", "keep"),
-            "alpaca": _alpaca_address(values.get("alpaca"), values["daemon"]),
-        }
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
+            serial_baud=int(values["serial_baud"]),
+            serial_timeout_s=float(values["serial_timeout"]),
+            move_timeout_s=float(values["move_timeout"]),
+            steps_per_mm=int(values["steps_per_mm"]),
+            anti_backlash_mm=float(values["anti_backlash_mm"]),
+            focus_range_mm=float(values["focus_range_mm"]),
+            travel_mm=float(values.get("travel_mm", values["focus_range_mm"])),
+            speed_mm_sec=float(values["speed_mm_sec"]),
+            acceleration_mm_sec_sec=float(values["acceleration_mm_sec_sec"]),
+            restore_on_init=values["restore_on_init"],
+            resume_on_init=values["resume_on_init"],
+            resume_max_age_h=float(values["resume_max_age_h"]),
+            hand=values["hand"],
+            alpaca=_alpaca_address(values.get("alpaca"), values["daemon"]),
+        )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Config:
@@ -140,7 +138,7 @@ class Config:
 
 
 def find(environ: Mapping[str, str], directory: Path = DIRECTORY) -> Path:
-    """The file that `focus` reads: $FOCUSD_CONFIG_PATH where it is set, else the directory's only *.json.
+    """The file that `focus` reads: $FOCUSD_CONFIG_PATH if it is set, else the directory's only *.json.
 
     The file is not opened. Raises ConfigError if there is no such file, or several; it names them.
     """
@@ -162,7 +160,7 @@ def find(environ: Mapping[str, str], directory: Path = DIRECTORY) -> Path:
 def load_daemon_name(path: str | os.PathLike[str]) -> str:
     """The name of the daemon in a configuration: all that a client needs, without the slow full check.
 
-    Other keys may be wrong. Only where the file is no JSON object, or `daemon` no text, or some key there
+    Other keys may be wrong. Only if the file is no JSON object, or `daemon` no text, or some key there
     twice, it is checked in full: raises ConfigError with every violation. Nobody has looked yet whether such
     a daemon is registered: that is `site.registered_daemon`.
     """
@@ -175,18 +173,15 @@ def load_daemon_name(path: str | os.PathLike[str]) -> str:
 
 
 def _alpaca_address(values: dict[str, Any] | None, daemon: str) -> AlpacaAddress | None:
-    import ipaddress
-
     from . import validation
 
     if values is None:
         return None
-    complete = validation.with_defaults("alpaca", values)
-    address = ipaddress.ip_address(complete["host"])
+    complete = validation.with_defaults(values, "alpaca")
     # Of the ways to write an address, the one that the system gives back.
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    host = str(validation.address_of(complete["host"]))
     name = complete["name"].replace("{daemon}", daemon)
-    return AlpacaAddress(str(mapped or address), int(complete["port"]), complete["discovery"], name)
+    return AlpacaAddress(host, int(complete["port"]), complete["discovery"], name)
 
 
 def _checked_values(path: Path) -> dict[str, Any]:
@@ -201,5 +196,4 @@ def _checked_values(path: Path) -> dict[str, Any]:
         raise reader.too_deep(path) from None
     if violations:
         raise ConfigError(validation.message(path, violations))
-    values: dict[str, Any] = document.values
-    return values
+    return validation.with_defaults(document.values)

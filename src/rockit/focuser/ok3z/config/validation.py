@@ -68,17 +68,18 @@ def violations(document: Document) -> list[Violation]:
     found = [*_of_keys(values, schema), *_of_inner_keys(values, schema), *_of_values(values, schema)]
     faulty = {violation.location for violation in found}
     found += [*_of_host(values, faulty), *_of_names(values, faulty), *_of_serial_port(values, faulty)]
-    # A relation between two values says nothing new where one of them is wrong by itself.
+    # A relation between two values says nothing new if one of them is wrong by itself.
     faulty = {violation.location for violation in found}
     found += [*_of_relations(values, {str(key) for key, *_ in faulty}), *_of_ports(values, faulty)]
     found += [Violation(place, "is there more than once; expected once") for place in document.repeated_keys]
     return sorted(found)
 
 
-def with_defaults(key: str, given: Values) -> Values:
-    """The object of a key, with the defaults of what is left out in it."""
-    rules = _schema()["properties"][key]["properties"]
-    return {inner: given.get(inner, rules[inner]["default"]) for inner in rules}
+def with_defaults(given: Values, key: str | None = None) -> Values:
+    """A configuration, or the object of a key in it, with the defaults of what is left out."""
+    rules = _schema() if key is None else _schema()["properties"][key]
+    defaults = {inner: rule["default"] for inner, rule in rules["properties"].items() if "default" in rule}
+    return {**defaults, **given}
 
 
 @cache
@@ -233,14 +234,14 @@ def _of_host(values: Values, faulty: set[Location]) -> Iterator[Violation]:
     place = ("alpaca", "host")
     if not isinstance(values.get("alpaca"), dict) or faulty.intersection((place, place[:1])):
         return
-    host = with_defaults("alpaca", values["alpaca"])["host"]
+    host = with_defaults(values["alpaca"], "alpaca")["host"]
     if not _can_be_listened_on(host):
         reason = _schema()["properties"]["alpaca"]["properties"]["host"]["x-reason"]
         yield Violation(place, f"{shown(host)} was given; expected {reason}")
 
 
 def _can_be_listened_on(host: str) -> bool:
-    address = _address(host)
+    address = address_of(host)
     # The system would let a server listen at the first two, where nobody could reach it. A zone (fe80::1%eth0) has
     # no place in the addresses that clients are given.
     return address is not None and not (address.is_multicast or host == "255.255.255.255" or "%" in host)
@@ -250,7 +251,7 @@ def _of_ports(values: Values, faulty: set[Location]) -> Iterator[Violation]:
     needed: set[Location] = {("alpaca",), ("alpaca", "host"), ("alpaca", "port"), ("daemon",)}
     if "alpaca" not in values or faulty & needed:
         return
-    alpaca = with_defaults("alpaca", values["alpaca"])
+    alpaca = with_defaults(values["alpaca"], "alpaca")
     daemon = site.registered_daemon(values["daemon"])
     if alpaca["port"] == daemon.port and _overlap(alpaca["host"], daemon.host):
         expected = f"another than that of {values['daemon']}, which is called at {daemon.host}:{daemon.port}"
@@ -259,12 +260,13 @@ def _of_ports(values: Values, faulty: set[Location]) -> Iterator[Violation]:
 
 def _overlap(host: str, other: str) -> bool:
     """Whether what listens on the one address keeps others from the same port of the other."""
-    one, another = _address(host), _address(other)
+    one, another = address_of(host), address_of(other)
     # A host that is a name may be any of this machine's addresses.
     return one is None or another is None or one == another or one.is_unspecified or another.is_unspecified
 
 
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that a text is, a mapped IPv4 address as that one; None if it is none."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

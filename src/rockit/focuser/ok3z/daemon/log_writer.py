@@ -46,7 +46,7 @@ class LogWriter(logging.Handler):
         self._queue: queue.SimpleQueue[_Line | None] = queue.SimpleQueue()
         self._dropped = 0
         self._finished = False
-        self._thread = threading.Thread(target=self._write_lines, name="event-log", daemon=True)
+        self._thread = threading.Thread(target=self._write_lines, name="log-writer", daemon=True)
 
     def start(self, level: int) -> None:
         """Take everything that this program logs from `level` on, and all that is printed."""
@@ -158,7 +158,7 @@ def _write_where_there_is_room(descriptor: int, text: str) -> None:
     poll.register(descriptor, select.POLLOUT)
     try:
         while data and poll.poll(0) == [(descriptor, select.POLLOUT)]:
-            # So much a pipe takes at once where it takes anything.
+            # So much a pipe takes at once if it takes anything.
             data = data[os.write(descriptor, data[: select.PIPE_BUF]) :]
     except OSError:
         return

@@ -133,7 +133,7 @@ def _show(text: str) -> int:
 
 
 def _fail(sentence: str, code: int = EXIT_FAILURE) -> int:
-    """Say why it ends, where that can be said. Returns the exit code."""
+    """Say why it ends, if that can be said. Returns the exit code."""
     # A closed stderr is None, which print() would take for stdout.
     if sys.stderr is not None:
         try:
@@ -201,7 +201,7 @@ def serve(config: Config, time_scale: float | None = None) -> int:
     Raises ConfigError if the site's library cannot be used, or too few files may be opened.
     """
     from ..storage.state_store import StateStore, note_for, path_for
-    from .systemd import ServiceManager, status_line
+    from .systemd import SystemdNotifier, status_line
 
     # Only now: the configuration has shown that there is such a library, and what is wrong with it.
     try:
@@ -217,12 +217,12 @@ def serve(config: Config, time_scale: float | None = None) -> int:
     site_log = SiteLog(config.log_name)
     state_file = path_for(config.daemon_name, os.environ)
     state_store = StateStore(state_file, site_log.announce, note_for(state_file, os.environ))
-    service_manager = ServiceManager(os.environ, time.monotonic)
+    systemd = SystemdNotifier(os.environ, time.monotonic)
     focuser = new_focuser(
         config,
         site_log.announce,
         state_store,
-        lambda: service_manager.alive(lambda: servers.pyro.lives()),
+        lambda: systemd.alive(lambda: servers.pyro.lives()),
         time_scale,
     )
     servers = Servers(config, listener, focuser)
@@ -230,17 +230,17 @@ def serve(config: Config, time_scale: float | None = None) -> int:
     state_store.start()
     focuser.start()
     servers.open()
-    service_manager.ready()
+    systemd.ready()
 
     def every_second() -> None:
         site_log.log_overdue()
         servers.look_after()
-        service_manager.status(status_line(focuser.snapshot, servers.problem))
+        systemd.status(status_line(focuser.snapshot, servers.problem))
 
     try:
         served = _wait_for_the_end(servers.pyro_thread, every_second)
     finally:
-        service_manager.ending()
+        systemd.ending()
         # First of all: a thread that waits for a dead disk can keep the process from ending, and its ports with it.
         servers.stop_listening()
         halted = focuser.close()

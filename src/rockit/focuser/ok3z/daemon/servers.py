@@ -1,7 +1,7 @@
-"""The ways in from the network: Pyro, and Alpaca where that is configured. Both lead to the same service.
+"""The ways in from the network: Pyro, and Alpaca if that is configured. Both lead to the same service.
 
 Part of the composition root, beside `main`: it knows the servers, and what each must be told. Without Pyro's port
-there is no daemon. That of Alpaca is optional: where it cannot be had Pyro is served, and it is tried again.
+there is no daemon. That of Alpaca is optional: if it cannot be had, Pyro is served, and it is tried again.
 """
 
 from __future__ import annotations

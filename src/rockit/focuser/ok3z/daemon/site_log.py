@@ -63,7 +63,7 @@ class SiteLog:
         self._untaken: deque[_Message] = deque()
         self._dropped = 0
         self._ending = False
-        self._thread = threading.Thread(target=self._pass_on, name="observatory-log", daemon=True)
+        self._thread = threading.Thread(target=self._pass_on, name="site-log", daemon=True)
 
     def start(self) -> None:
         """Start the thread."""

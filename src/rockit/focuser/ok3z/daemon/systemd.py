@@ -24,8 +24,8 @@ MAX_STATUS_CHARS = 500
 ABSTRACT = "@"
 
 
-class ServiceManager:
-    """What started this process, if that was systemd. Any thread may tell it something.
+class SystemdNotifier:
+    """Tells what started this process, if that was systemd. Any thread may use it.
 
     Args:
         environ: the environment of the process: NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID.
@@ -56,7 +56,7 @@ class ServiceManager:
             self._tell("WATCHDOG=1")
 
     def status(self, line: str) -> None:
-        """What `systemctl status` shows, where that is something new."""
+        """What `systemctl status` shows, if that is something new."""
         if line != self._status:
             self._status = line
             self._tell(f"STATUS={' '.join(line[:MAX_STATUS_CHARS].split())}")

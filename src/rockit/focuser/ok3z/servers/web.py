@@ -23,8 +23,8 @@ from .alpaca.management import management_values
 from .alpaca.sessions import Sessions
 from .http.access import Access, own_names
 from .http.admission import Admission, Bounds
+from .http.awaiting import Stop, stopped
 from .http.handler import SERVER, Handler, is_last, plain, with_address
-from .http.stops import Stop, stopped
 from .net.log_throttle import LogThrottle
 from .panel.panel import PAGE_PATHS, Panel
 

@@ -252,7 +252,7 @@ class Publisher:
                 motion_unproven=self.motion_unproven,
                 confidence=self._confidence(),
                 audit=self.audit,
-                journal_problem=self._memory.problem,
+                state_file_problem=self._memory.problem,
                 ratios=self._memory.entry.ratios,
             )
         )

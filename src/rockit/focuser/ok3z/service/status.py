@@ -83,7 +83,7 @@ class Snapshot:
         motion_unproven: a motion was commanded before the link was lost, and its end was not seen.
         confidence: what is thought of the position.
         audit: what the last audit found; None before there was one.
-        journal_problem: why the position cannot be kept over a restart; empty if it can.
+        state_file_problem: why the position cannot be kept over a restart; empty if it can.
         stopped: the motor stands because somebody wanted it to, where no position is known to say so.
         target_mm: what was asked for, in mm; None if nobody asked, as after a stop: it shall stand where it stands.
         change: grows with each snapshot that tells its readers something new, which a later reading of the same is not.
@@ -103,7 +103,7 @@ class Snapshot:
     motion_unproven: bool = False
     confidence: Confidence = Confidence()
     audit: Audit | None = None
-    journal_problem: str = ""
+    state_file_problem: str = ""
     stopped: bool = False
     target_mm: float | None = None
     change: int = 0

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from .clock import Clock, SystemClock, VirtualClock
 from .controller import HungUpError, VirtualOK3Z
-from .models import forget_all, register, registered, time_scale_of, unregister
+from .models import forget_all, register, registered, unregister
 from .options import STEPS_PER_MM, OptionError, Options
 
 __all__ = [
@@ -27,6 +27,5 @@ __all__ = [
     "forget_all",
     "register",
     "registered",
-    "time_scale_of",
     "unregister",
 ]

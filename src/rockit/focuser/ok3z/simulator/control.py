@@ -5,9 +5,9 @@ One line of text a request, one line of JSON an answer. The words are those of `
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-import selectors
 import socket
 import stat
 import threading
@@ -30,70 +30,48 @@ class ControlServer:
         self._path = path
         self._listener = _listen(path)
         self._identity = _identity(path)
-        self._begun: dict[socket.socket, bytes] = {}
-        self._selector = selectors.DefaultSelector()
+        self._clients = 0
         self._bell_out, self._bell_in = socket.socketpair()
-        self._selector.register(self._listener, selectors.EVENT_READ)
-        self._selector.register(self._bell_out, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._serve, name="ok3z-control", daemon=True)
+        self._bell_out.setblocking(False)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve()), name="ok3z-control", daemon=True
+        )
         self._thread.start()
 
     def close(self) -> None:
         """End the thread, and remove the socket if it is still this server's."""
-        self._bell_in.send(b"x")
+        self._bell_in.close()
         self._thread.join()
-        self._selector.close()
-        for each in (self._listener, self._bell_out, self._bell_in, *self._begun):
-            each.close()
-        self._begun.clear()
+        self._bell_out.close()
         if _identity(self._path) == self._identity:
             os.unlink(self._path)
 
-    def _serve(self) -> None:
-        while True:
-            for key, _ in self._selector.select():
-                if key.fileobj is self._bell_out:
-                    return
-                if key.fileobj is self._listener:
-                    self._welcome()
-                elif isinstance(key.fileobj, socket.socket):
-                    self._listen_to(key.fileobj)
+    async def _serve(self) -> None:
+        server = await asyncio.start_unix_server(self._attend, sock=self._listener, limit=LONGEST_LINE)
+        await asyncio.get_running_loop().sock_recv(self._bell_out, 1)
+        server.close()
 
-    def _welcome(self) -> None:
-        client, _ = self._listener.accept()
-        client.setblocking(False)
-        if len(self._begun) >= MOST_CLIENTS:
-            _answer(client, {"ok": False, "error": f"{MOST_CLIENTS} clients are connected already."})
-            client.close()
-            return
-        self._begun[client] = b""
-        self._selector.register(client, selectors.EVENT_READ)
+    async def _attend(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        def answer(values: dict[str, Any]) -> None:
+            writer.write(json.dumps(values).encode() + b"\n")
 
-    def _listen_to(self, client: socket.socket) -> None:
+        self._clients += 1
         try:
-            data = client.recv(4096)
+            if self._clients > MOST_CLIENTS:
+                answer({"ok": False, "error": f"{MOST_CLIENTS} clients are connected already."})
+                return
+            # What was begun before a client left is no line.
+            while (line := await reader.readline()).endswith(b"\n"):
+                answer(obey(self._model, line.decode("utf-8", "replace")))
+                await writer.drain()
+        except ValueError:
+            answer({"ok": False, "error": f"The line is longer than {LONGEST_LINE} bytes."})
         except OSError:
-            data = b""
-        lines = (self._begun[client] + data).split(b"\n")
-        self._begun[client] = lines.pop()
-        alive = bool(data)
-        for line in lines:
-            alive = alive and _answer(client, self._obey(line))
-        if len(self._begun[client]) > LONGEST_LINE:
-            _answer(client, {"ok": False, "error": f"The line is longer than {LONGEST_LINE} bytes."})
-            alive = False
-        if not alive:
-            self._dismiss(client)
-
-    def _obey(self, line: bytes) -> dict[str, Any]:
-        if len(line) > LONGEST_LINE:
-            return {"ok": False, "error": f"The line is longer than {LONGEST_LINE} bytes."}
-        return obey(self._model, line.decode("utf-8", "replace"))
-
-    def _dismiss(self, client: socket.socket) -> None:
-        self._selector.unregister(client)
-        del self._begun[client]
-        client.close()
+            # It has gone.
+            return
+        finally:
+            self._clients -= 1
+            writer.close()
 
 
 def tell(path: str, line: str) -> dict[str, Any]:
@@ -147,12 +125,3 @@ def _identity(path: str) -> int | None:
         return os.stat(path).st_ino
     except OSError:
         return None
-
-
-def _answer(client: socket.socket, answer: dict[str, Any]) -> bool:
-    """Send an answer at once; False if the client does not take it."""
-    data = json.dumps(answer).encode() + b"\n"
-    try:
-        return client.send(data) == len(data)
-    except OSError:
-        return False

@@ -10,8 +10,8 @@ import math
 import random
 import re
 from collections import Counter, deque
-from collections import Counter as CounterType
 from collections.abc import Iterator
+from functools import partial
 from itertools import count
 from typing import Callable
 
@@ -42,7 +42,7 @@ class Firmware:
         self._mechanism = mechanism
         self._moving_turns = count()
         self._version_turns = count()
-        self.frames_seen: CounterType[str] = Counter()
+        self.frames_seen: Counter[str] = Counter()
         self.refused: deque[str] = deque(maxlen=200)
         self.stand_short_steps: deque[int] = deque()
         self._run_rate = options.leg_rate
@@ -61,9 +61,9 @@ class Firmware:
             "P021": self._stop,
             "P031": self._release,
             "E002": self._set_microstep_mode,
-            "P132": self._set_speed,
-            "P052": self._set_acceleration,
-            "P062": self._set_deceleration,
+            "P132": partial(self._set_motion, "speed_register", 2**10 - 1),
+            "P052": partial(self._set_motion, "acceleration_register", 2**12 - 1),
+            "P062": partial(self._set_motion, "deceleration_register", 2**12 - 1),
         }
 
     def power_up(self) -> None:
@@ -202,19 +202,10 @@ class Firmware:
         self._mechanism.step_travel = _step_travel(mode)
         return True
 
-    def _set_speed(self, argument: str) -> bool:
-        value = _integer(argument, 1, 2**10 - 1)
-        self.speed_register = value or self.speed_register
-        return value is not None
-
-    def _set_acceleration(self, argument: str) -> bool:
-        value = _integer(argument, 1, 2**12 - 1)
-        self.acceleration_register = value or self.acceleration_register
-        return value is not None
-
-    def _set_deceleration(self, argument: str) -> bool:
-        value = _integer(argument, 1, 2**12 - 1)
-        self.deceleration_register = value or self.deceleration_register
+    def _set_motion(self, name: str, highest: int, argument: str) -> bool:
+        value = _integer(argument, 1, highest)
+        if value is not None:
+            setattr(self, name, value)
         return value is not None
 
 

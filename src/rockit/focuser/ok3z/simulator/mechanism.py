@@ -23,7 +23,7 @@ from .ramp import Limits, Phase, Ramp
 from .switch import LimitSwitch
 
 INNER_MARGIN_STEPS = round(0.1 * STEPS_PER_MM)
-"""Way from the limit switch to the inner hard stop. Reached only where the switch does not act."""
+"""Way from the limit switch to the inner hard stop. Reached only if the switch does not act."""
 
 MOTOR_FAULTS: dict[str, tuple[float, float]] = {
     "works": (1.0, 1.0),

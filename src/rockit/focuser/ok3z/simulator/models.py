@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from .control import ControlServer
 from .controller import VirtualOK3Z
-from .options import OptionError, Options
+from .options import OptionError
 
 _lock = threading.Lock()
 _models: dict[str, VirtualOK3Z] = {}
@@ -68,22 +68,6 @@ def model_for(url: str) -> VirtualOK3Z:
             model = _make(url)
             _models[url] = model
         return model
-
-
-def time_scale_of(serial_port: str) -> float:
-    """How many times faster than the clock the device at a serial port runs: 1 for all but virtual ones.
-
-    No controller is made. Raises OptionError for options that a virtual controller has not.
-    """
-    if urlsplit(serial_port).scheme != "sim":
-        return 1.0
-    with _lock:
-        model = _models.get(serial_port)
-    if model is not None:
-        return model.options.time_scale
-    given = _pairs(urlsplit(serial_port).query)
-    given.pop("control", None)
-    return Options.from_mapping(given).time_scale
 
 
 def _make(url: str) -> VirtualOK3Z:

@@ -11,6 +11,8 @@ STEPS_PER_MM = 5088
 """Position steps in one mm of travel (docs/protocol.md)."""
 
 Value = Union[bool, int, float, str]
+_YES = ("1", "true", "yes", "on")
+_NO = ("0", "false", "no", "off")
 
 
 class OptionError(ValueError):
@@ -227,7 +229,7 @@ def _is_state_text(text: str) -> bool:
 
 
 def checked_value(one: Any, value: Any) -> Value:
-    """The value in the type of a dataclass field's default; OptionError where it cannot be."""
+    """The value in the type of a dataclass field's default; OptionError if it cannot be."""
     low, high = one.metadata.get("low", -math.inf), one.metadata.get("high", math.inf)
     choices = one.metadata.get("choices")
     if choices and value not in choices:
@@ -240,12 +242,10 @@ def checked_value(one: Any, value: Any) -> Value:
 
 
 def _as_bool(name: str, value: Any) -> bool:
-    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False}
-    words["off"] = False
     word = str(value).lower()
-    if word not in words:
+    if word not in (*_YES, *_NO):
         raise OptionError(f"{name}={value!r} is neither 1 nor 0.")
-    return words[word]
+    return word in _YES
 
 
 def _as_number(name: str, value: Any, whole: bool, low: float, high: float) -> int | float:

@@ -21,7 +21,7 @@ _READ_BYTES = 4096
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command. Ends with 0, with 1 where something failed, with 2 for wrong usage."""
+    """The command. Exits with 0, with 1 if something failed, with 2 for wrong usage."""
     parser = new_parser()
     given = parser.parse_args(arguments)
     try:
@@ -163,7 +163,7 @@ def _until_next(model: VirtualOK3Z) -> float | None:
 
 
 def _as_heard(data: bytes, model: VirtualOK3Z, port: PtyPort) -> bytes:
-    """The host's bytes; noise where it has set the port otherwise than the controller speaks."""
+    """The host's bytes; noise if it has set the port otherwise than the controller speaks."""
     settings = port.settings()
     expected = [getattr(termios, f"B{model.options.baud}", settings[0]), termios.CS8] if settings else []
     if settings == expected or not model.options.check_baud:

@@ -84,7 +84,7 @@ class Serial(SerialBase):
     def read(self, size: int = 1) -> bytes:
         """Up to `size` bytes: all of them, or what there is when the timeout ends or it is cancelled."""
         data = bytearray()
-        with self._line(_read_failed) as model:
+        with self._line(lambda error: SerialException(f"read failed: {error}")) as model:
             deadline_s = _deadline(model, self.timeout)
             while len(data) < size and not self._take_flag("_read_cancelled"):
                 data += model.read(size - len(data))
@@ -114,7 +114,7 @@ class Serial(SerialBase):
 
     def write(self, data: Any, /) -> int:
         """Send bytes; how many were sent. Raises SerialTimeoutException if they find no room in time."""
-        with self._line(_write_failed) as model:
+        with self._line(lambda error: SerialException(f"write failed: {error}")) as model:
             rest = _as_bytes(data)
             length = len(rest)
             if not self._is_understood(model):
@@ -174,7 +174,7 @@ class Serial(SerialBase):
 
     def _reconfigure_port(self) -> None:
         """A setting was changed on the open port; it is looked at when bytes are sent."""
-        with self._line(_configuring_failed):
+        with self._line(lambda error: SerialException(f"Could not configure port: {error}")):
             pass
 
     def _update_break_state(self) -> None:
@@ -218,18 +218,6 @@ class Serial(SerialBase):
 
 
 # A POSIX port that has hung up fails in a different way in each call; a driver must bear them all.
-
-
-def _read_failed(error: Exception) -> Exception:
-    return SerialException(f"read failed: {error}")
-
-
-def _write_failed(error: Exception) -> Exception:
-    return SerialException(f"write failed: {error}")
-
-
-def _configuring_failed(error: Exception) -> Exception:
-    return SerialException(f"Could not configure port: {error}")
 
 
 def _call_failed(error: Exception) -> Exception:

@@ -77,7 +77,7 @@ def to_speed(target: float, velocity: float, limits: Limits) -> Ramp:
 def to_distance(distance: float, velocity: float, limits: Limits) -> Ramp:
     """From `velocity` to standstill exactly `distance` signed steps away.
 
-    Where the motor runs the wrong way, or is too fast to stop in time, it first comes to rest.
+    If the motor runs the wrong way, or is too fast to stop in time, it first comes to rest.
     """
     overrun = stopping_distance(velocity, limits.deceleration)
     if velocity != 0 and (velocity * distance <= 0 or abs(overrun) > abs(distance) + 1e-9):

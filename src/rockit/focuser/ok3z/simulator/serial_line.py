@@ -49,7 +49,6 @@ class SerialLine:
         self._latency_s = latency_s
         self._from_first = from_first
         self._held = 0
-        self.overflowed_bytes = 0
         self._to_device: deque[Run] = deque()
         self._to_device_bytes = 0
         self._device_free_s = 0.0
@@ -105,10 +104,9 @@ class SerialLine:
         self._host_free_s = max(self._host_free_s, now_s + delay_s)
         for byte in data:
             self._host_free_s += self.byte_s
+            # What the host does not read in time is lost.
             if len(self._to_host) < BUFFER_BYTES:
                 self._receive(byte, self._host_free_s)
-            else:
-                self.overflowed_bytes += 1
 
     def _receive(self, byte: int, line_s: float) -> None:
         """The adapter gets a byte: it may complete a packet, and holds back longer what it has not passed on."""

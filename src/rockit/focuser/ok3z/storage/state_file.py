@@ -14,12 +14,14 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, TypeVar
 from urllib.parse import quote
 
 from ..driver.rates import Ratios
+
+Value = TypeVar("Value")
 
 MAX_FILE_BYTES = 64 * 1024
 FORMAT = 2
@@ -82,7 +84,7 @@ class Entry:
         power_up_registers: where the register was found after power cuts, the newest last.
         near_switch: whether the carriage was last known to stand at the limit switch or next to it, if only the
             register was lost since.
-        target_mm: what that move was asked for, in mm; None where only the steps are known.
+        target_mm: what that move was asked for, in mm; None if only the steps are known.
         found_registers: where it was found when nothing was known of it, perhaps after a power cut; the newest last.
     """
 
@@ -203,22 +205,21 @@ def _digest(values: Mapping[str, Any]) -> str:
 
 
 def _entry(values: Mapping[str, Any]) -> Entry:
-    homed_at = values["homed_at"]
     return Entry(
         port=_text(values["port"]),
-        origin_register=_steps_or_none(values["origin_register"]),
-        register=_steps_or_none(values["register"]),
-        way=_way_or_none(values["way"]),
+        origin_register=_or_none(_steps, values["origin_register"]),
+        register=_or_none(_steps, values["register"]),
+        way=_or_none(_way, values["way"]),
         taken_up_steps=_steps(values["taken_up_steps"], lowest=0),
-        target_steps=_steps_or_none(values["target_steps"]),
-        homed_at=None if homed_at is None else _moment(homed_at),
+        target_steps=_or_none(_steps, values["target_steps"]),
+        homed_at=_or_none(_moment, values["homed_at"]),
         homings=_steps(values["homings"], lowest=0),
-        ratios=_ratios_or_none(values["ratios"]),
-        power_up_registers=_registers(values["power_up_registers"], MOST_POWER_UP_REGISTERS),
+        ratios=_or_none(_ratios, values["ratios"]),
+        power_up_registers=_registers(values["power_up_registers"]),
         near_switch=_flag(values["near_switch"]),
         # Earlier versions wrote none.
-        target_mm=_length_or_none(values.get("target_mm")),
-        found_registers=_registers(values["found_registers"], MOST_POWER_UP_REGISTERS),
+        target_mm=_or_none(_length, values.get("target_mm")),
+        found_registers=_registers(values["found_registers"]),
     )
 
 
@@ -227,28 +228,33 @@ def _written(ratios: Ratios) -> dict[str, Any]:
     return {"homing": ratios.homing, "legs": ratios.legs, "settings": settings}
 
 
-def _ratios_or_none(value: object) -> Ratios | None:
-    if value is None:
-        return None
+def _or_none(read: Callable[[object], Value], value: object) -> Value | None:
+    return None if value is None else read(value)
+
+
+def _ratios(value: object) -> Ratios:
     if not isinstance(value, dict) or set(value) != {"homing", "legs", "settings"}:
         raise ValueError("two ratios and their settings were expected")
     settings = value["settings"]
     if not isinstance(settings, list) or len(settings) != 2:
         raise ValueError("the settings of two ratios were expected")
     speed_register, acceleration_register = (_steps(one, lowest=1) for one in settings)
-    return Ratios(_ratio(value["homing"]), _ratio(value["legs"]), speed_register, acceleration_register)
+    homing, legs = (_or_none(_ratio, value[run]) for run in ("homing", "legs"))
+    return Ratios(homing, legs, speed_register, acceleration_register)
 
 
-def _ratio(value: object) -> float | None:
-    if value is None:
-        return None
+def _ratio(value: object) -> float:
+    return _number(value, LOWEST_RATIO, HIGHEST_RATIO, "a ratio")
+
+
+def _length(value: object) -> float:
+    return _number(value, 0.0, LONGEST_LENGTH_MM, "a length in mm")
+
+
+def _number(value: object, lowest: float, highest: float, expected: str) -> float:
     # True and False are numbers, too.
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not LOWEST_RATIO <= value <= HIGHEST_RATIO
-    ):
-        raise ValueError("a ratio was expected")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not lowest <= value <= highest:
+        raise ValueError(f"{expected} was expected")
     return float(value)
 
 
@@ -271,25 +277,11 @@ def _steps(value: object, lowest: int = -HIGHEST_REGISTER) -> int:
     return value
 
 
-def _steps_or_none(value: object) -> int | None:
-    return None if value is None else _steps(value)
-
-
-def _length_or_none(value: object) -> float | None:
-    if value is None:
-        return None
-    if type(value) not in (int, float) or not 0 <= float(value) <= LONGEST_LENGTH_MM:  # type: ignore[arg-type]
-        raise ValueError("a length in mm was expected")
-    return float(value)  # type: ignore[arg-type]
-
-
-def _way_or_none(value: object) -> tuple[int, ...] | None:
-    if value is None:
-        return None
+def _way(value: object) -> tuple[int, ...]:
     return _registers(value, LONGEST_WAY)
 
 
-def _registers(value: object, most: int) -> tuple[int, ...]:
+def _registers(value: object, most: int = MOST_POWER_UP_REGISTERS) -> tuple[int, ...]:
     if not isinstance(value, list) or len(value) > most:
         raise ValueError("a list of some registers was expected")
     return tuple(map(_steps, value))
@@ -297,7 +289,7 @@ def _registers(value: object, most: int) -> tuple[int, ...]:
 
 def _moment(value: object) -> datetime:
     moment = datetime.fromisoformat(_text(value))
-    if moment.utcoffset() is None or moment.utcoffset() != timezone.utc.utcoffset(None):
+    if moment.utcoffset() != timedelta(0):
         raise ValueError("a moment in UTC was expected")
     return moment.replace(tzinfo=timezone.utc)
 
@@ -364,7 +356,7 @@ def discard(path: Path) -> None:
 
 @contextlib.contextmanager
 def _new_file(path: Path, content: bytes) -> Iterator[Path]:
-    """A file beside `path` that is on the disk already. Where something fails, it is removed."""
+    """A file beside `path` that is on the disk already. If something fails, it is removed."""
     os.makedirs(path.parent, _FOLDER_MODE, exist_ok=True)
     # Always the same name: what a crash leaves there is removed by the next writing.
     new = path.with_name(f".{path.name}.new")

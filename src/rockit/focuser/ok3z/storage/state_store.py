@@ -57,7 +57,7 @@ class StateStore:
     Args:
         path: the state file; its name tells whose it is. None: there is no place for one, and nothing is kept.
         announce: passes a message on: a level of `logging` and a sentence. Must not wait.
-        outdated: the note that the file is out of date; where it is left out, none is made.
+        outdated: the note that the file is out of date; if it is left out, none is made.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class StateStore:
         self._disk = None if path is None else _Disk(path, outdated)
         self._outdated = outdated
         self._news = _News(path)
-        self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="state-store", daemon=True)
         # Guards all that follows; never held while the disk is waited for.
         self._changed = threading.Condition()
         self._question: _Question | None = None
@@ -105,7 +105,7 @@ class StateStore:
         """The entry in the file. Waits for at most READ_PATIENCE_S.
 
         Returns:
-            None if there is no file, and if there is a `problem`. An entry is given only where one could
+            None if there is no file, and if there is a `problem`. An entry is given only if one could
             be written now: else it may be older than what has happened since.
         """
         question = _Question()
@@ -122,7 +122,7 @@ class StateStore:
         """Take an entry in the place of all earlier ones. Some of those may never reach the disk.
 
         Args:
-            durable: wait until it is on the disk, for at most WRITE_PATIENCE_S, and not at all where the disk
+            durable: wait until it is on the disk, for at most WRITE_PATIENCE_S, and not at all if the disk
                 did not answer before. Until it is there, the file is noted to be out of date, as it is for an entry
                 that knows no position: all others are no less true for what they lack.
         """

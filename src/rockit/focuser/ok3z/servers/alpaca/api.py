@@ -102,7 +102,7 @@ class Api:
             return await self._not_permitted(request, member, address)
         began_s = time.monotonic()
         # Before anything is read that can be wrong with the rest of the request.
-        begun = self._device.commands[member].begin(address)
+        begun = self._device.commands[member](address)
         asked = f"Alpaca {member}, asked by {address}"
         try:
             client, transaction, parameters = await _understood(request)

@@ -25,6 +25,9 @@ from .responses import NotImplementedHereError
 from .sessions import Client, Session, Sessions
 
 INTERFACE_VERSION = 4
+DRIVER_INFO = (
+    f"focusd {VERSION}: drives the focuser ASA OK3Z, and shares it with the observatory's other programs."
+)
 MICRONS_PER_MM = 1000.0
 # Of the texts that clients show in small fields.
 MAX_NAME_LENGTH = 64
@@ -39,7 +42,7 @@ class Property:
     Args:
         read: gives its value, or raises a FocuserError. Must not wait.
         empty: the value beside an error, for clients that expect one of the right type.
-        beside_error: gives that value where it depends on what is known. Must not wait, nor raise.
+        beside_error: gives that value if it depends on what is known. Must not wait, nor raise.
     """
 
     read: Callable[[Client], object]
@@ -69,15 +72,8 @@ class Begun:
     in_vain: Callable[[], Awaitable[str]] = _nothing
 
 
-@dataclass(frozen=True)
-class Command:
-    """What is commanded.
-
-    Args:
-        begin: does what must not wait until the request is understood. Its argument is the machine's address.
-    """
-
-    begin: Callable[[str], Begun]
+Command = Callable[[str], Begun]
+"""Does what must not wait until the request is understood. Its argument is the machine's address."""
 
 
 class Device:
@@ -85,7 +81,7 @@ class Device:
 
     Args:
         focuser: the service.
-        operations: what runs for clients.
+        jobs: what runs for clients.
         sessions: who is connected.
         may_control: whether the machine at an address may control, and so can connect.
         name: what clients call the focuser.
@@ -95,14 +91,14 @@ class Device:
     def __init__(
         self,
         focuser: Focuser,
-        operations: Jobs,
+        jobs: Jobs,
         sessions: Sessions,
         may_control: Callable[[str], bool],
         name: str,
         focus_range_mm: float,
     ) -> None:
         self._focuser = focuser
-        self._operations = operations
+        self._jobs = jobs
         self._sessions = sessions
         self._may_control = may_control
         self.name = name[:MAX_NAME_LENGTH]
@@ -114,7 +110,7 @@ class Device:
             "connecting": Property(self._connecting, False),
             "description": Property(lambda _: "Telescope focuser ASA OK3Z, driven by focusd", ""),
             "devicestate": Property(self._device_state, []),
-            "driverinfo": Property(lambda _: _driver_info(), ""),
+            "driverinfo": Property(lambda _: DRIVER_INFO, ""),
             "driverversion": Property(lambda _: ".".join(VERSION.split(".")[:2]), ""),
             "interfaceversion": Property(lambda _: INTERFACE_VERSION, 0),
             "ismoving": Property(
@@ -141,7 +137,7 @@ class Device:
             "connect": _once_understood(self._connect),
             "connected": _once_understood(self._set_connected),
             "disconnect": _once_understood(self._disconnect),
-            "halt": Command(self._begin_halt),
+            "halt": self._begin_halt,
             "move": _once_understood(self._move),
             "tempcomp": _once_understood(_set_temperature_compensation),
         }
@@ -162,7 +158,7 @@ class Device:
         return session.connecting
 
     async def _connect(self, client: Client, _: Parameters) -> str:
-        initialised = self._operations.connect(self._sessions.open(client))
+        initialised = self._jobs.connect(self._sessions.open(client))
         return "connected" if initialised is None else "connecting"
 
     async def _disconnect(self, client: Client, _: Parameters) -> str:
@@ -182,7 +178,7 @@ class Device:
         return "connected"
 
     async def _connect_and_wait(self, session: Session) -> None:
-        initialised = self._operations.connect(session)
+        initialised = self._jobs.connect(session)
         if initialised is None:
             return
         # The others that wait for it go on waiting when this client goes away.
@@ -199,18 +195,15 @@ class Device:
         # Who may not control can never connect, and may look.
         if self._may_control(client.address):
             self._expect_connected(client)
-        self._tell_of_move(client, member)
+        session = self._sessions.own(client)
+        failure = session.untold(member) if session else None
+        if failure:
+            raise failure
         return self._ready()
 
     def _expect_connected(self, client: Client) -> None:
         if not self._sessions.may_use(client):
             raise NotConnectedError("this client is not connected. Connect first (PUT connect).")
-
-    def _tell_of_move(self, client: Client, member: str) -> None:
-        session = self._sessions.own(client)
-        failure = session.untold(member) if session else None
-        if failure:
-            raise failure
 
     def _ready(self) -> Snapshot:
         snapshot = self._focuser.snapshot
@@ -219,7 +212,7 @@ class Device:
         return snapshot
 
     def _is_moving(self, snapshot: Snapshot) -> bool:
-        return self._operations.is_moving or snapshot.motor_may_run
+        return self._jobs.is_moving or snapshot.motor_may_run
 
     def _position(self, snapshot: Snapshot) -> int:
         position_steps = snapshot.current_steps or 0
@@ -244,17 +237,17 @@ class Device:
         position_steps = parameters.int32("Position")
         self._expect_connected(client)
         snapshot = self._ready()
-        if self._operations.is_moving or snapshot.motor_may_run:
+        if self._jobs.is_moving or snapshot.motor_may_run:
             raise BusyError("the focuser moves already. Wait for its end, or halt it.")
         # Who moves as a nobody may have no session yet: how its move ends is told to it, and not to who is connected.
         session = self._sessions.open(client)
-        # The standard asks for the nearest possible position where it is asked for one beyond the range.
-        await self._operations.move(session, min(max(position_steps, 0), self.max_step), by=client.address)
+        # The standard asks for the nearest possible position if it is asked for one beyond the range.
+        await self._jobs.move(session, min(max(position_steps, 0), self.max_step), by=client.address)
         return "under way"
 
     def _begin_halt(self, by: str) -> Begun:
         # First the motor: what else the request says decides what the answer is, and never whether it stands.
-        halt = self._operations.begin_halt(by)
+        halt = self._jobs.begin_halt(by)
         return Begun(partial(self._halted, halt), partial(_halted_in_vain, halt))
 
     async def _halted(self, halt: Halt, client: Client, _: Parameters) -> str:
@@ -270,18 +263,12 @@ class Device:
 
 
 def _once_understood(run: Callable[[Client, Parameters], Awaitable[str]]) -> Command:
-    return Command(lambda _: Begun(run))
+    return lambda _: Begun(run)
 
 
 async def _halted_in_vain(halt: Halt) -> str:
     failure = await halt.ended()
     return "The motor stands: it was halted." if failure is None else f"The halt failed: {failure}"
-
-
-def _driver_info() -> str:
-    return (
-        f"focusd {VERSION}: drives the focuser ASA OK3Z, and shares it with the observatory's other programs."
-    )
 
 
 def _no_thermometer(_: Client) -> float:

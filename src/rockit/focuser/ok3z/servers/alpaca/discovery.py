@@ -16,6 +16,8 @@ import threading
 import time
 from typing import Callable
 
+from ..http.rate_limit import Allowance
+
 _log = logging.getLogger(__name__)
 
 DISCOVERY_PORT = 32227
@@ -46,26 +48,6 @@ def is_query(datagram: bytes) -> bool:
 def answer(alpaca_port: int) -> bytes:
     """What goes back: the TCP port, in as few bytes as can be."""
     return b'{"AlpacaPort":%d}' % alpaca_port
-
-
-class Allowance:
-    """So many answers a second, and so many at once after a silence."""
-
-    def __init__(self, per_s: float = ANSWERS_PER_S, at_once: int = ANSWERS_AT_ONCE) -> None:
-        self._per_s = per_s
-        self._at_once = float(at_once)
-        self._left = float(at_once)
-        self._counted_s: float | None = None
-
-    def take(self, now_s: float) -> bool:
-        """Whether one more answer may go out at this moment, in seconds of a clock that never goes back."""
-        since_s = 0.0 if self._counted_s is None else now_s - self._counted_s
-        self._counted_s = now_s
-        self._left = min(self._at_once, self._left + since_s * self._per_s)
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 class Ear:
@@ -145,7 +127,7 @@ class Discovery:
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._answer = answer(alpaca_port)
-        self._allowance = Allowance()
+        self._allowance = Allowance(ANSWERS_AT_ONCE, ANSWERS_PER_S)
         self._now_s = now_s
         self._ears = _ears(host, udp_port)
         self._join_again_s = time.monotonic() + JOIN_AGAIN_S
@@ -166,7 +148,7 @@ class Discovery:
     def close(self) -> None:
         """Stop answering, and give the port back."""
         self._closing.set()
-        # Closed where the thread has ended by itself.
+        # Closed if the thread has ended by itself.
         with contextlib.suppress(OSError):
             self._bell_in.send(b"x")
         if self._thread.is_alive():
@@ -239,7 +221,7 @@ def _membership(network: int) -> bytes:
 
 
 def _networks() -> set[int]:
-    """The numbers of the network interfaces; 0, the one that the system chooses, where they may not be listed."""
+    """The numbers of the network interfaces; 0, the one that the system chooses, if they may not be listed."""
     try:
         return {number for number, _ in socket.if_nameindex()}
     except OSError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 from ...constants import FocuserStatus
@@ -15,8 +16,7 @@ from ...errors import AlreadyConnectedError, BusyError, FocuserError, NotConnect
 from ...service import outcomes
 from ...service.focuser import BegunMove, Ending, Focuser
 from ...service.status import Snapshot, State
-from ..http.awaiting import Calls, Outcome, Told, mistaken, outcome_of
-from ..http.stops import Stop
+from ..http.awaiting import Calls, Outcome, Stop, Told, mistaken, outcome_of
 from .sessions import Session
 
 # How long the answer to a move waits for what may speak against it. Clients allow one second.
@@ -39,19 +39,19 @@ def is_ready(snapshot: Snapshot) -> bool:
     return snapshot.status != FocuserStatus.Disabled
 
 
+@dataclass(eq=False)
 class _Move:
-    def __init__(self, session: Session, ended: asyncio.Future[Outcome]) -> None:
-        self.session = session
-        self.ended = ended
-        self.own_halt = False
+    session: Session
+    ended: asyncio.Future[Outcome]
+    own_halt: bool = False
 
 
+@dataclass(frozen=True)
 class Halt:
     """A halt that has begun, whoever's it is."""
 
-    def __init__(self, moves: set[_Move], halting: asyncio.Task[Outcome]) -> None:
-        self._moves = moves
-        self._halting = halting
+    _moves: set[_Move]
+    _halting: asyncio.Task[Outcome]
 
     def belongs_to(self, session: Session) -> None:
         """Say who asked for it: its own moves end without an error, and that of its last one is past."""
@@ -91,7 +91,7 @@ class Jobs:
     # Connecting
 
     def connect(self, session: Session) -> asyncio.Task[Outcome] | None:
-        """Connect a client. Where that needs the focuser to be initialised, what it waits for: all that connect
+        """Connect a client. If that needs the focuser to be initialised, what it waits for: all that connect
         meanwhile share it. None: it is connected."""
         session.connect_failure = None
         session.move_ended()

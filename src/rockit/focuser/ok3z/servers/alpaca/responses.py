@@ -5,35 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from ...errors import (
-    AlreadyConnectedError,
-    BusyError,
-    ConfigError,
-    DeviceError,
-    FocuserError,
-    HaltFailedError,
-    HomingFailedError,
-    InternalError,
-    InvalidArgumentError,
-    LinkError,
-    LinkLostError,
-    MalformedReplyError,
-    MoveTimeoutError,
-    NoProgressError,
-    NoSwitchError,
-    NotConnectedError,
-    NotPermittedError,
-    OutsideLimitsError,
-    PortUnavailableError,
-    PositionLostError,
-    ProtocolError,
-    ReplyTimeoutError,
-    RequestError,
-    SettingsLostError,
-    StalledError,
-    StoppedError,
-    UnexpectedMotionError,
-)
+from ... import errors
+from ...errors import FocuserError
 
 # Of the standard. Up to 0x4FF there are no others that a driver may use.
 NOT_IMPLEMENTED = 0x400
@@ -47,7 +20,7 @@ FIRST_OF_DRIVER = 0x500
 LARGEST_TRANSACTION_ID = 2**32 - 1
 
 
-class NotImplementedHereError(RequestError):
+class NotImplementedHereError(errors.RequestError):
     """A member of the standard that this focuser does not have. Do without it."""
 
     code = "not_implemented"
@@ -55,34 +28,34 @@ class NotImplementedHereError(RequestError):
 
 # Total: each class of errors.py is named.
 ALPACA_NUMBER_OF: Mapping[type[FocuserError], int] = {
-    FocuserError: FIRST_OF_DRIVER,
-    ConfigError: 0x501,
-    RequestError: INVALID_OPERATION,
+    errors.FocuserError: FIRST_OF_DRIVER,
+    errors.ConfigError: 0x501,
+    errors.RequestError: INVALID_OPERATION,
     NotImplementedHereError: NOT_IMPLEMENTED,
-    InvalidArgumentError: INVALID_VALUE,
-    OutsideLimitsError: INVALID_VALUE,
-    NotConnectedError: NOT_CONNECTED,
-    AlreadyConnectedError: INVALID_OPERATION,
-    BusyError: INVALID_OPERATION,
-    NotPermittedError: INVALID_OPERATION,
-    StoppedError: OPERATION_CANCELLED,
-    LinkError: 0x510,
-    PortUnavailableError: 0x511,
-    ReplyTimeoutError: 0x512,
-    LinkLostError: 0x513,
-    ProtocolError: 0x520,
-    MalformedReplyError: 0x521,
-    DeviceError: 0x530,
-    MoveTimeoutError: 0x531,
-    NoProgressError: 0x532,
-    UnexpectedMotionError: 0x533,
-    HomingFailedError: 0x534,
-    HaltFailedError: 0x535,
-    PositionLostError: 0x536,
-    NoSwitchError: 0x537,
-    SettingsLostError: 0x538,
-    StalledError: 0x539,
-    InternalError: 0x540,
+    errors.InvalidArgumentError: INVALID_VALUE,
+    errors.OutsideLimitsError: INVALID_VALUE,
+    errors.NotConnectedError: NOT_CONNECTED,
+    errors.AlreadyConnectedError: INVALID_OPERATION,
+    errors.BusyError: INVALID_OPERATION,
+    errors.NotPermittedError: INVALID_OPERATION,
+    errors.StoppedError: OPERATION_CANCELLED,
+    errors.LinkError: 0x510,
+    errors.PortUnavailableError: 0x511,
+    errors.ReplyTimeoutError: 0x512,
+    errors.LinkLostError: 0x513,
+    errors.ProtocolError: 0x520,
+    errors.MalformedReplyError: 0x521,
+    errors.DeviceError: 0x530,
+    errors.MoveTimeoutError: 0x531,
+    errors.NoProgressError: 0x532,
+    errors.UnexpectedMotionError: 0x533,
+    errors.HomingFailedError: 0x534,
+    errors.HaltFailedError: 0x535,
+    errors.PositionLostError: 0x536,
+    errors.NoSwitchError: 0x537,
+    errors.SettingsLostError: 0x538,
+    errors.StalledError: 0x539,
+    errors.InternalError: 0x540,
 }
 
 

@@ -64,7 +64,7 @@ class Sessions:
         return len(self._sessions)
 
     def open(self, client: Client) -> Session:
-        """The session of a client; a new one where it has none."""
+        """The session of a client; a new one if it has none."""
         session = self._sessions.setdefault(client, Session())
         self._sessions.move_to_end(client)
         if len(self._sessions) > self._most:

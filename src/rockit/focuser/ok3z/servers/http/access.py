@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import socket
 from collections.abc import Collection, Mapping, Sequence
+
+from ..net.addresses import Addresses, address_of
 
 # Of a header Host: a name or an IPv4 address, or an IPv6 address in brackets, perhaps with its zone; and a port.
 _HOST = re.compile(
     r"(?P<name>[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9._-]{1,32})?\])(?::[0-9]{1,5})?"
 )
-_LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
-_LOOPBACK_IPV6 = ipaddress.IPv6Address("::1")
 
 
 class Access:
@@ -27,7 +26,7 @@ class Access:
     def __init__(
         self, control_ips: Collection[str], host_names: Collection[str] = (), pages: Collection[str] = ()
     ) -> None:
-        self._control_addresses = frozenset(_address(text) for text in control_ips) - {None}
+        self._control_addresses = Addresses(control_ips)
         self._host_names = frozenset({"localhost"})
         self._pages = frozenset(pages)
         self.learn(host_names)
@@ -38,8 +37,7 @@ class Access:
 
     def may_control(self, host: str) -> bool:
         """Whether a client at an address may do more than look."""
-        address = _address(host)
-        return address is not None and address in self._control_addresses
+        return host in self._control_addresses
 
     def why_refused(
         self,
@@ -85,7 +83,7 @@ class Access:
         if not match:
             return False
         name = match["name"]
-        return _address(name.strip("[]")) is not None or _plain(name) in self._host_names
+        return address_of(name.strip("[]")) is not None or _plain(name) in self._host_names
 
 
 def own_names() -> set[str]:
@@ -107,14 +105,3 @@ def _canonical_names(name: str) -> set[str]:
 
 def _plain(name: str) -> str:
     return name.rstrip(".").lower()
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    # The phone book knows IPv4 addresses only: a program of this machine is the same one over either of the two.
-    return _LOOPBACK if address == _LOOPBACK_IPV6 else address.ipv4_mapped or address

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
-import logging
-import resource
 import socket
 from collections import Counter
 from collections.abc import Collection
@@ -18,23 +15,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable
 
+from ..net.addresses import network_of
+from ..net.descriptors import files_for
 from ..net.listener import Manner
 from ..net.log_throttle import LogThrottle
 from .connection import Connection
 from .framing import MAX_CONTROL_HEAD_BYTES, MAX_HEAD_BYTES
 from .handler import Handler
-from .rate_limit import BURST, PER_S, Rates, network_of
-
-_log = logging.getLogger(__name__)
+from .rate_limit import BURST, PER_S, Rates
 
 # Half of them for the machines that may control, half for all others.
 MAX_CONNECTIONS = 400
 # Of one address that may not control.
 MAX_OF_STRANGER = 32
-# Where the system allows too few files for that.
+# If the system allows too few files for that.
 FEW_CONNECTIONS = 32
-# pyserial asks select() about the serial port, and select() takes no file beyond this number: connections stay above.
-SELECT_LIMIT = 1024
 # Those of the Pyro port, and some for all else.
 OTHER_FILES = 3100
 PATIENCE_S = 5.0
@@ -95,17 +90,15 @@ class Admission:
         self._tally = tally
         self._now_s = now_s
         self._loop = asyncio.get_running_loop()
-        self._lowest_file, connections = _allowed_files(bounds.connections)
-        self._half = max(1, connections // 2)
+        self._files = files_for(
+            bounds.connections, OTHER_FILES, lambda _: min(bounds.connections, FEW_CONNECTIONS)
+        )
+        self._half = max(1, self._files.connections // 2)
         # With the address that each counts for.
         self._rooms: dict[bool, dict[Connection, str]] = {True: {}, False: {}}
         self._rates = Rates(bounds.burst, bounds.per_s)
         self._welcoming: set[asyncio.Task[None]] = set()
         self._is_closed = False
-
-    def __len__(self) -> int:
-        """How many connections there are."""
-        return sum(len(room) for room in self._rooms.values())
 
     def open(self) -> None:
         """Let clients in."""
@@ -151,7 +144,7 @@ class Admission:
             sock.close()
             return
         try:
-            sock = self._placed(sock)
+            sock = self._files.place(sock)
         except OSError:
             return
         handler = self._new_handler(host)
@@ -216,12 +209,6 @@ class Admission:
         ended.abort()
         return True
 
-    def _placed(self, sock: socket.socket) -> socket.socket:
-        if not self._lowest_file:
-            return sock
-        with sock:
-            return socket.socket(fileno=fcntl.fcntl(sock, fcntl.F_DUPFD_CLOEXEC, self._lowest_file))
-
     # Going too far
 
     def _look_again(self) -> None:
@@ -238,19 +225,3 @@ class Admission:
 def _soon(loop: asyncio.AbstractEventLoop, connection: Connection) -> None:
     if not loop.is_closed():
         loop.call_soon(connection.answered)
-
-
-def _allowed_files(connections: int) -> tuple[int, int]:
-    """Raise this process's limit of open files as far as connections need it. Returns the lowest file number for
-    them (0: any), and how many there may be."""
-    needed = SELECT_LIMIT + OTHER_FILES + connections
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    is_enough = soft == resource.RLIM_INFINITY or needed <= soft
-    if not is_enough and (hard == resource.RLIM_INFINITY or needed <= hard):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-        is_enough = True
-    if is_enough:
-        return SELECT_LIMIT, connections
-    fewer = min(connections, FEW_CONNECTIONS)
-    _log.info("%d connections at most: this process may open %d files", fewer, soft)
-    return 0, fewer

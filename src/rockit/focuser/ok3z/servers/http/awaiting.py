@@ -1,10 +1,11 @@
-"""Commands of the service, awaited: on the thread of the connections, which never waits."""
+"""Commands and stops of the service, awaited: on the thread of the connections, which never waits."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Callable, NamedTuple, Optional
 
@@ -17,6 +18,8 @@ _log = logging.getLogger(__name__)
 
 Outcome = Optional[FocuserError]
 """Why a command did not do what it was told; None: it did."""
+Stop = Callable[[str], Awaitable[Outcome]]
+"""`stopped`, of one focuser."""
 
 
 async def outcome_of(ending: Ending) -> Outcome:
@@ -38,6 +41,24 @@ async def outcome_of(ending: Ending) -> Outcome:
     return ending.failure
 
 
+async def stopped(focuser: Focuser, by: str) -> Outcome:
+    """Stop any motion. However many commands are awaited, nothing keeps it from the service.
+
+    Args:
+        focuser: the service.
+        by: who asks, for the observatory's log. Of those who share a stop the first is named.
+
+    Returns:
+        Why standstill could not be confirmed; None: it is.
+    """
+    try:
+        ending = focuser.begin_stop(by)
+    except FocuserError as error:
+        return error
+    # Who goes away takes nobody else's stop along.
+    return await outcome_of(ending)
+
+
 class Told(NamedTuple):
     """What the log says of a command.
 
@@ -48,6 +69,14 @@ class Told(NamedTuple):
 
     what: str
     how: Callable[[Snapshot], str]
+
+    def log(self, outcome: Outcome, snapshot: Snapshot, took_s: float) -> None:
+        """Say how it has ended, and what is known now."""
+        if outcome is None:
+            end = outcomes.succeeded(self.how(snapshot), took_s)
+        else:
+            end = outcomes.failed(outcome, snapshot, took_s)
+        _log.info("%s: %s", self.what, end)
 
 
 class Calls:
@@ -96,17 +125,11 @@ class Calls:
         return self._logged(told, await outcome_of(ending), began_s)
 
     def _logged(self, told: Told | None, outcome: Outcome, began_s: float) -> Outcome:
-        if told is None:
-            return outcome
-        snapshot, took_s = self._focuser.snapshot, time.monotonic() - began_s
         try:
-            if outcome is None:
-                end = outcomes.succeeded(told.how(snapshot), took_s)
-            else:
-                end = outcomes.failed(outcome, snapshot, took_s)
+            if told is not None:
+                told.log(outcome, self._focuser.snapshot, time.monotonic() - began_s)
         except Exception as error:
             return mistaken(error)
-        _log.info("%s: %s", told.what, end)
         return outcome
 
 

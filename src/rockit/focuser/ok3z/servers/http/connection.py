@@ -75,7 +75,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def due_s(self) -> float:
-        """When its client must have done what it owes; infinite where it owes nothing."""
+        """When its client must have done what it owes; infinite if it owes nothing."""
         return float("inf") if self._due_s is None else self._due_s
 
     def is_overdue(self, now_s: float) -> bool:
@@ -89,7 +89,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def end_overdue(self) -> None:
-        """End it, and say why where that can be said."""
+        """End it, and say why if that can be said."""
         if self._is_ending or self._unread_due_s is not None:
             self.abort()
         elif self._body_left and not self._is_answering:

@@ -43,7 +43,7 @@ class Handler(web.RequestHandler, RequestHandler):
             access_log=_log,
         )
         self.address = address
-        self.on_answer: Callable[[], None] = _nobody
+        self.on_answer: Callable[[], None] = lambda: None
 
     def handle_error(
         self,
@@ -104,7 +104,3 @@ def plain(status: int, sentence: str) -> web.Response:
     """An answer for people who write clients: a sentence."""
     headers = {"Server": SERVER, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return web.Response(status=status, text=f"{sentence}\n", headers=headers)
-
-
-def _nobody() -> None:
-    pass

@@ -57,7 +57,7 @@ def listen(host: str, port: int, manner: Manner) -> socket.socket:
 def stop_listening(listener: socket.socket) -> None:
     """Let nobody in any more: another process can listen there from now on. Who accepts gets EINVAL, once and for all.
 
-    Any thread may call it, also where the one that accepts hangs; the socket stays open.
+    Any thread may call it, also if the one that accepts hangs; the socket stays open.
     """
     # One that was closed listens no more.
     with contextlib.suppress(OSError):

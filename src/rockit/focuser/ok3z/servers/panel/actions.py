@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import time
 from collections.abc import Mapping
 from typing import Any, Callable
 
 from aiohttp import web
 
-from ...errors import FocuserError, InvalidArgumentError
+from ...errors import FocuserError
 from ...service import outcomes
 from ...service.focuser import Ending, Focuser
 from ...service.status import Snapshot
-from ..http.awaiting import Calls, Told
-from ..http.stops import Stop
-from .pages import answered, refused
+from ..http.awaiting import Calls, Stop, Told
+from ..http.framing import RefusedError
+from .pages import answered
 from .view import sentence
-
-_log = logging.getLogger(__name__)
 
 # Of the commands one does the work and the others are refused at once, so this is more than enough.
 MOST_COMMANDS = 4
@@ -30,7 +27,8 @@ JSON_TYPE = "application/json"
 
 
 class Actions:
-    """The commands of the page. Who calls has been found to be permitted already.
+    """The commands of the page. Who calls has been found to be permitted already. Each raises RefusedError if it is not
+    understood.
 
     Args:
         focuser: the service.
@@ -48,28 +46,19 @@ class Actions:
 
     async def set(self, request: web.Request) -> web.Response:
         """POST {"position_mm": number}: move there; answered at the end of the move."""
-        values = await _read(request, {"position_mm": (int, float)})
-        if isinstance(values, web.Response):
-            return values
-        position_mm = values["position_mm"]
-        return await self._run(
-            request,
-            f"set {outcomes.move(position_mm)}",
-            outcomes.arrived,
-            lambda: self._focuser.begin_move(position_mm).ended,
-        )
+        return await self._move(request, "position_mm", offset=False)
 
     async def offset(self, request: web.Request) -> web.Response:
         """POST {"offset_mm": number}: move so far from the target, positive outward."""
-        values = await _read(request, {"offset_mm": (int, float)})
-        if isinstance(values, web.Response):
-            return values
-        offset_mm = values["offset_mm"]
+        return await self._move(request, "offset_mm", offset=True)
+
+    async def _move(self, request: web.Request, name: str, offset: bool) -> web.Response:
+        number_mm = (await _read(request, {name: (int, float)}))[name]
         return await self._run(
             request,
-            f"set {outcomes.move(offset_mm, offset=True)}",
+            f"set {outcomes.move(number_mm, offset)}",
             outcomes.arrived,
-            lambda: self._focuser.begin_move(offset_mm, True).ended,
+            lambda: self._focuser.begin_move(number_mm, offset).ended,
         )
 
     async def stop(self, request: web.Request) -> web.Response:
@@ -82,10 +71,7 @@ class Actions:
 
     async def initialize(self, request: web.Request) -> web.Response:
         """POST {"resume": true or false}: connect and home."""
-        values = await _read(request, {"resume": bool})
-        if isinstance(values, web.Response):
-            return values
-        resume = values["resume"]
+        resume = (await _read(request, {"resume": bool}))["resume"]
         return await self._run(
             request,
             "initialize",
@@ -95,20 +81,14 @@ class Actions:
 
     async def shutdown(self, request: web.Request) -> web.Response:
         """POST {}: disconnect from the focuser, for everybody."""
-        values = await _read(request, {})
-        if isinstance(values, web.Response):
-            return values
+        await _read(request, {})
         return await self._run(request, "shutdown", outcomes.disconnected, self._focuser.begin_shutdown)
 
     async def _stop_and_log(self, by: str) -> FocuserError | None:
         began_s = time.monotonic()
         error = await self._stop(by)
-        snapshot, took_s = self._focuser.snapshot, time.monotonic() - began_s
-        if error is None:
-            end = outcomes.succeeded(outcomes.stands(snapshot), took_s)
-        else:
-            end = outcomes.failed(error, snapshot, took_s)
-        _log.info("stop, asked by %s on the panel: %s", by, end)
+        told = Told(f"stop, asked by {by} on the panel", outcomes.stands)
+        told.log(error, self._focuser.snapshot, time.monotonic() - began_s)
         return error
 
     async def _run(
@@ -126,27 +106,25 @@ class Actions:
         return answered({"done": False, "code": error.code, "message": sentence(str(error))})
 
 
-async def _read(request: web.Request, expected: Mapping[str, Any]) -> dict[str, Any] | web.Response:
-    """The values of a request; or the refusal of one that has others than `expected` (name and type)."""
+async def _read(request: web.Request, expected: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a request. Raises RefusedError if it has others than `expected` (name and type)."""
     # A page of another origin cannot send this type unasked: its browser would ask first, and is not answered.
     if request.content_type != JSON_TYPE:
-        return refused(415, f"The content type is {request.content_type[:100]}; {JSON_TYPE} was expected.")
-    try:
-        return _values(await _body(request), expected)
-    except InvalidArgumentError as error:
-        return refused(400, str(error))
-    except (asyncio.TimeoutError, OSError):
-        return refused(408, "The body of the request did not come.")
-    except web.HTTPRequestEntityTooLarge:
-        return refused(413, f"The body is larger than {MOST_BODY_BYTES} bytes.")
+        raise RefusedError(
+            415, f"The content type is {request.content_type[:100]}; {JSON_TYPE} was expected."
+        )
+    return _values(await _body(request), expected)
 
 
 async def _body(request: web.Request) -> bytes:
     body = b""
-    while chunk := await asyncio.wait_for(request.content.readany(), BODY_PATIENCE_S):
-        body += chunk
-        if len(body) > MOST_BODY_BYTES:
-            raise web.HTTPRequestEntityTooLarge(max_size=MOST_BODY_BYTES, actual_size=len(body))
+    try:
+        while chunk := await asyncio.wait_for(request.content.readany(), BODY_PATIENCE_S):
+            body += chunk
+            if len(body) > MOST_BODY_BYTES:
+                raise RefusedError(413, f"The body is larger than {MOST_BODY_BYTES} bytes.")
+    except (asyncio.TimeoutError, OSError):
+        raise RefusedError(408, "The body of the request did not come.") from None
     return body
 
 
@@ -155,15 +133,15 @@ def _values(body: bytes, expected: Mapping[str, Any]) -> dict[str, Any]:
         values = json.loads(body, object_pairs_hook=_object_of)
     # A number of ten thousand digits is a ValueError too.
     except (ValueError, RecursionError):
-        raise InvalidArgumentError("The body is no JSON.") from None
+        raise RefusedError(400, "The body is no JSON.") from None
     wanted = ", ".join(expected) or "nothing"
     if not isinstance(values, dict) or set(values) != set(expected):
-        raise InvalidArgumentError(f"The body must be a JSON object that holds {wanted}.")
+        raise RefusedError(400, f"The body must be a JSON object that holds {wanted}.")
     for name, types in expected.items():
         value = values[name]
         if not isinstance(value, types) or (isinstance(value, bool) and types is not bool):
             kind = "true or false" if types is bool else "a number"
-            raise InvalidArgumentError(f"{name} must be {kind}.")
+            raise RefusedError(400, f"{name} must be {kind}.")
     return values
 
 
@@ -171,5 +149,5 @@ def _object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
         # Which of the two is meant cannot be told.
-        raise InvalidArgumentError("The body holds a name twice.")
+        raise RefusedError(400, "The body holds a name twice.")
     return values

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...constants import utc_for_people
 from ...service.motion_log import Record, RecordedMotion, Result
-from .view import for_people, sentence, shown_mm, told
+from .view import sentence, shown_mm, told
 
 
 class MotionList:
@@ -28,7 +29,7 @@ class MotionList:
 def _shown(motion: RecordedMotion, may_control: bool) -> dict[str, Any]:
     return {
         "number": motion.number,
-        "at": for_people(motion.began_at),
+        "at": utc_for_people(motion.began_at),
         "what": "Homing" if motion.homing else f"{_mm(motion.from_steps)} → {_mm(motion.to_steps)}",
         "result": motion.result.value,
         "words": _result_words(motion),

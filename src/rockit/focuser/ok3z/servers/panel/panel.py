@@ -17,7 +17,8 @@ from aiohttp import web
 from ...service.focuser import Focuser
 from ...service.status import Snapshot
 from ...version import VERSION
-from ..http.stops import Stop
+from ..http.awaiting import Stop
+from ..http.framing import RefusedError
 from .actions import Actions
 from .chart import HISTORY_S, Chart
 from .motion_list import MotionList
@@ -149,7 +150,10 @@ class Panel:
     def _permitted(self, command: Callable[[web.Request], Awaitable[web.Response]]) -> Handler:
         async def handle(request: web.Request) -> web.Response:
             if self._is_permitted(request):
-                return await command(request)
+                try:
+                    return await command(request)
+                except RefusedError as error:
+                    return refused(error.status, str(error))
             who = request.remote or "This machine"
             command_name = request.path.rpartition("/")[2]
             self._count_refusal(f"{command_name} on the panel refused: {who} is not among control_machines")

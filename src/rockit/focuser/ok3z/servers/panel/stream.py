@@ -13,7 +13,8 @@ from typing import Any, Callable
 
 from aiohttp import web
 
-from ..http.rate_limit import Rates, network_of
+from ..http.rate_limit import Rates
+from ..net.addresses import network_of
 from .pages import HEADERS, refused
 
 _log = logging.getLogger(__name__)
@@ -86,9 +87,6 @@ class Viewers:
         }
         self._ended = False
 
-    def __len__(self) -> int:
-        return len(self._viewers)
-
     def send(self, kind: str, values: Callable[[bool], Mapping[str, Any]]) -> None:
         """Send an event to all; `values` makes what it says to machines that may control (True), and to others."""
         events: dict[bool, bytes] = {}
@@ -131,9 +129,6 @@ class Viewers:
         if len(own) >= MOST_OF_ADDRESS:
             own[0].end()
             del self._viewers[own[0]]
-        return self._has_room(may_control)
-
-    def _has_room(self, may_control: bool) -> bool:
         strangers = sum(not viewer.may_control for viewer in self._viewers)
         return len(self._viewers) < MOST_VIEWERS and (may_control or strangers < MOST_STRANGERS)
 
@@ -154,7 +149,8 @@ async def _stream(request: web.Request, viewer: Viewer) -> web.StreamResponse:
         while event := await viewer.next():
             if not await _sent(request, response, event):
                 _log.debug("%s reads too slowly, and is dropped", request.remote)
-                _abort(request.transport)
+                if request.transport is not None:
+                    request.transport.abort()
                 break
     return response
 
@@ -163,11 +159,6 @@ def _bound(transport: asyncio.Transport | None) -> None:
     connection = transport.get_extra_info("socket") if transport else None
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-
-
-def _abort(transport: asyncio.Transport | None) -> None:
-    if transport is not None:
-        transport.abort()
 
 
 async def _sent(request: web.Request, response: web.StreamResponse, event: bytes) -> bool:

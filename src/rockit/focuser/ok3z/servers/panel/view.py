@@ -5,36 +5,22 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ...constants import FocuserStatus
+from ...constants import STALE_READING_S, FocuserStatus, utc_for_people
 from ...driver.planning import mm_from_steps
 from ...errors import whole
 from ...service.status import Audit, Snapshot, State, Trust
 
-# At rest the controller is read once a second; older than this, something is in its way.
-STALE_READING_S = 3.0
-
-STATE_WORDS = {
-    State.DISCONNECTED: "Disconnected",
-    State.CONNECTING: "Connecting",
-    State.RECONNECTING: "Focuser link lost",
-    State.HOMING: "Homing",
-    State.IDLE: "At rest",
-    State.MOVING: "Moving",
-    State.STOPPING: "Stopping",
-    State.UNHOMED: "Not homed",
-    State.FAULT: "Fault",
-}
-# What the page draws apart from the words: well, busy, somebody must act, broken.
-TONES = {
-    State.DISCONNECTED: "act",
-    State.CONNECTING: "busy",
-    State.RECONNECTING: "broken",
-    State.HOMING: "busy",
-    State.IDLE: "well",
-    State.MOVING: "busy",
-    State.STOPPING: "busy",
-    State.UNHOMED: "act",
-    State.FAULT: "broken",
+# In words, and what the page draws apart from them: well, busy, somebody must act, broken.
+STATES = {
+    State.DISCONNECTED: ("Disconnected", "act"),
+    State.CONNECTING: ("Connecting", "busy"),
+    State.RECONNECTING: ("Focuser link lost", "broken"),
+    State.HOMING: ("Homing", "busy"),
+    State.IDLE: ("At rest", "well"),
+    State.MOVING: ("Moving", "busy"),
+    State.STOPPING: ("Stopping", "busy"),
+    State.UNHOMED: ("Not homed", "act"),
+    State.FAULT: ("Fault", "broken"),
 }
 TRUST_WORDS = {Trust.HOMED: "Homed", Trust.RESUMED: "Resumed", Trust.UNKNOWN: "Unknown"}
 
@@ -44,7 +30,6 @@ LINK_LOST = (
     "Look at the focuser's power, its cable and its adapter."
 )
 _NO_NUMBER = re.compile(r"(nan|inf)\b", re.ASCII)
-_UTC_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z", re.ASCII)
 
 
 def described(
@@ -59,11 +44,12 @@ def described(
         may_control: whether it is for somebody who may read whole sentences.
     """
     ready = snapshot.status != FocuserStatus.Disabled
+    words, tone = STATES[snapshot.state]
     return {
         "t": round(now_s, 3),
         "state": snapshot.state.value,
-        "words": STATE_WORDS[snapshot.state],
-        "tone": TONES[snapshot.state],
+        "words": words,
+        "tone": tone,
         "ready": ready,
         "moving": snapshot.motor_may_run,
         "position_mm": position_mm(snapshot),
@@ -133,22 +119,22 @@ def _warnings(snapshot: Snapshot, reading_age_s: float | None) -> list[str]:
         warnings.append(
             f"The backlash is not fully taken up: {shown_mm(snapshot.shortfall_steps):.3f} mm were lacking."
         )
-    if snapshot.journal_problem:
-        warnings.append(sentence(snapshot.journal_problem))
+    if snapshot.state_file_problem:
+        warnings.append(sentence(snapshot.state_file_problem))
     return warnings
 
 
 def _homed(snapshot: Snapshot) -> str:
-    """When it was homed, where its position rests on that."""
+    """When it was homed, if its position rests on that."""
     confidence = snapshot.confidence
     if confidence.trust is Trust.UNKNOWN or not confidence.homed_at:
         return ""
-    homed_at = for_people(confidence.homed_at)
+    homed_at = utc_for_people(confidence.homed_at)
     return homed_at if confidence.trust is Trust.HOMED else f"last homed {homed_at}"
 
 
 def _audit_sentence(audit: Audit) -> str:
-    when = for_people(audit.at)
+    when = utc_for_people(audit.at)
     if audit.lost_steps is None:
         return f"{when}: the end of the homing run was not seen, so the lost steps cannot be counted."
     where = "outward" if audit.lost_steps > 0 else "inward"
@@ -161,11 +147,6 @@ def _audit_sentence(audit: Audit) -> str:
 def told(reason: str, may_control: bool) -> str:
     """A published sentence as its reader may read it."""
     return whole(reason) if may_control else str(reason)
-
-
-def for_people(published: str) -> str:
-    """`2026-11-22T20:00:00Z` for a person; anything else as it is."""
-    return _UTC_TIME.sub(r"\1 \2 UTC", published)
 
 
 def sentence(text: str) -> str:

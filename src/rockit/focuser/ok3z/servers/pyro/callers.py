@@ -49,20 +49,6 @@ class Failure:
         return mine and told in ("", self.untold)
 
 
-class _Book:
-    def __init__(self) -> None:
-        self._failures: dict[str, Failure] = {}
-
-    def of(self, address: str) -> Failure | None:
-        return self._failures.get(address)
-
-    def write(self, address: str, failure: Failure) -> None:
-        self._failures.pop(address, None)
-        self._failures[address] = failure
-        if len(self._failures) > MOST_CALLERS:
-            del self._failures[next(iter(self._failures))]
-
-
 class Callers:
     """What is known of those who call, by address. Any thread may ask; none waits.
 
@@ -75,7 +61,7 @@ class Callers:
         self._control_ips = frozenset(control_ips)
         self._names = dict(names)
         self._lock = threading.Lock()
-        self._books = {True: _Book(), False: _Book()}
+        self._books: dict[bool, dict[str, Failure]] = {True: {}, False: {}}
 
     def may_control(self, address: str) -> bool:
         """Whether its commands are carried out."""
@@ -88,17 +74,26 @@ class Callers:
     def failed(self, address: str, failure: Failure) -> None:
         """Its last command failed."""
         with self._lock:
-            self._books[self.may_control(address)].write(address, failure)
+            self._write(address, failure)
 
     def succeeded(self, address: str) -> None:
         """Its last command did not fail: an earlier failure explains nothing any more."""
         with self._lock:
-            book = self._books[self.may_control(address)]
-            failure = book.of(address)
+            failure = self._book_of(address).get(address)
             if failure is not None:
-                book.write(address, replace(failure, is_last=False))
+                self._write(address, replace(failure, is_last=False))
 
     def last_failure(self, address: str) -> Failure | None:
         """Of its commands the last that failed."""
         with self._lock:
-            return self._books[self.may_control(address)].of(address)
+            return self._book_of(address).get(address)
+
+    def _book_of(self, address: str) -> dict[str, Failure]:
+        return self._books[self.may_control(address)]
+
+    def _write(self, address: str, failure: Failure) -> None:
+        book = self._book_of(address)
+        book.pop(address, None)
+        book[address] = failure
+        if len(book) > MOST_CALLERS:
+            del book[next(iter(book))]

@@ -31,7 +31,7 @@ class Asker:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing else is read from its connection meanwhile. An urgent call is waited for even where nobody
+        """Whether nothing else is read from its connection meanwhile. An urgent call is waited for even if nobody
         wants its answer: a connection has one of them at a time."""
         return self.is_urgent or not self.header.wants_no_answer
 
@@ -82,12 +82,12 @@ class RunningCalls:
             self._ended.append(call)
             self._ring()
 
-        # At once, on this thread, where it has come already.
+        # At once, on this thread, if it has come already.
         waits_for.end.add_done_callback(tell)
 
     @property
     def due_s(self) -> float | None:
-        """When to look next where nobody rings; None: no call runs."""
+        """When to look next if nobody rings; None: no call runs."""
         return min((call.deadline_s for call in self._calls), default=None)
 
     def take_due(self, now_s: float) -> Iterator[RunningCall]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from typing import NamedTuple
 
 from .message import (
     HEADER_BYTES,
@@ -26,13 +25,6 @@ class TooLargeError(Exception):
             f"the message has {header.body_bytes} bytes; at most {most_bytes} are taken, and a call needs some hundred."
         )
         self.header = header
-
-
-class Received(NamedTuple):
-    """A message that is there as a whole."""
-
-    header: Header
-    data: bytes
 
 
 class Connection:
@@ -80,10 +72,10 @@ class Connection:
     def has_unsent(self) -> bool:
         return bool(self._unsent)
 
-    def receive(self) -> Received | None:
-        """The next message, once all of it is there; never reads beyond it.
+    def receive(self) -> tuple[Header, bytes] | None:
+        """The next message, header and data, once all of it is there; never reads beyond it.
 
-        Raises NotPyroError, TooLargeError, and OSError where the client is gone.
+        Raises NotPyroError, TooLargeError, and OSError if the client is gone.
         """
         while True:
             wanted = (self._header.body_bytes if self._header else HEADER_BYTES) - len(self._begun)
@@ -127,8 +119,8 @@ class Connection:
             raise NotPyroError("no Pyro message")
         return len(data) == wanted
 
-    def _take(self, header: Header) -> Received:
+    def _take(self, header: Header) -> tuple[Header, bytes]:
         data = bytes(self._begun[header.annotation_bytes :])
         self._header = None
         self._begun = bytearray()
-        return Received(header, data)
+        return header, data

@@ -11,7 +11,7 @@ import Pyro4
 from Pyro4 import util
 from Pyro4.errors import DaemonError, PyroError
 
-from .addresses import Addresses
+from ..net.addresses import Addresses
 from .connection import Connection
 from .later import AtEnd, Later
 from .message import (
@@ -32,10 +32,6 @@ Refused = Callable[[str, str, object, str], None]
 Answer = Union[bytes, AtEnd, Later]
 
 
-def _nobody_is_told(address: str, method: str, answer: object, why: str) -> None:
-    pass
-
-
 class Exposed:
     """One object, under one name. Its exposed methods can be called, and nothing else of it. None may wait: what is not
     known yet is answered with an `AtEnd` or a `Later`. Belongs to the port's thread.
@@ -47,7 +43,7 @@ class Exposed:
         urgent_methods: are called however many others run.
         control_ips: the addresses from which all but the open methods may be called.
         not_permitted: the answer to such a call from elsewhere.
-        busy: the answer to a call where too many run.
+        busy: the answer to a call if too many run.
         refused: told of each call that does not reach the object: the caller's address, the method (empty if that
             cannot be read), the answer, and why in a sentence. Must not wait.
     """
@@ -62,7 +58,7 @@ class Exposed:
         control_ips: Collection[str],
         not_permitted: object,
         busy: object,
-        refused: Refused = _nobody_is_told,
+        refused: Refused = lambda *_: None,
     ) -> None:
         self.object_id = object_id
         self.methods: Sequence[str] = sorted(util.get_exposed_members(target)["methods"])
@@ -184,5 +180,5 @@ def _mistake(header: Header, where: str) -> bytes:
 
 
 def _asks_metadata(call: Call) -> bool:
-    # Proxies need nothing else of Pyro's own object, and only where the greeting did not tell them.
+    # Proxies need nothing else of Pyro's own object, and only if the greeting did not tell them.
     return call.object_id == PYRO_DAEMON and call.method == ASK_METADATA

@@ -168,13 +168,13 @@ class PyroFocuser:
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def last_failure(self) -> dict[str, Any]:
-        """Of the commands from the caller's address the last that failed; {} where none has. Open to every caller."""
+        """Of the commands from the caller's address the last that failed; {} if none has. Open to every caller."""
         failure = self._callers.last_failure(_caller())
         return {} if failure is None else failure.published()
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def wait_for_change(self, since: Any, timeout: Any = LONGEST_WAIT_S) -> Any:
-        """The status as soon as its `change` is another than `since`, or after `timeout` seconds; a CommandStatus where
+        """The status as soon as its `change` is another than `since`, or after `timeout` seconds; a CommandStatus if
         the caller may not wait or `timeout` is no number."""
         asked = self._asked("wait_for_change")
         return self._if_permitted(asked, lambda: self._changed(asked.address, since, _patience_s(timeout)))

@@ -119,7 +119,7 @@ def read_header(data: bytes) -> Header:
 
 
 def greeted_object(data: bytes) -> str | None:
-    """Which object a client greets, where it says."""
+    """Which object a client greets, if it says."""
     found = _GREETED_OBJECT.search(data)
     return _text(found[1] or found[2]) if found else None
 

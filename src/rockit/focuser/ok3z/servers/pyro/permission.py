@@ -11,13 +11,14 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Callable, NamedTuple
 
 import Pyro4
 from rockit.common import helpers
 
 from ...errors import BusyError, NotPermittedError
-from .addresses import Addresses
+from ..net.addresses import Addresses
 
 # One for stops, one for all else: a stop waits behind no other call.
 LOOK_UP_THREADS = 2
@@ -32,17 +33,8 @@ LOOK_UP_PATIENCE_S = 20.0
 STOP_LOOK_UP_PATIENCE_S = 0.05
 
 
-class Caller(NamedTuple):
-    """Who makes the current Pyro call, as Pyro's context says it to the helper."""
-
-    client: object
-    address: object
-
-
-def current_caller() -> Caller:
-    """Of the call that this thread serves."""
-    context = Pyro4.current_context
-    return Caller(context.client, context.client_sock_addr)
+Caller = tuple[object, object]
+"""Who makes a Pyro call, as Pyro's context says it to the helper: its connection, and its address."""
 
 
 class Permission:
@@ -75,7 +67,9 @@ class Permission:
         Returns:
             What ends with the helper's word, with what it raised, or with BusyError: it cannot be asked now.
         """
-        return (self._stop_desk if for_stop else self._desk).look_up(address, current_caller())
+        context = Pyro4.current_context
+        caller = (context.client, context.client_sock_addr)
+        return (self._stop_desk if for_stop else self._desk).look_up(address, caller)
 
     def judge(self, address: str, said: Future[bool], for_stop: bool) -> bool:
         """Whether a caller may control, when what is said of it has come or the patience for that is over.
@@ -158,25 +152,21 @@ class _Desk:
 
     def _work(self) -> None:
         while (errand := self._next()) is not None:
-            permitted, error = self._asked(errand)
+            try:
+                permitted = self._look_up(errand.address, errand.caller)
+            except Exception as error:
+                end = partial(errand.said.set_exception, error)
+            # A thread that ended here would be missed: SystemExit too means nothing on it.
+            except BaseException as error:
+                end = partial(errand.said.set_exception, RuntimeError(repr(error)))
+            else:
+                end = partial(errand.said.set_result, permitted)
             # Whoever hears of the end finds the place free.
             with self._lock:
                 del self._errands[errand.address]
-            if error is None:
-                errand.said.set_result(permitted)
-            else:
-                errand.said.set_exception(error)
-            # It would be kept until the next one comes, and its connection with it.
-            del errand
-
-    def _asked(self, errand: _Errand) -> tuple[bool, Exception | None]:
-        try:
-            return self._look_up(errand.address, errand.caller), None
-        except Exception as error:
-            return False, error
-        # A thread that ended here would be missed: SystemExit too means nothing on it.
-        except BaseException as error:
-            return False, RuntimeError(repr(error))
+            end()
+            # They would be kept until the next one comes, and its connection with them.
+            del errand, end
 
     def _next(self) -> _Errand | None:
         with self._lock:

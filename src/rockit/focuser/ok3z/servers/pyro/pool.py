@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import logging
-import resource
-import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 
+from ..net.descriptors import SELECT_LIMIT, Files, files_for, raised_limit
 from .calls import MOST_CALLS
 from .connection import Connection
 
-_log = logging.getLogger(__name__)
-
 # Half of them for the machines that may control, half for all others.
 MAX_CONNECTIONS = 3000
-# select() takes no file beyond this number, and pyserial asks it about the serial port. So connections stay above,
-# or, where the system allows no such numbers, leave some free below.
-SELECT_LIMIT = 1024
 # For all but these connections: 30 of the daemon itself, and 32 of Alpaca programs.
 SPARE_FILES = 96
 # With fewer the calls that run could fill the half of those who may control, and a stop would find no room.
@@ -28,50 +19,22 @@ LEAST_CONNECTIONS = 2 * (MOST_CALLS + STOPS_WITH_ROOM)
 LEAST_FILES = SPARE_FILES + LEAST_CONNECTIONS
 
 
-@dataclass(frozen=True)
-class Files:
-    """How many connections this process may hold, and from which file number on (0: any)."""
-
-    connections: int
-    lowest: int
-
-    def place(self, sock: socket.socket) -> socket.socket:
-        """The same connection under a number that is free for connections. Raises OSError if there is none."""
-        if not self.lowest:
-            return sock
-        with sock:
-            return socket.socket(fileno=fcntl.fcntl(sock, fcntl.F_DUPFD_CLOEXEC, self.lowest))
-
-
 def allowed_files() -> Files:
-    """Raise this process's limit of open files as far as connections need it, and say what came of it."""
-    needed = SELECT_LIMIT + MAX_CONNECTIONS
-    files = _raised_limit(needed)
-    if files >= needed:
-        return Files(MAX_CONNECTIONS, SELECT_LIMIT)
-    connections = max(LEAST_CONNECTIONS, min(files, SELECT_LIMIT) - SPARE_FILES)
-    _log.info("%d connections at most: this process may open %d files", connections, files)
-    return Files(connections, 0)
+    """How many connections the port may hold. Raises this process's limit of open files as far as they need it."""
+    return files_for(
+        MAX_CONNECTIONS, 0, lambda files: max(LEAST_CONNECTIONS, min(files, SELECT_LIMIT) - SPARE_FILES)
+    )
 
 
 def why_too_few_files() -> str:
     """Why this process cannot serve: it may not open the files for that. Empty if it may."""
-    files = _raised_limit(LEAST_FILES)
+    files = raised_limit(LEAST_FILES)
     if files >= LEAST_FILES:
         return ""
     return (
         f"this process may open {files} files, and it needs {LEAST_FILES}: with fewer a stop could be refused while "
         "the motor runs. Raise the limit (ulimit -n, or LimitNOFILE= of the unit)."
     )
-
-
-def _raised_limit(needed: int) -> int:
-    """Raise this process's limit of open files as far as it may, and no further than needed. Gives what came of it."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = max(soft, min(needed, hard))
-    if allowed > soft:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    return allowed
 
 
 class Pool:

@@ -67,8 +67,8 @@ def _trust_keys(snapshot: Snapshot, told: Callable[[str], str]) -> dict[str, Any
             "lost_steps": lost_steps,
             "lost_mm": None if lost_steps is None else _published_mm(lost_steps),
         }
-    if snapshot.journal_problem:
-        keys["state_file_problem"] = snapshot.journal_problem
+    if snapshot.state_file_problem:
+        keys["state_file_problem"] = snapshot.state_file_problem
     return keys
 
 
@@ -130,7 +130,7 @@ def measurement(
     position = _position_keys(snapshot) if known else {}
     last = last_ended(motions)
     values: dict[str, tuple[Any, Any]] = {
-        # What to say of each, and in its place where it is not known.
+        # What to say of each, and in its place if it is not known.
         "current_mm": (position.get("current_mm"), 0.0),
         "current_steps": (position.get("current_steps"), 0),
         "target_mm": (position.get("target_mm"), 0.0),

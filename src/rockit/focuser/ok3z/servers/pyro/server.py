@@ -16,7 +16,7 @@ from Pyro4.errors import MessageTooLargeError, ProtocolError
 from ..net.listener import Manner
 from ..net.log_throttle import LogThrottle
 from .calls import Asker, RunningCalls
-from .connection import Connection, Received, TooLargeError
+from .connection import Connection, TooLargeError
 from .exposed import Answer, Exposed
 from .later import AtEnd, Later
 from .message import (
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 PATIENCE_S = 5.0
 # What is done for strangers before it is looked again for others.
 STRANGERS_TURN_S = 0.005
-# A backlog as long as the system allows as a rule: a flood of newcomers pushes out others where it is full. Calls and
+# A backlog as long as the system allows as a rule: a flood of newcomers pushes out others if it is full. Calls and
 # answers are shorter than the buffers.
 MANNER = Manner(backlog=4096, buffer_bytes=32768, keep_alive=True)
 ACCEPTED_PER_TURN = 1000
@@ -188,7 +188,7 @@ class PyroServer:
             self._refuse(connection, too_large, _refusal(error.header, too_large))
             return
         if received:
-            self._take(connection, received)
+            self._take(connection, *received)
             self._room_of(connection).heard(connection)
 
     def _settle(self, connection: Connection, now_s: float) -> None:
@@ -218,8 +218,7 @@ class PyroServer:
 
     # What a message asks for
 
-    def _take(self, connection: Connection, received: Received) -> None:
-        header, data = received
+    def _take(self, connection: Connection, header: Header, data: bytes) -> None:
         if not connection.is_greeted:
             self._greet(connection, header, data)
         elif header.is_ping:
@@ -307,7 +306,7 @@ class PyroServer:
         for call in self._running.take_due(now_s):
             asker, connection = call.asker, call.asker.connection
             answered = self._published.answer_after(asker.header, call.waits_for)
-            # What was asked for goes on where its client has gone.
+            # What was asked for goes on if its client has gone.
             if connection.is_closed and not isinstance(answered, AtEnd):
                 continue
             answer = self._answer_if_there(asker, answered, now_s)

@@ -56,7 +56,7 @@ class Waiting:
 
     @property
     def due_s(self) -> float | None:
-        """When to look next where nobody rings; None: nobody waits."""
+        """When to look next if nobody rings; None: nobody waits."""
         if not self._waiters:
             return None
         return min(self._look_again_s, *(waiter.deadline_s for waiter in self._waiters.values()))

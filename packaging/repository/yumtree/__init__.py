@@ -1,1 +1,0 @@
-"""A tree of yum repositories: what publish.py and push do, in parts."""
