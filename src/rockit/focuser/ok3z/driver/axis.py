@@ -280,6 +280,11 @@ class Axis:
         return self._motor.look()
 
     @property
+    def is_unsteady(self) -> bool:
+        """See `Motor.is_unsteady`."""
+        return self._motor.is_unsteady
+
+    @property
     def may_ask_both(self) -> bool:
         """See `Motor.may_ask_both`."""
         return self._motor.may_ask_both

@@ -36,6 +36,7 @@ from .run_watch import (
     StandstillWatch,
     Verdict,
     moved_unasked,
+    unsteady,
 )
 from .tracking import BELIEVED_READINGS, JUMP_MARGIN_STEPS, SPEED_MARGIN, Tracker, unseen_after_s
 from .whereabouts import Sighting
@@ -120,6 +121,8 @@ class Motor:
         self._is_commanded = False
         self._unexpected: Reading | None = None
         self._flickers = False
+        self.is_unsteady = False
+        """Whether the last look found a register that goes on changing at rest: nobody drives the motor then."""
         self._speeds_are_sent = False
         self._ratios = Ratios(None, None, drive.speed_register, drive.acceleration_register)
 
@@ -563,8 +566,11 @@ class Motor:
             LinkLostError: nothing valid was answered.
         """
         expected = self._left_at_register
+        readings = []
+        self.is_unsteady = False
         for _ in range(BELIEVED_READINGS):
             reading = self._unexpected = self._controller.read()
+            readings.append(reading)
             begun_anew = self._may_have_begun_anew(reading)
             if reading.stands_still and is_at(reading.register, expected) and not begun_anew:
                 self._flickers |= self._standing is not None and reading.register != self._standing.register
@@ -580,6 +586,9 @@ class Motor:
                 "the controller says that the motor runs, though nothing was commanded and the register stands at "
                 f"{expected}. Look at the focuser."
             )
+        if error := unsteady(expected, readings, self._flickers):
+            self.is_unsteady = True
+            raise error
         raise moved_unasked(expected, reading.register)
 
     @property

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Sequence
 
 from ..errors import MoveTimeoutError, NoProgressError, NoSwitchError, PositionLostError, StalledError
 from .planning import mm_from_steps
 from .rates import DEVIATION, RateWatch
 from .reading import Reading
-from .refresh import STANDSTILL_GAP_S, Refresh
+from .refresh import FLICKER_STEPS, STANDSTILL_GAP_S, Refresh
 from .registers import POSITION_TOLERANCE_STEPS, TRAVEL_MM, is_at
 from .tracking import JUMP_MARGIN_STEPS, SPEED_MARGIN, Tracker, leapt
 
@@ -460,6 +461,24 @@ class HaltWatch:
             until_s = min(until_s, self._found.at_s)
         reach_steps = tracker.reach_steps(until_s - before.earliest_s) / SPEED_MARGIN + JUMP_MARGIN_STEPS
         return abs(reading.register - before.register) > reach_steps
+
+
+def unsteady(left_at_register: int, readings: Sequence[Reading], flickers: bool) -> PositionLostError | None:
+    """The error for a register that goes on changing around its place while the motor says that it stands; None if it
+    does not look so.
+
+    Args:
+        flickers: whether it has changed before at rest, by a few steps.
+    """
+    registers = [left_at_register, *(reading.register for reading in readings)]
+    low, high = min(registers), max(registers)
+    changes = flickers or len({reading.register for reading in readings}) > 1
+    if not changes or high - low > 2 * FLICKER_STEPS or not all(reading.stands_still for reading in readings):
+        return None
+    return PositionLostError(
+        f"the motor says that it stands, but its register goes on changing between {low} and {high}: no position is "
+        f"known to {POSITION_TOLERANCE_STEPS} steps. Look at the controller."
+    )
 
 
 def moved_unasked(left_at_register: int | None, register: int) -> PositionLostError:

@@ -360,7 +360,8 @@ class Commands:
             reading = axis.look()
             axis.try_both()
         except (PositionLostError, UnexpectedMotionError) as error:
-            if not self._settings.keeps_hand or isinstance(error, SettingsLostError):
+            nobody_drives = axis.is_unsteady or isinstance(error, SettingsLostError)
+            if nobody_drives or not self._settings.keeps_hand:
                 raise
             self._follow_hand(axis)
             return
