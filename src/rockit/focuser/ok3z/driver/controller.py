@@ -13,7 +13,7 @@ from typing import Callable, TypeVar
 from ..errors import LinkLostError, MalformedReplyError, ReplyTimeoutError
 from . import protocol
 from .clock import Clock
-from .link import Checkpoint, Link
+from .link import OWED_REPLY_S, Checkpoint, Link
 from .reading import Reading
 from .registers import HOMING_RUN_REGISTER, is_at
 
@@ -314,6 +314,7 @@ class Controller:
         return True
 
     def _can_ask_both(self) -> bool:
+        self._expect_owed()
         return self._pairs.are_trusted and self._link.becomes_clear(READING, self._checkpoint)
 
     def _read_both(self) -> Reading:
@@ -381,7 +382,12 @@ class Controller:
         said = f": {error}" if isinstance(error, MalformedReplyError) else f". {look}"
         return LinkLostError(f"{told}{said}", public=f"{told}. {look}")
 
+    def _expect_owed(self) -> None:
+        """An answer that a stop cut off is waited for as long as this controller takes."""
+        self._link.owed_reply_s = max(OWED_REPLY_S, ANSWER_MARGIN * self._answers.usual_s)
+
     def _exchange(self, query: protocol.Query, deadline_s: float, checkpoint: Checkpoint) -> protocol.Reply:
+        self._expect_owed()
         asked_s = self._clock.monotonic()
         reply = self._link.exchange(query, deadline_s, checkpoint)
         self._answers.note(self._clock.monotonic() - asked_s)

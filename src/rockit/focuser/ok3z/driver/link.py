@@ -37,7 +37,7 @@ WRITE_TIMEOUT_S = 0.5
 # for a second one beside it.
 LATE_REPLY_S = 2.0
 LINGER_S = 0.05
-# So long the reply to a question that was cut off is waited for: it takes 10 ms, 30 ms through a USB adapter.
+# So long the reply to a question that was cut off is waited for, at least: it takes 10 ms, 30 ms through a USB adapter.
 OWED_REPLY_S = 0.06
 # With every kind of question abandoned, none is left to tell the replies apart: they are waited out.
 WAIT_OUT_S = 0.5
@@ -66,6 +66,8 @@ class Link:
         self._looked_at_s = clock.monotonic()
         self.held_up_s = 0.0
         """How long this process was held up altogether while it waited for an answer: a suspended machine, a signal."""
+        self.owed_reply_s = OWED_REPLY_S
+        """How long the reply to a question that was cut off is waited for, in seconds."""
         self.replies = 0
         """How many replies came, to whatever question."""
         self.doubts = 0
@@ -241,7 +243,7 @@ class Link:
         late_until_s = dict(self._late_until_s)
         for query in owed:
             self._watch_late(query)
-        expires_s = self._awake_s() + OWED_REPLY_S
+        expires_s = self._awake_s() + self.owed_reply_s
         while self._awake_s() < expires_s:
             for reply in self._receive_answers(owed):
                 code = reply.code
