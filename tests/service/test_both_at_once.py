@@ -189,3 +189,24 @@ def test_a_dead_link_shows_as_soon(make_rig: MakeRig, how: str) -> None:
     rig.lose(how)
     rig.rest(3)
     assert rig.commands.is_reconnecting
+
+
+@pytest.mark.parametrize("reply_delay_s", [0.1, 0.3, 0.7])
+def test_a_stop_among_slow_answers_waits_for_those_it_cut_off_and_for_two_readings(
+    make_rig: MakeRig, reply_delay_s: float
+) -> None:
+    rig = make_rig(baud_pacing=True, reply_delay_s=reply_delay_s, paired=True)
+    rig.home()
+    begun_s: list[float] = []
+    first = rig.exchanges + 4
+
+    def stop(exchange: int) -> None:
+        if exchange >= first:
+            begun_s.append(rig.clock.monotonic())
+            raise StoppedError("stopped by the test.")
+
+    rig.at_exchange = stop
+    assert isinstance(rig.move(2.0), StoppedError)
+    assert rig.clock.monotonic() - begun_s[0] < 3.3 * reply_delay_s
+    idle(rig)
+    assert rig.asks_both
