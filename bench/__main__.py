@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from bench import alpaca, crowded, idle, moves, startup, status, stop
+from bench import alpaca, crowded, idle, moves, round_trips, startup, status, stop
 from bench.conditions import conditions
 from bench.figures import Figure, markdown
 from bench.interruption import watch_for_signals
@@ -53,6 +53,7 @@ QUICK = Amount(stops=2, moves=1, calls=50, starts=1, rest_s=2.0)
 PARTS: dict[str, Callable[[Amount, random.Random], list[Figure]]] = {
     "stop": lambda amount, chance: stop.measure(amount.stops, chance),
     "moves": lambda amount, _: moves.measure(amount.moves),
+    "round_trips": lambda amount, chance: round_trips.measure(amount.moves, chance),
     "status": lambda amount, chance: status.measure(amount.calls, chance),
     "startup": lambda amount, _: startup.measure(amount.starts),
     "idle": lambda amount, _: idle.measure(amount.rest_s),

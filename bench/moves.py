@@ -63,9 +63,7 @@ def measure(rounds: int, distances_mm: tuple[float, ...] = DISTANCES_MM) -> list
         for _ in range(rounds):
             for distance_mm in distances_mm:
                 for way in ("outward", "inward"):
-                    over.setdefault((way, distance_mm), []).append(
-                        _move(ready, distance_mm, way == "outward")
-                    )
+                    over.setdefault((way, distance_mm), []).append(move(ready, distance_mm, way == "outward"))
     every = [moved for group in over.values() for moved in group]
     return [
         *(
@@ -83,7 +81,8 @@ def measure(rounds: int, distances_mm: tuple[float, ...] = DISTANCES_MM) -> list
     ]
 
 
-def _move(ready: Rig, distance_mm: float, outward: bool) -> Moved:
+def move(ready: Rig, distance_mm: float, outward: bool) -> Moved:
+    """Move from INNER_MM by a distance, or back."""
     target_mm = INNER_MM + distance_mm if outward else INNER_MM
     with ready.connected() as proxy:
         called_s = time.monotonic()

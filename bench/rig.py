@@ -361,9 +361,10 @@ def _close(made: Rig) -> None:
 
 
 @contextmanager
-def rig(start_mm: float = 0.3, alpaca: bool = False) -> Iterator[Rig]:
-    """A daemon that serves, on a virtual controller whose carriage stands at `start_mm`, in real time."""
-    with idle_rig({"start_mm": start_mm}) as made:
+def rig(start_mm: float = 0.3, alpaca: bool = False, **options: object) -> Iterator[Rig]:
+    """A daemon that serves, on a virtual controller with these options whose carriage stands at `start_mm`, in real
+    time."""
+    with idle_rig({"start_mm": start_mm, **options}) as made:
         if alpaca:
             made.serve_alpaca()
         made.start()

@@ -122,22 +122,23 @@ def _stop_moves(
     for _ in range(rounds):
         # In turn, so that the focuser stays near the middle.
         for stops, target_mm in ((outward, FAR_OUT_MM), (inward, FAR_IN_MM)):
-            _stop_one(ready, stops, ("set_focus", target_mm), chance, pool)
+            stop_one(ready, stops, ("set_focus", target_mm), chance, pool)
     return outward, inward
 
 
 def _stop_homing(ready: Rig, rounds: int, chance: random.Random, pool: ThreadPoolExecutor) -> Stops:
     stops = Stops(HOMING_SPEED_MM_SEC)
     for _ in range(rounds):
-        _stop_one(ready, stops, ("initialize",), chance, pool)
+        stop_one(ready, stops, ("initialize",), chance, pool)
         if ready.truth()["motor_mm"] < LEAST_HOMING_MM:
             ready.tell(f"hand {HOMING_START_MM}")
     return stops
 
 
-def _stop_one(
+def stop_one(
     ready: Rig, stops: Stops, command: tuple[Any, ...], chance: random.Random, pool: ThreadPoolExecutor
 ) -> None:
+    """Begin a command that moves the focuser, and stop it at full speed."""
     with ready.connected() as stopper:
         motion = begun(ready, command, pool)
         time.sleep(chance.uniform(LEAST_RUN_S, MOST_RUN_S))

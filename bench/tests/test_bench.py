@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench import __main__ as program
-from bench import alpaca, crowded, figures, idle, moves, rig, startup, status, stop, wire_log
+from bench import alpaca, crowded, figures, idle, moves, rig, round_trips, startup, status, stop, wire_log
 from bench.conditions import conditions
 from bench.crowd import crowd
 
@@ -181,6 +181,20 @@ def test_moves(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(values[name]) == 2
         assert values[f"{name}: bytes on the line"][0] < values[name][0]
     assert len(values["between the legs"]) == 1
+
+
+def test_round_trips(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"INNER_MM": 0.6, "DISTANCE_MM": 0.05, "LATENCIES_MS": (16,)}.items():
+        monkeypatch.setattr(round_trips, name, value)
+    monkeypatch.setattr(moves, "INNER_MM", 0.6)
+    monkeypatch.setattr(stop, "APART_S", 0.0)
+    values = values_of(round_trips.measure(1, random.Random(1)))
+    assert len(values) == 6
+    for what in ("inward", "outward", "proof of a stop"):
+        one, both = (
+            values[f"{what}, 16 ms of latency, {way}"][0] for way in ("one at a time", "both at once")
+        )
+        assert both < one
 
 
 def test_status(monkeypatch: pytest.MonkeyPatch) -> None:

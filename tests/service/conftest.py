@@ -13,6 +13,7 @@ import pytest
 import serial
 
 from rockit.focuser.ok3z.constants import FocuserStatus
+from rockit.focuser.ok3z.driver.controller import PAIRS_TO_AGREE
 from rockit.focuser.ok3z.driver.link import Device, Link, open_link
 from rockit.focuser.ok3z.driver.planning import Drive, Limits, mm_from_steps
 from rockit.focuser.ok3z.driver.recorder import Recorder, Recording
@@ -71,6 +72,10 @@ class PaperKeeper:
 
     def read(self) -> Entry | None:
         return self.kept
+
+    def write_ahead(self, entry: Entry) -> Callable[[], None]:
+        self.write(entry, durable=True)
+        return lambda: None
 
     def write(self, entry: Entry, durable: bool) -> None:
         self.at_write(entry, durable)
@@ -191,7 +196,8 @@ class Rig(Bench):
     """A focuser on a bench: the driver's commands on one side, the true carriage on the other.
 
     The line takes no time unless `baud_pacing` is given: then a command has ten times as many checkpoints.
-    The driver is told of a `time_scale`, unless `told` is False.
+    The driver is told of a `time_scale`, unless `told` is False. With `paired` a homed focuser rests until readings are
+    one round trip.
     """
 
     def __init__(
@@ -203,8 +209,10 @@ class Rig(Bench):
         speed_mm_sec: float = 0.5,
         acceleration_mm_sec_sec: float = 5.0,
         told: bool = True,
+        paired: bool = False,
         **options: object,
     ) -> None:
+        self._paired = paired
         clock = VirtualClock()
         self.model = VirtualOK3Z(clock, **{"start_mm": 1.0, "baud_pacing": False, **options})
         self.name = f"rig{next(_numbers)}"
@@ -289,6 +297,20 @@ class Rig(Bench):
     def home(self) -> None:
         """Bring the focuser up without trouble."""
         assert self.carry_out(self.commands.initialize) is None
+        if self._paired:
+            self.prove_pairs()
+
+    def prove_pairs(self) -> None:
+        """Rest until both questions of a reading go out together."""
+        for _ in range(PAIRS_TO_AGREE):
+            assert self.carry_out(self.commands.watch_rest) is None
+        assert self.asks_both
+
+    @property
+    def asks_both(self) -> bool:
+        """Whether both questions of a reading go out together."""
+        controller = self.commands._session._controller
+        return controller is not None and controller.asks_both
 
     def move(self, position_mm: object, offset: bool = False, exact: bool = False) -> FocuserError | None:
         return self.carry_out(lambda: self.commands.move(position_mm, offset, exact))

@@ -46,6 +46,7 @@ ALONE: dict[str, dict[str, Any]] = {
     "an arrival one step short": {"arrival_off_steps": -1},
     "a flicker of 1": {"register_flicker": 1},
     "a flicker of 3": {"register_flicker": 3},
+    "a flicker of 4": {"register_flicker": 4},
     "answers of 50 ms": {"reply_delay_s": 0.05},
     "answers of 300 ms": {"reply_delay_s": 0.3},
     "answers of 600 ms": {"reply_delay_s": 0.6},
@@ -268,3 +269,21 @@ def test_a_noisy_line_never_makes_a_false_position(
         if rig.status != FocuserStatus.Idle:
             rig.home()
         night.require_truth()
+
+
+@pytest.mark.parametrize("flicker", [5, 6, 7])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_register_that_flickers_too_much_works_until_it_shows(
+    make_rig: Callable[..., Any], flicker: int, seed: int
+) -> None:
+    rig = make_rig(register_flicker=flicker, seed=seed, baud_pacing=True)
+    night = Night(rig, {"register_flicker": flicker})
+    outcome = rig.carry_out(rig.commands.initialize)
+    for _ in range(60):
+        if rig.status != FocuserStatus.Idle:
+            break
+        night.require_truth()
+        rig.rest(10)
+    said = rig.commands.snapshot.reason
+    assert rig.status != FocuserStatus.Idle or outcome is None
+    assert rig.status == FocuserStatus.Idle or "register goes on changing between" in said, said

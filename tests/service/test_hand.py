@@ -84,7 +84,7 @@ def test_a_stop_halts_it_and_the_position_is_not_known_then(at_2_mm):
 
 
 def test_the_configuration_can_forbid_that(make_rig):
-    rig = make_rig(start_mm=5.5, register=-90000)
+    rig = make_rig(start_mm=5.5, register=-90000, paired=True)
     rig.settings = replace(rig.settings, keeps_hand=False)
     rig.start_process()
     rig.home()

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from rockit.focuser.ok3z.errors import HaltFailedError, LinkLostError
+from rockit.focuser.ok3z.errors import HaltFailedError, LinkLostError, StoppedError
+from rockit.focuser.ok3z.service.focuser import (
+    CLOSE_PATIENCE_S,
+    CLOSING_HALT_PATIENCE_S,
+    HALT_PATIENCE_S,
+    SLOW_CLOSE_RATIO,
+    slow_closing_proof_s,
+)
 from rockit.focuser.ok3z.service.status import State
 
 HOW = pytest.mark.parametrize("how", ["hang-up", "silence"])
@@ -223,3 +230,32 @@ def test_a_controller_that_answers_with_an_empty_text_was_spoken_to_all_the_same
     rig.home()
     rig.lose_at(5.0, 2.0, "hang-up")
     assert rig.commands.may_leave_running
+
+
+@pytest.mark.parametrize("reply_delay_s", [0.06, 0.1, 0.2, 0.3, 0.5, 0.7])
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("at", [30, 41, 60, 75])
+def test_slow_answers_prove_the_last_halt_too(make_rig, reply_delay_s, paired, at):
+    rig = make_rig(reply_delay_s=reply_delay_s, baud_pacing=True, paired=paired)
+    rig.home()
+    slow_proof_s = slow_closing_proof_s(rig.commands.answer_s)
+    close_by_s = []
+
+    def give_up_halting_s(begun_s):
+        return min([begun_s + HALT_PATIENCE_S, *close_by_s])
+
+    def end(number):
+        if number >= first:
+            close_by_s.append(rig.clock.monotonic() + CLOSING_HALT_PATIENCE_S + slow_proof_s)
+            raise StoppedError("stopped because the daemon is ending.")
+
+    rig.worker.give_up_halting_s = give_up_halting_s
+    first = rig.exchanges + at
+    rig.at_exchange = end
+    assert isinstance(rig.move(5.0), StoppedError)
+    assert not rig.commands.may_leave_running
+    rig.assert_honest()
+    rig.commands.leave()
+    later_s = CLOSE_PATIENCE_S - CLOSING_HALT_PATIENCE_S + (SLOW_CLOSE_RATIO - 1) * slow_proof_s
+    assert rig.clock.monotonic() < close_by_s[0] + later_s
+    assert not rig.commands.may_leave_running

@@ -83,6 +83,43 @@ def test_adapter_may_pass_on_together_what_is_ready(make_bench: Make) -> None:
     assert bench.port.in_waiting == 2 * len("#S004 F NS$\n") - 1
 
 
+TWO = b"#S001 F$\n#P081 F$\n"
+STATE, REGISTER = b"#S004 F NS$\n", b"#P081 F -40000$\n"
+
+
+@pytest.mark.parametrize(
+    ("two_questions", "answers"),
+    [
+        ("both", STATE + REGISTER),
+        ("first", STATE),
+        ("last", REGISTER),
+        ("swapped", REGISTER + STATE),
+    ],
+)
+@pytest.mark.parametrize("baud_pacing", [True, False])
+def test_two_questions_in_one_write(
+    make_bench: Make, two_questions: str, answers: bytes, baud_pacing: bool
+) -> None:
+    bench = make_bench(two_questions=two_questions, baud_pacing=baud_pacing)
+    bench.port.timeout = 0.1
+    bench.port.write(TWO)
+    assert bench.port.read(100) == answers
+    # One after the other they are answered in any case.
+    for question, answer in ((b"#S001 F$\n", STATE), (b"#P081 F$\n", REGISTER)):
+        bench.port.write(question)
+        assert bench.port.read(100) == answer
+
+
+def test_while_the_first_of_two_questions_is_answered_the_second_arrives(make_bench: Make) -> None:
+    bench = make_bench()
+    begun = bench.clock.monotonic()
+    bench.port.write(TWO)
+
+    assert bench.port.read(len(STATE + REGISTER)) == STATE + REGISTER
+
+    assert bench.clock.monotonic() - begun == pytest.approx((9 + len(STATE + REGISTER)) * BYTE_S)
+
+
 def test_adapter_splits_an_answer_that_is_not_ready_in_time(make_bench: Make) -> None:
     bench = make_bench(usb_latency_ms=1)
     begun = bench.clock.monotonic()

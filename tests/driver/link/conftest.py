@@ -7,11 +7,13 @@ from typing import Any, Callable, Optional
 import pytest
 
 from rockit.focuser.ok3z.driver.link import READ_SLICE_S, Link
-from rockit.focuser.ok3z.driver.protocol import QUERIES, Query, Reply
+from rockit.focuser.ok3z.driver.protocol import MOTION_STATE, POSITION_REGISTER, QUERIES, Query, Reply
 from rockit.focuser.ok3z.errors import ReplyTimeoutError
 from rockit.focuser.ok3z.simulator.clock import VirtualClock
 
 REPLY_CODE = {query.encode(): query.reply_code for query in QUERIES}
+
+BOTH = (MOTION_STATE, POSITION_REGISTER)
 
 Fate = Optional[float]
 """How long a question's reply takes, in seconds; None: it is lost."""
@@ -71,11 +73,12 @@ class ScriptedPort:
     def write(self, data: bytes) -> int:
         self._fail("write")
         self.written.append(data)
-        if data in REPLY_CODE:
-            fate = self._fates.pop(0) if self._fates else self.prompt_s
-            if fate is not None:
-                self._answer(f"#{REPLY_CODE[data]} F {self._questions}$\n".encode(), fate)
-            self._questions += 1
+        for frame in data.splitlines(keepends=True):
+            if frame in REPLY_CODE:
+                fate = self._fates.pop(0) if self._fates else self.prompt_s
+                if fate is not None:
+                    self._answer(f"#{REPLY_CODE[frame]} F {self._questions}$\n".encode(), fate)
+                self._questions += 1
         return len(data)
 
     def _answer(self, reply: bytes, fate_s: float) -> None:
@@ -119,6 +122,22 @@ class Line:
         self, query: Query, checkpoint: Callable[[], None] = never_interrupted, deadline_s: float = 0.25
     ) -> Reply:
         return self.link.exchange(query, deadline_s, checkpoint)
+
+    def ask_all(self, checkpoint: Callable[[], None] = never_interrupted) -> list[str | None]:
+        """Both questions of a reading in one write: the arguments of their answers."""
+        replies = self.link.exchange_all(BOTH, 0.25, checkpoint)
+        assert [reply.code for reply in replies] == [query.reply_code for query in BOTH]
+        return [reply.argument for reply in replies]
+
+    def answers_all(self) -> bool:
+        """Whether both questions have an answer, which must be their own."""
+        try:
+            arguments = self.ask_all()
+        except ReplyTimeoutError:
+            return False
+        last = int(self.port.last_question)
+        assert arguments == [str(last - 1), str(last)], "an answer to an earlier question"
+        return True
 
     def answers(self, query: Query) -> bool:
         """Whether a question has an answer, which must be its own."""

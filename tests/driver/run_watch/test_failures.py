@@ -9,11 +9,11 @@ import pytest
 
 from rockit.focuser.ok3z.driver.planning import steps_from_mm
 from rockit.focuser.ok3z.driver.reading import Reading
+from rockit.focuser.ok3z.driver.refresh import STANDSTILL_GAP_S
 from rockit.focuser.ok3z.driver.registers import POSITION_TOLERANCE_STEPS
 from rockit.focuser.ok3z.driver.run_watch import (
     HOMING_REACH_MM,
     STALL_S,
-    STANDSTILL_GAP_S,
     START_GRACE_S,
     Allowance,
     LegWatch,

@@ -12,10 +12,11 @@ from rockit.focuser.ok3z.driver.reading import Reading
 from rockit.focuser.ok3z.driver.refresh import (
     CHANGING_READINGS,
     LONGEST_INTERVAL_S,
+    STANDSTILL_GAP_S,
     UNKNOWN_INTERVAL_S,
     Refresh,
 )
-from rockit.focuser.ok3z.driver.run_watch import STANDSTILL_GAP_S, HaltWatch, StandstillWatch
+from rockit.focuser.ok3z.driver.run_watch import HaltWatch, StandstillWatch
 from rockit.focuser.ok3z.driver.tracking import Tracker
 
 T0_S = 1000.0
@@ -51,11 +52,14 @@ def test_of_a_controller_that_was_never_seen_running_the_worst_is_supposed() -> 
     assert refresh.interval_s == 0.0
 
 
-def test_a_register_that_changes_with_every_look_is_never_out_of_date() -> None:
-    refresh = watched(motor(0.0), 0.04, 0.04 * (CHANGING_READINGS + 4))
+@pytest.mark.parametrize(("spacing_s", "supposed_s"), [(0.02, 0.0), (0.029, 0.0), (0.04, 0.04), (0.3, 0.3)])
+def test_a_register_that_changes_with_every_look_is_no_older_than_a_look_ago(
+    spacing_s: float, supposed_s: float
+) -> None:
+    refresh = watched(motor(0.0), spacing_s, spacing_s * (CHANGING_READINGS + 4))
     assert refresh.is_known
     assert not refresh.is_slow
-    assert refresh.supposed_s == 0.0
+    assert refresh.supposed_s == pytest.approx(supposed_s)
 
 
 @given(st.floats(0.1, 0.6), st.floats(0.0, 0.6), st.sampled_from([0.02, 0.045, 0.08]))

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rockit.focuser.ok3z.driver.reading import Reading
+from rockit.focuser.ok3z.driver.refresh import STANDSTILL_GAP_S
 from rockit.focuser.ok3z.driver.registers import is_at
-from rockit.focuser.ok3z.driver.run_watch import STANDSTILL_GAP_S, StandstillWatch
+from rockit.focuser.ok3z.driver.run_watch import StandstillWatch
 
 T0_S = 1000.0
 EXCHANGES_S = 0.02

@@ -23,6 +23,8 @@ from .whereabouts import Sighting
 
 _log = logging.getLogger(__name__)
 
+# A look before a move is no longer good for its start than so many seconds: a disk may hang meanwhile.
+LOOK_HOLDS_S = 0.03
 # How often the motor of one move is sent again after it has stalled.
 STALL_TRIES = 3
 
@@ -216,8 +218,11 @@ class Axis:
         """Where the motor turns around or stands in a plan: its start and the end of each leg."""
         return [self._motor.place_register, *(self.origin_register - leg.target_steps for leg in plan.legs)]
 
-    def move(self, plan: Plan) -> int:
+    def move(self, plan: Plan, may_start: Callable[[], None]) -> int:
         """Run the legs of a plan, each to a verified arrival.
+
+        Args:
+            may_start: called once between the look before the first leg and that leg; may wait.
 
         Returns:
             How often the motor stalled on its way and was sent again.
@@ -231,6 +236,9 @@ class Axis:
         runs = [drive.duration_s(steps) for steps in run_lengths(self.place_steps, plan)]
         allowed_s = move_deadline_s(sum(runs), self._move_timeout_s)
         way = _Way(Allowance(allowed_s), self._move_timeout_s - allowed_s)
+        may_start()
+        if self._clock.monotonic() - self.standing.at_s > LOOK_HOLDS_S:
+            self._motor.look()
         for number, leg in enumerate(plan.legs, start=1):
             self._leg_begins(leg)
             self.is_near_switch = False
@@ -270,6 +278,20 @@ class Axis:
     def look(self) -> Reading:
         """Look whether the focuser stands where it was left. See `Motor.look`."""
         return self._motor.look()
+
+    @property
+    def is_unsteady(self) -> bool:
+        """See `Motor.is_unsteady`."""
+        return self._motor.is_unsteady
+
+    @property
+    def may_ask_both(self) -> bool:
+        """See `Motor.may_ask_both`."""
+        return self._motor.may_ask_both
+
+    def try_both(self) -> None:
+        """See `Motor.try_both`."""
+        self._motor.try_both()
 
     def follow_hand(self) -> None:
         """Follow a focuser that somebody drives at its controller. See `Motor.follow_hand`."""

@@ -5,6 +5,7 @@ It knows what can be asked and told, not what a move is; that is `axis`.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections import deque
 from typing import Callable, TypeVar
@@ -12,9 +13,9 @@ from typing import Callable, TypeVar
 from ..errors import LinkLostError, MalformedReplyError, ReplyTimeoutError
 from . import protocol
 from .clock import Clock
-from .link import Checkpoint, Link
+from .link import OWED_REPLY_S, Checkpoint, Link
 from .reading import Reading
-from .registers import HOMING_RUN_REGISTER
+from .registers import HOMING_RUN_REGISTER, is_at
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,12 @@ COMMANDS_IN_A_ROW = 3
 # A controller that has just got its power may take its time, and be deaf until then: the first question is asked again.
 FIRST_IDENTIFY_DEADLINE_S = 0.5
 LONGEST_IDENTIFY_DEADLINE_S = 1.0
+
+# Looks at rest at which both questions in one write were answered as one after the other, before that is relied on.
+PAIRS_TO_AGREE = 20
+
+# What a reading asks for.
+READING = (protocol.MOTION_STATE, protocol.POSITION_REGISTER)
 
 _Value = TypeVar("_Value")
 
@@ -77,6 +84,57 @@ class Answers:
         """How long an answer is waited for."""
         return min(max(REPLY_DEADLINE_S, ANSWER_MARGIN * self.usual_s), self._longest_s)
 
+    @property
+    def pair_deadline_s(self) -> float:
+        """How long two answers together are waited for. There is time left to ask a single question then."""
+        return max(REPLY_DEADLINE_S, min(2 * ANSWER_MARGIN * self.usual_s, self.silence_s / 2))
+
+
+class Pairs:
+    """Whether both questions of a reading may go out in one write, on one link.
+
+    Not before PAIRS_TO_AGREE such readings at rest agreed with single ones, and never again after a doubt: an answer
+    that was late, lost, odd or not asked for, or that came in another order.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._doubts = 0
+        self._agreed = 0
+        self._refused = False
+
+    @property
+    def are_wanted(self) -> bool:
+        """Whether it is still to be seen if they can be trusted, and can be seen now."""
+        return not self._refused and self._agreed < PAIRS_TO_AGREE and self._link.is_clear(READING)
+
+    @property
+    def are_trusted(self) -> bool:
+        """Whether they are relied on."""
+        if self._agreed >= PAIRS_TO_AGREE and self._link.doubts > self._doubts:
+            self.refuse("an answer was lost, late or not asked for")
+        return not self._refused and self._agreed >= PAIRS_TO_AGREE
+
+    def begin(self) -> None:
+        """A reading is tried: what came before it says nothing of pairs."""
+        if not self._agreed:
+            self._doubts = self._link.doubts
+
+    def agree(self) -> None:
+        """It agreed."""
+        if self._link.doubts > self._doubts:
+            self.refuse("an answer was lost, late or not asked for")
+            return
+        self._agreed += 1
+        if self._agreed == PAIRS_TO_AGREE:
+            _log.info("from now on both questions of a reading go out together")
+
+    def refuse(self, why: str) -> None:
+        """There is a doubt; the first one is told."""
+        if not self._refused:
+            _log.info("on this link questions go out one at a time: %s", why)
+        self._refused = True
+
 
 class Controller:
     """An OK3Z behind an open link. Belongs to one thread.
@@ -85,6 +143,7 @@ class Controller:
         checkpoint: called before every exchange and while one waits; raises to interrupt.
         answers: how long its answers take.
         manner: how they are written.
+        pairs: whether it can take two questions in one write.
     """
 
     def __init__(
@@ -94,12 +153,14 @@ class Controller:
         checkpoint: Checkpoint,
         answers: Answers | None = None,
         manner: protocol.Manner | None = None,
+        pairs: Pairs | None = None,
     ) -> None:
         self._link = link
         self._clock = clock
         self._checkpoint = checkpoint
         self._answers = answers or Answers()
         self._manner = manner or protocol.Manner()
+        self._pairs = pairs or Pairs(link)
 
     def close(self) -> None:
         """Give the port back."""
@@ -107,7 +168,7 @@ class Controller:
 
     def heeding(self, checkpoint: Checkpoint) -> Controller:
         """This controller, interrupted by another checkpoint."""
-        return Controller(self._link, self._clock, checkpoint, self._answers, self._manner)
+        return Controller(self._link, self._clock, checkpoint, self._answers, self._manner, self._pairs)
 
     @property
     def silence_s(self) -> float:
@@ -123,6 +184,16 @@ class Controller:
     def answer_s(self) -> float:
         """How long an answer takes, as the last ones did, in seconds."""
         return self._answers.usual_s
+
+    @property
+    def asks_both(self) -> bool:
+        """Whether a reading is one round trip: both of its questions go out in one write."""
+        return self._pairs.are_trusted
+
+    @property
+    def may_ask_both(self) -> bool:
+        """Whether `try_both` is wanted, at rest, before a reading can be one round trip."""
+        return self._pairs.are_wanted
 
     def deaf(self) -> Controller:
         """This controller, not to be interrupted: for halting."""
@@ -198,7 +269,11 @@ class Controller:
         Raises:
             LinkLostError: no valid answer for SILENCE_S.
         """
-        stands_still = self._ask(protocol.MOTION_STATE, self._stands_still)
+        begun_s = self.awake_s
+        if self._can_ask_both():
+            with contextlib.suppress(ReplyTimeoutError, MalformedReplyError):
+                return self._read_both()
+        stands_still = self._ask(protocol.MOTION_STATE, self._stands_still, begun_s)
         asked_s = self._clock.monotonic()
         register = self._ask(protocol.POSITION_REGISTER, self._register)
         return Reading(register, stands_still, self._clock.monotonic(), asked_s)
@@ -210,12 +285,52 @@ class Controller:
             ReplyTimeoutError, MalformedReplyError: no valid answer this time.
             LinkLostError: the port hung up.
         """
+        if self._can_ask_both():
+            return self._read_both()
         deadline_s = self._answers.deadline_s
         state = self._exchange(protocol.MOTION_STATE, deadline_s, self._checkpoint)
         asked_s = self._clock.monotonic()
         register = self._exchange(protocol.POSITION_REGISTER, deadline_s, self._checkpoint)
         stands_still = self._stands_still(state)
         return Reading(self._register(register), stands_still, self._clock.monotonic(), asked_s)
+
+    def try_both(self, seen: Reading) -> bool:
+        """Ask both questions of a reading in one write, of a motor that was just seen standing. False: something else
+        was answered than before.
+
+        Raises:
+            LinkLostError: the port hung up.
+        """
+        self._pairs.begin()
+        try:
+            reading = self._read_both()
+        except (ReplyTimeoutError, MalformedReplyError) as error:
+            self._pairs.refuse(str(error))
+            return False
+        if reading.stands_still != seen.stands_still or not is_at(reading.register, seen.register):
+            self._pairs.refuse(f"{reading.register} was answered, and {seen.register} before")
+            return False
+        self._pairs.agree()
+        return True
+
+    def _can_ask_both(self) -> bool:
+        self._expect_owed()
+        return self._pairs.are_trusted and self._link.becomes_clear(READING, self._checkpoint)
+
+    def _read_both(self) -> Reading:
+        """Both answers must come in order and with nothing beside them: any doubt ends it for this link."""
+        asked_s = self._clock.monotonic()
+        state, register = self._link.exchange_all(
+            READING,
+            self._answers.pair_deadline_s,
+            self._checkpoint,
+        )
+        at_s = self._clock.monotonic()
+        try:
+            return Reading(self._register(register), self._stands_still(state), at_s, asked_s)
+        except MalformedReplyError as error:
+            self._pairs.refuse(str(error))
+            raise
 
     def _stands_still(self, reply: protocol.Reply) -> bool:
         stands_still = protocol.read_stands_still(reply)
@@ -227,10 +342,16 @@ class Controller:
         self._manner.require_usual(reply)
         return register
 
-    def _ask(self, query: protocol.Query, read: Callable[[protocol.Reply], _Value]) -> _Value:
-        """Ask until a valid answer comes. Asking moves nothing, so it may be repeated."""
+    def _ask(
+        self, query: protocol.Query, read: Callable[[protocol.Reply], _Value], begun_s: float | None = None
+    ) -> _Value:
+        """Ask until a valid answer comes. Asking moves nothing, so it may be repeated.
+
+        Args:
+            begun_s: since when an answer has been waited for, if not since now.
+        """
         silence_s = self._answers.silence_s
-        expires_s = self.awake_s + silence_s
+        expires_s = (self.awake_s if begun_s is None else begun_s) + silence_s
         heard = self._link.replies
 
         def in_time() -> None:
@@ -262,7 +383,12 @@ class Controller:
         said = f": {error}" if isinstance(error, MalformedReplyError) else f". {look}"
         return LinkLostError(f"{told}{said}", public=f"{told}. {look}")
 
+    def _expect_owed(self) -> None:
+        """An answer that a stop cut off is waited for as long as this controller takes."""
+        self._link.owed_reply_s = max(OWED_REPLY_S, ANSWER_MARGIN * self._answers.usual_s)
+
     def _exchange(self, query: protocol.Query, deadline_s: float, checkpoint: Checkpoint) -> protocol.Reply:
+        self._expect_owed()
         asked_s = self._clock.monotonic()
         reply = self._link.exchange(query, deadline_s, checkpoint)
         self._answers.note(self._clock.monotonic() - asked_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Callable
@@ -13,8 +14,11 @@ from .reading import Reading
 
 # A halt may be lost on the wire, and repeating it does no harm.
 HALT_REPEAT_S = 0.3
-# Between two readings, in seconds. An exchange itself takes about 10 ms.
-HALTING_PAUSE_S = 0.005
+# Between two readings, in seconds: at least, and at most if the next one is aimed. A reading itself takes about 10 ms.
+SHORTEST_PAUSE_S = 0.001
+LONGEST_PAUSE_S = 0.05
+# The next one is not to come a moment too early.
+MARGIN_S = 0.0005
 # So many readings tell, in the message, whether the register or the state says that it runs.
 LAST_READINGS = 10
 
@@ -43,6 +47,8 @@ class Halting:
         self._give_up_s = give_up_s
         self.is_told = False
         """Whether a halt has left: a port that hung up takes none."""
+        self.next_reading_s: Callable[[float], float] = lambda _: -math.inf
+        """When the next reading is to be asked for, on the clock, if it takes so many seconds."""
         self.told_s = clock.monotonic()
         """When the first halt had surely left, on the clock: until then a busy machine may have kept it back."""
 
@@ -63,6 +69,7 @@ class Halting:
             if spent_s >= halt_again_s:
                 self._tell(again=True)
                 halt_again_s = spent_s + HALT_REPEAT_S
+            asked_s = self._clock.monotonic()
             try:
                 reading = self._controller.read_once()
             except (ReplyTimeoutError, MalformedReplyError) as error:
@@ -76,13 +83,17 @@ class Halting:
                 silent_from_s = self._controller.awake_s
                 last.append(reading)
                 yield reading
-                self._clock.sleep(HALTING_PAUSE_S)
+                self._clock.sleep(self._pause_s(reading.at_s - asked_s))
             now_s = self._clock.monotonic()
             spent_s, looked_at_s = spent_s + min(now_s - looked_at_s, self._controller.silence_s), now_s
         raise HaltFailedError(
             f"the motor was told to stop and was not seen standing still within {spent_s:.1f} s. "
             f"{_unsteady(last)}It may be running: cut its power if it is in danger."
         )
+
+    def _pause_s(self, reading_s: float) -> float:
+        pause_s = self.next_reading_s(reading_s) + MARGIN_S - self._clock.monotonic()
+        return min(max(pause_s, SHORTEST_PAUSE_S), LONGEST_PAUSE_S)
 
     def _tell(self, again: bool) -> None:
         self._controller.halt(again)

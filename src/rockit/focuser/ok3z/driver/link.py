@@ -1,4 +1,5 @@
-"""The serial line to the controller: one exchange at a time, each with a deadline of its own.
+"""The serial line to the controller: one exchange at a time, of one question or of several in one write, each with a
+deadline of its own.
 
 The only module that knows pyserial. A `Link` belongs to one thread. The protocol numbers nothing, so
 this is where a late reply to an abandoned question is kept from passing for the answer to the next
@@ -13,6 +14,7 @@ import logging
 import os
 import queue
 import termios
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable
 
@@ -36,7 +38,7 @@ WRITE_TIMEOUT_S = 0.5
 # for a second one beside it.
 LATE_REPLY_S = 2.0
 LINGER_S = 0.05
-# So long the reply to a question that was cut off is waited for: it takes 10 ms, 30 ms through a USB adapter.
+# So long the reply to a question that was cut off is waited for, at least: it takes 10 ms, 30 ms through a USB adapter.
 OWED_REPLY_S = 0.06
 # With every kind of question abandoned, none is left to tell the replies apart: they are waited out.
 WAIT_OUT_S = 0.5
@@ -62,12 +64,17 @@ class Link:
         self._parser = ReplyParser()
         self._abandoned: set[str] = set()
         self._late_until_s: dict[str, float] = {}
-        self._owed: Query | None = None
+        self._wait_out_s = WAIT_OUT_S
+        self._owed: tuple[Query, ...] = ()
         self._looked_at_s = clock.monotonic()
         self.held_up_s = 0.0
         """How long this process was held up altogether while it waited for an answer: a suspended machine, a signal."""
+        self.owed_reply_s = OWED_REPLY_S
+        """How long the reply to a question that was cut off is waited for, in seconds."""
         self.replies = 0
         """How many replies came, to whatever question."""
+        self.doubts = 0
+        """How often something came that was not asked for, or an answer did not come."""
         # What was no frame since the last reply: a serial server may say why it hangs up.
         self._last_words = b""
         self.noise_sample = b""
@@ -105,13 +112,66 @@ class Link:
             ReplyTimeoutError: no answer, or none that is surely the answer to this question.
             LinkLostError: the port hung up.
         """
-        checkpoint()
-        self._looked_at_s = self._clock.monotonic()
-        if self._owed is not None:
-            self._await_owed(self._owed, checkpoint)
+        self._begin(checkpoint)
         if query.reply_code in self._abandoned:
             self._outrun_late_replies(deadline_s, checkpoint)
         return self._ask(query, deadline_s, checkpoint)
+
+    def exchange_all(
+        self, queries: Sequence[Query], deadline_s: float, checkpoint: Checkpoint
+    ) -> list[Reply]:
+        """Ask several questions of different kinds in one write, and give their answers.
+
+        They must come in the order of the questions, and with nothing beside them: where several questions are under
+        way, that is all that tells whose an answer is.
+
+        Args, Raises: as for `exchange`; the deadline is that of all answers together.
+        """
+        self._begin(checkpoint)
+        self._drain()
+        if not self.is_clear(queries):
+            raise ReplyTimeoutError("answers to earlier questions may still come.")
+        self._write(b"".join(query.encode() for query in queries))
+        self._abandoned.update(query.reply_code for query in queries)
+        replies: list[Reply] = []
+        try:
+            self._await_all(queries, replies, deadline_s, checkpoint)
+        except ReplyTimeoutError:
+            for query in queries:
+                self._expect_late(query)
+            # One deadline has passed for several kinds.
+            self._wait_out_s = WAIT_OUT_S + (len(queries) - 1) * deadline_s
+            raise
+        except Exception:
+            self._owed = tuple(queries[len(replies) :])
+            raise
+        finally:
+            if self._owed or len(replies) == len(queries):
+                self._abandoned.difference_update(reply.code for reply in replies)
+        return replies
+
+    def becomes_clear(self, queries: Sequence[Query], checkpoint: Checkpoint) -> bool:
+        """Wait a moment for the answers to questions that a stop cut off. Gives whether the line is clear then.
+
+        Raises:
+            LinkLostError: the port hung up.
+        """
+        self._begin(checkpoint)
+        return self.is_clear(queries)
+
+    def is_clear(self, queries: Sequence[Query]) -> bool:
+        """Whether no answer to an earlier question of these kinds can come any more."""
+        codes = {query.reply_code for query in queries}
+        now_s = self._clock.monotonic()
+        return not codes & self._abandoned and all(
+            now_s >= self._late_until_s.get(code, now_s) for code in codes
+        )
+
+    def _begin(self, checkpoint: Checkpoint) -> None:
+        checkpoint()
+        self._looked_at_s = self._clock.monotonic()
+        if self._owed:
+            self._await_owed(checkpoint)
 
     def find(self, query: Query, deadline_s: float, checkpoint: Checkpoint) -> Reply:
         """Ask a question of which any answer will do, also one to the same question that was asked before.
@@ -126,7 +186,7 @@ class Link:
         self._abandoned.add(query.reply_code)
         self._write(query.encode())
         expires_s = self._awake_s() + deadline_s
-        while not (answers := self._receive_answers(query)):
+        while not (answers := self._receive_answers([query])):
             if self._awake_s() >= expires_s:
                 self._expect_late(query)
                 raise _no_reply(query, deadline_s)
@@ -146,34 +206,65 @@ class Link:
             self._expect_late(query)
             raise
         except Exception:
-            self._owed = query
+            self._owed = (query,)
             raise
         if self._clock.monotonic() < self._late_until_s.get(query.reply_code, 0.0):
             self._expect_no_other(query, reply, checkpoint)
         self._abandoned.discard(query.reply_code)
         return reply
 
+    def _await_all(
+        self, queries: Sequence[Query], replies: list[Reply], deadline_s: float, checkpoint: Checkpoint
+    ) -> None:
+        """Add the answers to `replies` as they come."""
+        expires_s = self._awake_s() + deadline_s
+        doubts = self.doubts
+        while True:
+            for reply in self._receive():
+                query = queries[min(len(replies), len(queries) - 1)]
+                if _is_echo(reply, queries):
+                    continue
+                if len(replies) == len(queries) or reply.code != query.reply_code:
+                    raise ReplyTimeoutError(f"{reply} came while the {query.name} was waited for.")
+                replies.append(reply)
+            now_s = self._awake_s()
+            if self.doubts > doubts:
+                raise ReplyTimeoutError("something that is no answer came beside the answers.")
+            if len(replies) == len(queries):
+                return
+            if now_s >= expires_s:
+                raise _no_reply(queries[len(replies)], deadline_s)
+            checkpoint()
+
     def _expect_late(self, query: Query) -> None:
+        self.doubts += 1
+        self._watch_late(query)
+
+    def _watch_late(self, query: Query) -> None:
         self._late_until_s[query.reply_code] = self._clock.monotonic() + LATE_REPLY_S
 
-    def _await_owed(self, query: Query, checkpoint: Checkpoint) -> None:
-        """A question that a stop cut off is not unanswered: its reply is on the way, and settles the matter."""
-        self._owed = None
-        # Counted as late until it is here, whatever ends the wait.
-        late_until_s = self._late_until_s.get(query.reply_code, 0.0)
-        self._expect_late(query)
-        expires_s = self._awake_s() + OWED_REPLY_S
+    def _await_owed(self, checkpoint: Checkpoint) -> None:
+        """Questions that a stop cut off are not unanswered: their replies are on the way, and settle the matter."""
+        owed, self._owed = list(self._owed), ()
+        # Counted as late until they are here, whatever ends the wait.
+        late_until_s = dict(self._late_until_s)
+        for query in owed:
+            self._watch_late(query)
+        expires_s = self._awake_s() + self.owed_reply_s
         while self._awake_s() < expires_s:
-            if self._receive_answers(query):
-                self._abandoned.discard(query.reply_code)
-                self._late_until_s[query.reply_code] = late_until_s
+            for reply in self._receive_answers(owed):
+                code = reply.code
+                self._abandoned.discard(code)
+                self._late_until_s[code] = late_until_s.get(code, 0.0)
+                owed = [query for query in owed if query.reply_code != code]
+            if not owed:
                 return
             checkpoint()
 
     def _await_reply(self, query: Query, deadline_s: float, checkpoint: Checkpoint) -> Reply:
         expires_s = self._awake_s() + deadline_s
         while True:
-            answers = self._receive_answers(query)
+            answers = self._receive_answers([query])
             now_s = self._awake_s()
             if answers:
                 return _only(query, answers)
@@ -189,7 +280,8 @@ class Link:
                 self._ask(query, deadline_s, checkpoint)
                 self._abandoned.clear()
                 return
-        expires_s = self._awake_s() + WAIT_OUT_S
+        expires_s = self._awake_s() + self._wait_out_s
+        self._wait_out_s = WAIT_OUT_S
         while self._awake_s() < expires_s:
             self._receive()
             checkpoint()
@@ -200,7 +292,7 @@ class Link:
         is believed."""
         expires_s = self._awake_s() + LINGER_S
         while self._awake_s() < expires_s:
-            _only(query, [answer, *self._receive_answers(query)])
+            _only(query, [answer, *self._receive_answers([query])])
             checkpoint()
 
     def _awake_s(self) -> float:
@@ -213,15 +305,17 @@ class Link:
             _log.warning("this process was held up for %.1f s. Look at the load of its machine.", away_s)
         return now_s - self.held_up_s
 
-    def _receive_answers(self, query: Query) -> list[Reply]:
-        """What came now under the code of this question's answer, and is no echo of the question."""
+    def _receive_answers(self, queries: Sequence[Query]) -> list[Reply]:
+        """What came now under the codes of these questions' answers, and is no echo of a question."""
         answers = []
         for reply in self._receive():
-            is_echo = reply.code == query.code and reply.argument is None
-            if reply.code != query.reply_code or is_echo:
-                _log.debug("unexpected while waiting for the %s: %s", query.name, reply)
-            else:
+            if _is_echo(reply, queries):
+                continue
+            if any(reply.code == query.reply_code for query in queries):
                 answers.append(reply)
+            else:
+                self._doubt(reply)
+                _log.debug("unexpected while waiting for the %s: %s", queries[0].name, reply)
         return answers
 
     def _receive(self) -> list[Reply]:
@@ -247,8 +341,13 @@ class Link:
         return received.replies
 
     def _note_noise(self, data: bytes) -> None:
+        self.doubts += bool(data.strip())
         self.noise_sample = self.noise_sample or data
         self._last_words = (self._last_words + data)[:MAX_LAST_WORDS]
+
+    def _doubt(self, reply: Reply) -> None:
+        """Nobody asked for a reply. If its question was cut off it was known to come."""
+        self.doubts += reply.code not in self._abandoned
 
     def _drain(self) -> None:
         """Take what nobody asked for off the line, so that it answers nothing."""
@@ -260,6 +359,7 @@ class Link:
                 data = self._port.read(waiting)
                 self._recorder.received(data)
                 for reply in self._note(self._parser.feed(data)):
+                    self._doubt(reply)
                     _log.debug("drained: %s", reply)
         except _PORT_FAILURES as error:
             raise self._hung_up(error) from error
@@ -294,6 +394,11 @@ def _no_reply(query: Query, deadline_s: float) -> ReplyTimeoutError:
         f"no reply to the question for the {query.name} came within {deadline_s:g} s. "
         "Look at the controller's power and the cable."
     )
+
+
+def _is_echo(reply: Reply, queries: Sequence[Query]) -> bool:
+    """Whether it is one of these questions, sent back."""
+    return reply.argument is None and any(reply.code == query.code for query in queries)
 
 
 def _only(query: Query, answers: list[Reply]) -> Reply:

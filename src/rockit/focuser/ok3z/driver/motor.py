@@ -19,7 +19,7 @@ from .hand import HandWatch
 from .planning import Drive, mm_from_steps, steps_from_mm
 from .rates import RateWatch, Ratios, learnable_steps
 from .reading import End, Progress, Reading
-from .refresh import Refresh
+from .refresh import STANDSTILL_GAP_S, Refresh
 from .registers import (
     POWER_UP_REGISTER,
     STEPS_PER_MM,
@@ -29,7 +29,6 @@ from .registers import (
 )
 from .run_watch import (
     HOMING_REACH_MM,
-    STANDSTILL_GAP_S,
     Allowance,
     HaltWatch,
     HomingWatch,
@@ -37,6 +36,7 @@ from .run_watch import (
     StandstillWatch,
     Verdict,
     moved_unasked,
+    unsteady,
 )
 from .tracking import BELIEVED_READINGS, JUMP_MARGIN_STEPS, SPEED_MARGIN, Tracker, unseen_after_s
 from .whereabouts import Sighting
@@ -55,10 +55,14 @@ LONGEST_PAUSE_S = 0.06
 SHORTEST_PAUSE_S = 0.005
 # While it is measured how fast the motor runs, or how often its register is renewed: a leg of half a millimetre gives
 # 20 readings so.
-MEASURING_PAUSE_S = 0.02
+MEASURING_PAUSE_S = 0.005
 MEASURING_READINGS = 100
 # How far behind the expected end of a leg it is looked for, and the shortest pause before that.
 BEHIND_THE_END_S = 0.001
+# The same for the ramp of a motor that is halted: the halt and the question take their time on the line, too.
+BEHIND_THE_RAMP_S = 0.002
+# What a question takes on the line, at 38400 baud.
+QUESTION_S = 0.0023
 # What one reading takes, in seconds: a pause that ends nearer to the end than that is stretched to it.
 READING_S = 0.025
 # How long a motor is followed that somebody drives at its controller: the whole travel, and more.
@@ -117,6 +121,8 @@ class Motor:
         self._is_commanded = False
         self._unexpected: Reading | None = None
         self._flickers = False
+        self.is_unsteady = False
+        """Whether the last look found a register that goes on changing at rest: nobody drives the motor then."""
         self._speeds_are_sent = False
         self._ratios = Ratios(None, None, drive.speed_register, drive.acceleration_register)
 
@@ -425,11 +431,16 @@ class Motor:
         if self._must_prove:
             # How far it had come before a power cut, only readings can tell; and its rate is to be proven.
             return SHORTEST_PAUSE_S
-        usual_s = LONGEST_PAUSE_S if self._refresh.is_known else MEASURING_PAUSE_S
+        seen_enough = self._refresh.is_prompt or self._refresh.is_slow
+        usual_s = LONGEST_PAUSE_S if seen_enough else MEASURING_PAUSE_S
         if not isinstance(watch, LegWatch):
             return usual_s
         run_out_s = self.leg_drive.run_out_s(watch.left_steps)
-        left_s = watch.tracker.last.earliest_s + run_out_s + BEHIND_THE_END_S - self._clock.monotonic()
+        ends_s = watch.tracker.last.earliest_s + run_out_s
+        if self._controller.asks_both:
+            # The register is asked for behind the state, and both questions are on the line at once.
+            ends_s += QUESTION_S
+        left_s = ends_s + BEHIND_THE_END_S - self._clock.monotonic()
         longest_s = usual_s if left_s > usual_s + READING_S else left_s
         return max(BEHIND_THE_END_S, longest_s)
 
@@ -481,6 +492,16 @@ class Motor:
             self._clock,
             lambda begun_s: self._give_up_halting_s(begun_s + self._slow_proof_s) + self._ramp_s,
         )
+        ramp_s = self._ramp_left_s
+
+        def next_reading_s(reading_s: float) -> float:
+            # One that would come just before the motor stands waits for that.
+            now_s, stands_s = self._clock.monotonic(), halting.told_s + ramp_s + BEHIND_THE_RAMP_S
+            return max(
+                watch.provable_s(reading_s), stands_s if now_s < stands_s < now_s + reading_s else now_s
+            )
+
+        halting.next_reading_s = next_reading_s
         for reading in halting.readings():
             self._refresh.take(reading)
             stands = watch.take(reading)
@@ -501,6 +522,13 @@ class Motor:
     def _slow_proof_s(self) -> float:
         """How much longer than usual a standstill takes to be proven, because of slow answers, in seconds."""
         return PROVING_ANSWERS * max(0.0, self._controller.answer_s - USUAL_ANSWER_S)
+
+    @property
+    def _ramp_left_s(self) -> float:
+        """How long the motor takes from the speed that was seen last to standstill, in seconds."""
+        if self._tracker is None:
+            return 0.0
+        return abs(self._speed_mm_sec()) / self.leg_drive.acceleration_mm_sec_sec
 
     @property
     def _ramp_s(self) -> float:
@@ -538,8 +566,11 @@ class Motor:
             LinkLostError: nothing valid was answered.
         """
         expected = self._left_at_register
+        readings = []
+        self.is_unsteady = False
         for _ in range(BELIEVED_READINGS):
             reading = self._unexpected = self._controller.read()
+            readings.append(reading)
             begun_anew = self._may_have_begun_anew(reading)
             if reading.stands_still and is_at(reading.register, expected) and not begun_anew:
                 self._flickers |= self._standing is not None and reading.register != self._standing.register
@@ -555,7 +586,20 @@ class Motor:
                 "the controller says that the motor runs, though nothing was commanded and the register stands at "
                 f"{expected}. Look at the focuser."
             )
+        if error := unsteady(expected, readings, self._flickers):
+            self.is_unsteady = True
+            raise error
         raise moved_unasked(expected, reading.register)
+
+    @property
+    def may_ask_both(self) -> bool:
+        """Whether `try_both` is wanted. See `Controller.may_ask_both`."""
+        return self._controller.may_ask_both
+
+    def try_both(self) -> None:
+        """Behind a look: see whether both questions in one write are answered as they were one after the other."""
+        if self._controller.may_ask_both and not self._controller.try_both(self.standing):
+            self.look()
 
     def _may_have_begun_anew(self, reading: Reading) -> bool:
         """Whether a register that did not change at rest went to where the controller may begin, if only by a step."""

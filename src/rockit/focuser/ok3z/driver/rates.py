@@ -27,8 +27,8 @@ PROVEN = 0.25
 RAMP_MARGIN = 1.5
 # In a run whose ratio is not known, what lies between these parts of it was surely made at one speed.
 STEADY_FROM, STEADY_UNTIL = 0.3, 0.75
-# A ratio is learnt from a measurement no less sure than that.
-LEARNT_WITHIN = 0.3
+# A ratio is learnt from a measurement no less sure than that. Its middle is then nearer to the truth than DEVIATION.
+LEARNT_WITHIN = 0.25
 # A reading whose span is so many times as long as usual is blurred.
 BLURRED = 2
 # Answers are not all alike.
@@ -176,9 +176,19 @@ class RateWatch:
             return None
         if reading.stands_still or before is None:
             return None
-        was_slow = self._refresh is not None and (self._refresh.is_slow or not self._refresh.is_known)
-        earliest_s = before.earliest_s if self._refreshes_slowly or was_slow else reading.earliest_s
+        earliest_s = max(before.earliest_s, reading.earliest_s - self._blur_s)
         return _Sighting(reading.register, earliest_s, reading.at_s)
+
+    @property
+    def _blur_s(self) -> float:
+        """How long ago the register may have had the value that is read now, beside what a look takes."""
+        if self._refreshes_slowly:
+            return math.inf
+        if self._refresh is None:
+            return 0.0
+        # A homing run is long enough that it tells its rate all the same.
+        is_leg = self._end_register is not None
+        return self._refresh.blur_s if is_leg or self._refresh.is_slow or not self._refresh.is_known else 0.0
 
     def _is_sharp(self, sighting: _Sighting) -> bool:
         """Whether it is not blurred by a lost reply or a busy machine: then it tells little, and others tell more."""

@@ -13,6 +13,9 @@ from collections import deque
 from .reading import Reading
 from .registers import POSITION_TOLERANCE_STEPS, is_at
 
+# A second reading at the same register, so much later, proves standstill: the slowest speed that a register can hold
+# makes a step in 0.017 s.
+STANDSTILL_GAP_S = 0.03
 # Supposed of a controller of which too little was seen yet, in seconds.
 UNKNOWN_INTERVAL_S = 0.7
 # No interval is taken for longer: nobody could look meanwhile, or the motor has stalled.
@@ -34,6 +37,7 @@ class Refresh:
         self._intervals: deque[float] = deque(maxlen=INTERVALS)
         # Between the changes that were seen last, and how far apart looks were that each saw another register.
         self._changes_s: deque[float] = deque(maxlen=CHANGING_READINGS)
+        self._apart_s: deque[float] = deque(maxlen=CHANGING_READINGS)
         self._looks_apart_s: float | None = None
         self._last: Reading | None = None
         # The last reading before the register came to its value, and how often it was read there while the motor ran.
@@ -60,7 +64,19 @@ class Refresh:
         """How long a register may be out of date after a run, in seconds, also if little is known yet."""
         if self.is_slow or self._looks_apart_s is None:
             return self.interval_s or UNKNOWN_INTERVAL_S
-        return 0.0 if self._looks_apart_s <= NO_INTERVAL_S else min(self._looks_apart_s, LONGEST_INTERVAL_S)
+        return 0.0 if self.is_prompt else min(self._looks_apart_s, LONGEST_INTERVAL_S)
+
+    @property
+    def blur_s(self) -> float:
+        """The same, for a rate that is measured over a second: NO_INTERVAL_S is nothing there."""
+        supposed_s = self.supposed_s
+        return supposed_s if self.is_slow or supposed_s > NO_INTERVAL_S else 0.0
+
+    @property
+    def is_prompt(self) -> bool:
+        """Whether it was seen that the register is renewed so often that STANDSTILL_GAP_S are enough."""
+        apart_s = self._looks_apart_s
+        return not self.is_slow and apart_s is not None and apart_s <= STANDSTILL_GAP_S
 
     def begin(self) -> None:
         """A run begins: what was read before it was at rest."""
@@ -81,11 +97,12 @@ class Refresh:
                 self._note_interval(UNKNOWN_INTERVAL_S)
         elif self._before is not None:
             # Renewed after that at the earliest, and once more by now.
-            self._note_change(reading.at_s - self._before.earliest_s, last, reading)
+            self._note_change(self._before, last, reading)
         self._before = last
         self._looks = int(not reading.stands_still)
 
-    def _note_change(self, longest_s: float, last: Reading, reading: Reading) -> None:
+    def _note_change(self, before: Reading, last: Reading, reading: Reading) -> None:
+        longest_s = reading.at_s - before.earliest_s
         if self._looks > 1:
             if not is_at(reading.register, last.register):
                 self._note_interval(longest_s)
@@ -93,9 +110,11 @@ class Refresh:
         if reading.stands_still:
             return
         self._changes_s.append(longest_s)
+        # All looks take as long, so their ends are as far apart as the moments at which the register was read.
+        self._apart_s.append((reading.at_s - before.at_s) / 2)
         if len(self._changes_s) == CHANGING_READINGS:
-            longest_s = max(self._changes_s)
-            self._looks_apart_s = min(self._looks_apart_s or longest_s, longest_s / 2)
+            longest_s, apart_s = max(self._changes_s), max(self._apart_s)
+            self._looks_apart_s = min(self._looks_apart_s or apart_s, apart_s)
             if longest_s < self.interval_s:
                 self._intervals.clear()
                 if longest_s > NO_INTERVAL_S:
@@ -104,3 +123,4 @@ class Refresh:
     def _note_interval(self, seconds: float) -> None:
         self._intervals.append(min(seconds, LONGEST_INTERVAL_S))
         self._changes_s.clear()
+        self._apart_s.clear()

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Sequence
 
 from ..errors import MoveTimeoutError, NoProgressError, NoSwitchError, PositionLostError, StalledError
 from .planning import mm_from_steps
 from .rates import DEVIATION, RateWatch
 from .reading import Reading
-from .refresh import Refresh
+from .refresh import FLICKER_STEPS, STANDSTILL_GAP_S, Refresh
 from .registers import POSITION_TOLERANCE_STEPS, TRAVEL_MM, is_at
 from .tracking import JUMP_MARGIN_STEPS, SPEED_MARGIN, Tracker, leapt
 
-# A second reading at the same register, so much later, proves standstill: at the homing speed 0.05 s are 64 steps.
-STANDSTILL_GAP_S = 0.05
 # How long a command may take to show, and how long a standstill short of the target may last, before it counts.
 START_GRACE_S = 0.6
 # From the moment of a halt until the motor obeys it, generously.
@@ -64,11 +63,18 @@ class StandstillWatch:
             self._first_read_s = {}
         if not reading.stands_still:
             self._begun_at = None
+            self._first_read_s = {}
             self._ran = True
             return False
         first_s = self._first_read_s.setdefault(reading.register, reading.at_s)
         renewed = reading.earliest_s - first_s >= self.refresh_s or not self.refresh_s
         return renewed and reading.at_s - first_s >= STANDSTILL_GAP_S
+
+    def provable_s(self, reading_s: float) -> float:
+        """When to ask for the reading that can prove it, on the clock, if one takes so many seconds."""
+        if not self._first_read_s:
+            return -math.inf
+        return min(self._first_read_s.values()) + max(STANDSTILL_GAP_S - reading_s, self.refresh_s)
 
     @property
     def refresh_s(self) -> float:
@@ -392,6 +398,10 @@ class HaltWatch:
                 self._lost = error
         return self._standstill.take(reading) and believed
 
+    def provable_s(self, reading_s: float) -> float:
+        """See `StandstillWatch.provable_s`."""
+        return self._standstill.provable_s(reading_s)
+
     @property
     def shown(self) -> Reading | None:
         """The reading that tells where the motor is; None if the register is elsewhere than it was left."""
@@ -451,6 +461,24 @@ class HaltWatch:
             until_s = min(until_s, self._found.at_s)
         reach_steps = tracker.reach_steps(until_s - before.earliest_s) / SPEED_MARGIN + JUMP_MARGIN_STEPS
         return abs(reading.register - before.register) > reach_steps
+
+
+def unsteady(left_at_register: int, readings: Sequence[Reading], flickers: bool) -> PositionLostError | None:
+    """The error for a register that goes on changing around its place while the motor says that it stands; None if it
+    does not look so.
+
+    Args:
+        flickers: whether it has changed before at rest, by a few steps.
+    """
+    registers = [left_at_register, *(reading.register for reading in readings)]
+    low, high = min(registers), max(registers)
+    changes = flickers or len({reading.register for reading in readings}) > 1
+    if not changes or high - low > 2 * FLICKER_STEPS or not all(reading.stands_still for reading in readings):
+        return None
+    return PositionLostError(
+        f"the motor says that it stands, but its register goes on changing between {low} and {high}: no position is "
+        f"known to {POSITION_TOLERANCE_STEPS} steps. Look at the controller."
+    )
 
 
 def moved_unasked(left_at_register: int | None, register: int) -> PositionLostError:

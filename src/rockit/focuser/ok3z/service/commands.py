@@ -120,6 +120,11 @@ class Commands:
         return self._aftermath.may_leave_running
 
     @property
+    def answer_s(self) -> float:
+        """How long an answer of the controller takes, in seconds. Any thread may ask."""
+        return self._session.answer_s
+
+    @property
     def _axis(self) -> Axis | None:
         return self._session.axis
 
@@ -287,8 +292,9 @@ class Commands:
         if plan.legs:
             self._publisher.moving(target)
             self._worker.moves()
-            self._memory.set_out(axis.registers_of(plan))
-            stalled = _stall_sentence(axis.move(plan))
+            # The disk and the look before the first leg take their time side by side.
+            kept = self._memory.set_out(axis.registers_of(plan))
+            stalled = _stall_sentence(axis.move(plan, kept))
             if stalled:
                 self._announce(logging.WARNING, stalled)
         else:
@@ -343,7 +349,15 @@ class Commands:
 
     def rest_s(self, longest_s: float) -> float:
         """How long the thread may sleep while no command comes, in seconds."""
-        return min(longest_s, self._recovery.due_in_s) if self._recovery.is_under_way else longest_s
+        if self._recovery.is_under_way:
+            return min(longest_s, self._recovery.due_in_s)
+        return 0.0 if self._tries_both else longest_s
+
+    @property
+    def _tries_both(self) -> bool:
+        """Whether it is still to be seen if the controller takes two questions in one write."""
+        axis = self._axis
+        return axis is not None and self._publisher.state is State.IDLE and axis.may_ask_both
 
     def watch_rest(self) -> None:
         """Look after the focuser while no command runs.
@@ -366,8 +380,10 @@ class Commands:
     def _look_at_rest(self, axis: Axis) -> None:
         try:
             reading = axis.look()
+            axis.try_both()
         except (PositionLostError, UnexpectedMotionError) as error:
-            if not self._settings.keeps_hand or isinstance(error, SettingsLostError):
+            nobody_drives = axis.is_unsteady or isinstance(error, SettingsLostError)
+            if nobody_drives or not self._settings.keeps_hand:
                 raise
             self._follow_hand(axis)
             return

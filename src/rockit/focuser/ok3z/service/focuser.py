@@ -15,6 +15,7 @@ from typing import Callable, NamedTuple, cast
 
 from ..driver.clock import SystemClock, WallClock
 from ..driver.homing import HOMING_TRIES
+from ..driver.motor import PROVING_ANSWERS
 from ..driver.recorder import Recorder
 from ..errors import (
     BusyError,
@@ -43,6 +44,11 @@ CLOSE_PATIENCE_S = 1.7
 HALT_PATIENCE_S = 5.0
 # At the daemon's end. The last exchange on a dead line may take 0.75 s more, and closing a socket 0.3 s.
 CLOSING_HALT_PATIENCE_S = 0.45
+# If answers take longer than this, in seconds, a halt is waited for longer, but no more than so much: systemd waits for
+# 10 s (packaging/focusd@.service). The halt at rest that follows may take half as long.
+PROMPT_ANSWER_S = 0.05
+LONGEST_SLOW_PROOF_S = 5.0
+SLOW_CLOSE_RATIO = 1.5
 # What halting and repeated questions may add to the deadlines of a command before its caller gives up.
 CALL_MARGIN_S = 60.0
 
@@ -163,15 +169,16 @@ class Focuser:
         self._worker.start()
 
     def close(self) -> bool:
-        """Halt the motor, close the port and end the worker, within CLOSE_PATIENCE_S.
+        """Halt the motor, close the port and end the worker, within CLOSE_PATIENCE_S; later if answers take long.
 
         False: the motor was not seen standing, and may be running.
         """
+        slow_proof_s = slow_closing_proof_s(self._commands.answer_s)
         with self._attention:
-            self._close_by_s = self._clock.monotonic() + CLOSING_HALT_PATIENCE_S
+            self._close_by_s = self._clock.monotonic() + CLOSING_HALT_PATIENCE_S + slow_proof_s
             self._closing = True
             self._attention.notify_all()
-        self._worker.join(CLOSE_PATIENCE_S)
+        self._worker.join(CLOSE_PATIENCE_S + SLOW_CLOSE_RATIO * slow_proof_s)
         # Whether the worker has ended or not: one that still waits for its first link has moved nothing.
         return not self._commands.may_leave_running
 
@@ -451,6 +458,11 @@ class Focuser:
     def give_up_halting_s(self, begun_s: float) -> float:
         patient_s = begun_s + HALT_PATIENCE_S
         return min(patient_s, self._close_by_s) if self._closing else patient_s
+
+
+def slow_closing_proof_s(answer_s: float) -> float:
+    """How much longer the proof of a halt may take at the daemon's end if an answer takes so long; both in seconds."""
+    return 0.0 if answer_s <= PROMPT_ANSWER_S else min(PROVING_ANSWERS * answer_s, LONGEST_SLOW_PROOF_S)
 
 
 def no_answer(patience_s: float) -> HaltFailedError:

@@ -38,6 +38,9 @@ class Keeper(Protocol):
     def write(self, entry: Entry, durable: bool) -> None:
         """Keep an entry; `durable`: be sure before going on."""
 
+    def write_ahead(self, entry: Entry) -> Callable[[], None]:
+        """Begin to keep an entry of which one must be sure, and give what waits for that."""
+
 
 class Memory:
     """What is remembered of one focuser.
@@ -111,9 +114,14 @@ class Memory:
 
     # What happens
 
-    def set_out(self, registers: list[int]) -> None:
-        """The motor is about to run past these registers, from a known position. Kept before it starts."""
-        self._keep(replace(self.entry, way=tuple(registers), near_switch=False), durable=True)
+    def set_out(self, registers: list[int]) -> Callable[[], None]:
+        """The motor is about to run past these registers, from a known position.
+
+        Returns:
+            What waits until that is kept; to be called before the motor starts.
+        """
+        self.entry = replace(self.entry, way=tuple(registers), near_switch=False)
+        return self._keeper.write_ahead(self.entry)
 
     def stands(self, axis: Axis, reached: Target | None = None, durable: bool = False) -> None:
         """The motor is proven to stand, at a known position.

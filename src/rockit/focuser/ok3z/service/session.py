@@ -95,6 +95,11 @@ class Session:
             self._controller.close()
         self._controller = self.axis = None
 
+    @property
+    def answer_s(self) -> float:
+        """How long an answer of the controller takes, as the last ones did, in seconds; 0 before there was one."""
+        return self._answers.usual_s
+
     def read(self) -> Reading:
         """One look at a motor whose position does not matter; there must be a link."""
         assert self._controller is not None

@@ -16,7 +16,7 @@ from .firmware import Firmware
 from .frames import Frame, LineSplitter, ended, format_frame, read_frame
 from .mechanism import Mechanism
 from .options import Options
-from .serial_line import SerialLine
+from .serial_line import Run, SerialLine
 
 TRACE_LENGTH = 5000
 
@@ -43,6 +43,8 @@ class Device:
         self._deaf_until_s = -math.inf
         self._resets_s: list[float] = []
         self._splitter = LineSplitter()
+        # The answer to the first of two questions that is given behind that to the second.
+        self._kept_back = b""
         byte_s = 10.0 / options.baud / options.time_scale if options.baud_pacing else 0.0
         latency_ms = options.usb_latency_ms or options.latency_timer_ms
         self.line = SerialLine(byte_s, latency_ms / 1000 / options.time_scale, options.usb_latency_ms > 0)
@@ -73,13 +75,12 @@ class Device:
         arrived = self.line.arrived(now_s)
         if arrived is None:
             return False
-        arrival_s, run = arrived
-        for byte in run:
+        for byte in arrived.data:
             line = self._splitter.push(byte)
             if line is not None:
-                self._hear(line, arrival_s)
-        if run.endswith((b"$", b"$\r")):
-            self._hear(self._splitter.end(), arrival_s)
+                self._hear(line, arrived)
+        if arrived.data.endswith((b"$", b"$\r")):
+            self._hear(self._splitter.end(), arrived)
         return True
 
     def _device_time(self, host_s: float) -> float:
@@ -87,8 +88,9 @@ class Device:
 
     # The line
 
-    def _hear(self, line: bytes, now_s: float) -> None:
-        """A line from the host arrives: its faults first, then the firmware."""
+    def _hear(self, line: bytes, run: Run) -> None:
+        """A line from the host arrives at the end of a run: its faults first, then the firmware."""
+        now_s = run.time_s
         self.firmware.advance(self._device_time(now_s))
         if line in (b"\n", b"\r\n"):
             return
@@ -107,9 +109,17 @@ class Device:
             return
         self._arm(resets, "before", now_s)
         heard = read_frame(ended(spoil(line, faults, self.faults.random)))
-        if heard is not None and "command_lost" not in kinds and not self._is_deaf(now_s):
+        takes = heard is not None and self._takes(heard, run.joined)
+        if heard is not None and takes and "command_lost" not in kinds and not self._is_deaf(now_s):
             self._obey(heard, line, now_s)
         self._arm(resets, "after", now_s)
+
+    def _takes(self, frame: Frame, joined: bool) -> bool:
+        """Whether a question is taken that came in one write with others."""
+        if frame.argument is not None:
+            return True
+        which = self._options.two_questions
+        return not ((which == "first" and joined) or (which == "last" and self.line.more_follows))
 
     def _obey(self, frame: Frame, line: bytes, now_s: float) -> None:
         reply = self.firmware.obey(frame)
@@ -125,6 +135,10 @@ class Device:
         late = [fault for fault in faults if fault.kind == "late"]
         delay_s = sum(fault.seconds for fault in late)
         delay_s += self._options.reply_delay_s / self._options.time_scale
+        if self._options.two_questions == "swapped" and self.line.more_follows:
+            self._kept_back = spoilt
+            return
+        spoilt, self._kept_back = spoilt + self._kept_back, b""
         self.line.reply(spoilt, now_s, delay_s, overtaken=any(fault.order == "out" for fault in late))
 
     def _written(self, reply: Frame) -> bytes:

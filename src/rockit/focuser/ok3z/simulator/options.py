@@ -117,6 +117,11 @@ class Options:
     )
     register_plus: bool = _option(False, "the register has a plus in answers where it is not negative")
     echo: bool = _option(False, "a question comes back in front of its answer")
+    two_questions: str = _option(
+        "both",
+        "of two questions in one write both are answered, only the first or the last, or both in the wrong order",
+        choices=("both", "first", "last", "swapped"),
+    )
     register_refresh_s: float = _option(0.0, "the register in answers is renewed only this often, s", 0, 60)
     register_grid: int = _option(
         1, "targets, and the register in answers, are rounded to multiples of this many steps", 1, 64

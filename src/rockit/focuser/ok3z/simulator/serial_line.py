@@ -29,6 +29,14 @@ class _Byte(NamedTuple):
     byte: int
 
 
+class Run(NamedTuple):
+    """Bytes from the host that reach the controller at `time_s`; `joined`: in one write with those before them."""
+
+    time_s: float
+    data: bytes
+    joined: bool
+
+
 class SerialLine:
     """Two directions of bytes, one after the other, at `byte_s` seconds a byte.
 
@@ -41,7 +49,7 @@ class SerialLine:
         self._latency_s = latency_s
         self._from_first = from_first
         self._held = 0
-        self._to_device: deque[tuple[float, bytes]] = deque()
+        self._to_device: deque[Run] = deque()
         self._to_device_bytes = 0
         self._device_free_s = 0.0
         self._to_host: deque[_Byte] = deque()
@@ -61,18 +69,23 @@ class SerialLine:
         data = data[: max(0, BUFFER_BYTES - self._to_device_bytes)]
         self._to_device_bytes += len(data)
         self._device_free_s = max(self._device_free_s, now_s)
-        for run in _RUN.findall(data):
+        for number, run in enumerate(_RUN.findall(data)):
             self._device_free_s += len(run) * self.byte_s
-            self._to_device.append((self._device_free_s, run))
+            self._to_device.append(Run(self._device_free_s, run, number > 0))
         return len(data)
 
-    def arrived(self, now_s: float) -> tuple[float, bytes] | None:
-        """The next run of bytes that has reached the controller, with its time."""
-        if not self._to_device or self._to_device[0][0] > now_s:
+    def arrived(self, now_s: float) -> Run | None:
+        """The next run of bytes that has reached the controller."""
+        if not self._to_device or self._to_device[0].time_s > now_s:
             return None
-        time_s, run = self._to_device.popleft()
-        self._to_device_bytes -= len(run)
-        return time_s, run
+        run = self._to_device.popleft()
+        self._to_device_bytes -= len(run.data)
+        return run
+
+    @property
+    def more_follows(self) -> bool:
+        """Whether what arrived last came in one write with what arrives next."""
+        return bool(self._to_device) and self._to_device[0].joined
 
     def drop_unsent(self) -> None:
         """Forget what the host wrote and the controller has not yet got."""
@@ -148,7 +161,7 @@ class SerialLine:
     @property
     def next_arrival_s(self) -> float | None:
         """When the next run of bytes reaches the controller."""
-        return self._to_device[0][0] if self._to_device else None
+        return self._to_device[0].time_s if self._to_device else None
 
     @property
     def next_release_s(self) -> float | None:

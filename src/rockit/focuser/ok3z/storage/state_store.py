@@ -126,19 +126,38 @@ class StateStore:
                 did not answer before. Until it is there, the file is noted to be out of date, as it is for an entry
                 that knows no position: all others are no less true for what they lack.
         """
+        order = self._order(entry, durable)
+        if durable:
+            self._await(order)
+        self._tell()
+
+    def write_ahead(self, entry: Entry) -> Callable[[], None]:
+        """Take an entry that must be on the disk, as `write` does, and give what waits for that: there is something
+        else to do meanwhile."""
+        order = self._order(entry, durable=True)
+
+        def wait() -> None:
+            self._await(order)
+            self._tell()
+
+        return wait
+
+    def _order(self, entry: Entry, durable: bool) -> int:
         with self._changed:
             if not self._at_work():
-                return
+                return self._ordered
             self._outstanding = entry
             self._ordered += 1
-            order = self._ordered
             if durable or entry.origin_register is None:
-                self._outdated_until = order
+                self._outdated_until = self._ordered
                 self._outdated.set()
             self._changed.notify_all()
-            if durable and not self._hangs():
+            return self._ordered
+
+    def _await(self, order: int) -> None:
+        with self._changed:
+            if self._at_work() and not self._hangs():
                 self._overdue |= not self._changed.wait_for(lambda: self._tried >= order, WRITE_PATIENCE_S)
-        self._tell()
 
     # Under the lock
 
