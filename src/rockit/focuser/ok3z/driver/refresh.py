@@ -62,6 +62,15 @@ class Refresh:
             return self.interval_s or UNKNOWN_INTERVAL_S
         return 0.0 if self._looks_apart_s <= NO_INTERVAL_S else min(self._looks_apart_s, LONGEST_INTERVAL_S)
 
+    def suppose(self, interval_s: float) -> None:
+        """What was measured earlier, in seconds, until a run shows otherwise; 0: whenever it is asked."""
+        if self.is_known:
+            return
+        if interval_s > NO_INTERVAL_S:
+            self._note_interval(interval_s)
+        else:
+            self._looks_apart_s = interval_s
+
     def begin(self) -> None:
         """A run begins: what was read before it was at rest."""
         self._last = self._before = None

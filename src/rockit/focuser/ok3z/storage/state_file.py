@@ -39,6 +39,7 @@ LONGEST_WAY = 8
 MOST_POWER_UP_REGISTERS = 4
 LOWEST_RATIO, HIGHEST_RATIO = 0.05, 200.0
 LONGEST_LENGTH_MM = 1000.0
+LONGEST_TIME_S = 60.0
 # With what is added to it, a name has room in any file system.
 LONGEST_NAME = 150
 
@@ -84,6 +85,8 @@ class Entry:
             register was lost since.
         target_mm: what that move was asked for, in mm; None where only the steps are known.
         found_registers: where it was found when nothing was known of it, perhaps after a power cut; the newest last.
+        answer_s: how long the controller usually takes for an answer; None if that was never measured.
+        refresh_s: how often it renews the register that it tells, 0 if whenever it is asked; None as above.
     """
 
     port: str
@@ -99,6 +102,8 @@ class Entry:
     near_switch: bool = False
     target_mm: float | None = None
     found_registers: tuple[int, ...] = ()
+    answer_s: float | None = None
+    refresh_s: float | None = None
 
 
 # Where it is
@@ -158,6 +163,8 @@ def encode(entry: Entry, daemon: str, written_at: datetime) -> bytes:
         "power_up_registers": list(entry.power_up_registers),
         "found_registers": list(entry.found_registers),
         "near_switch": entry.near_switch,
+        "answer_s": entry.answer_s,
+        "refresh_s": entry.refresh_s,
     }
     values["sha256"] = _digest(values)
     content = f"{json.dumps(values, indent=2)}\n".encode("ascii")
@@ -219,6 +226,8 @@ def _entry(values: Mapping[str, Any]) -> Entry:
         # Earlier versions wrote none.
         target_mm=_length_or_none(values.get("target_mm")),
         found_registers=_registers(values["found_registers"], MOST_POWER_UP_REGISTERS),
+        answer_s=_seconds_or_none(values.get("answer_s")),
+        refresh_s=_seconds_or_none(values.get("refresh_s")),
     )
 
 
@@ -276,10 +285,18 @@ def _steps_or_none(value: object) -> int | None:
 
 
 def _length_or_none(value: object) -> float | None:
+    return _number_or_none(value, LONGEST_LENGTH_MM, "a length in mm")
+
+
+def _seconds_or_none(value: object) -> float | None:
+    return _number_or_none(value, LONGEST_TIME_S, "a time in seconds")
+
+
+def _number_or_none(value: object, highest: float, what: str) -> float | None:
     if value is None:
         return None
-    if type(value) not in (int, float) or not 0 <= float(value) <= LONGEST_LENGTH_MM:  # type: ignore[arg-type]
-        raise ValueError("a length in mm was expected")
+    if type(value) not in (int, float) or not 0 <= float(value) <= highest:  # type: ignore[arg-type]
+        raise ValueError(f"{what} was expected")
     return float(value)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,259 @@
+"""Trials without motion: how answers are written, how long they take, and what they say of a motor that stands."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..driver import protocol
+from ..driver.adapter import latency_ms
+from ..errors import LinkLostError, MalformedReplyError, ReplyTimeoutError
+from .bench import Bench, SurpriseError
+from .measures import median, percentile
+from .wiretap import Exchange, Form
+
+EXCHANGES = 200
+# Of slow answers fewer are timed.
+LONGEST_TIMING_S = 180.0
+FEWEST_EXCHANGES = 20
+PAIRS = 20
+TEMPERATURES, TEMPERATURES_APART_S = 20, 6.0
+BITS_A_BYTE = 10
+HELD_BACK_S = 0.004
+GOOD_ANSWER_S = 0.05
+# Answers whose lengths differ by so many bytes tell from which byte on an adapter counts.
+TELLING_BYTES = 6
+
+_PLAIN_NUMBER = re.compile(rb"-?(0|[1-9][0-9]*)")
+
+
+@dataclass(frozen=True)
+class _Bare(protocol.Query):
+    """A question without the line feed."""
+
+    def encode(self) -> bytes:
+        return super().encode().rstrip()
+
+
+def answers(bench: Bench) -> None:
+    """Ask some 200 questions."""
+    _identify(bench)
+    texts = _ask_many(bench)
+    exchanges = list(bench.tap.exchanges())
+    forms = [form for exchange in exchanges if (form := exchange.form)]
+    _time(bench, [exchange for exchange in exchanges if exchange.form])
+    spoilt = [exchange.received for exchange in exchanges if exchange.received and not exchange.form]
+    silent = sum(not exchange.received for exchange in exchanges)
+    bench.find(
+        "quality",
+        not spoilt and not silent,
+        f"of {len(exchanges)} questions {silent} met silence, and {len(spoilt)} something else than one answer"
+        + (f", such as {spoilt[0][:40]!r}." if spoilt else "."),
+        silent=silent,
+        spoilt=len(spoilt),
+    )
+    forms_of(bench, forms)
+    _rest(bench, texts)
+
+
+def _identify(bench: Bench) -> None:
+    try:
+        text = bench.controller.identify(bench.longest_answer_s)
+    except LinkLostError as error:
+        received = [frame.data for frame in bench.tap.frames if not frame.sent]
+        came = f"what came begins with {received[0][:60]!r}" if received else "nothing came at all"
+        bench.find("line", False, f"no focuser answers: {came}.")
+        sent = [frame.data.rstrip() for frame in bench.tap.frames if frame.sent]
+        if any(data.startswith(one) for data in received for one in sent):
+            bench.find("echo", False, "the questions themselves come back.")
+        raise SurpriseError(str(error)) from error
+    bench.find("line", True, f"S051 is answered with the text {text!r}.")
+
+
+def _ask_many(bench: Bench) -> dict[str, list[str]]:
+    """The texts that came for the state and the register. Raises SurpriseError if one of them never was as it must be."""
+    texts: dict[str, list[str]] = {"S052": [], "S004": [], "P081": []}
+    begun_s = bench.clock.monotonic()
+    misread = ""
+    for number in range(EXCHANGES):
+        if number >= FEWEST_EXCHANGES and bench.clock.monotonic() > begun_s + LONGEST_TIMING_S:
+            break
+        query = protocol.QUERIES[0] if number % 10 == 0 else protocol.QUERIES[1 + number % 2]
+        asked_s = bench.clock.monotonic()
+        try:
+            reply = bench.link.exchange(query, bench.answers.deadline_s, bench.checkpoint)
+            bench.answers.note(bench.clock.monotonic() - asked_s)
+            if query is protocol.MOTION_STATE:
+                protocol.read_stands_still(reply)
+            elif query is protocol.POSITION_REGISTER:
+                protocol.read_register(reply)
+        except ReplyTimeoutError:
+            continue
+        except MalformedReplyError as error:
+            misread = str(error)
+            continue
+        texts[query.reply_code].append(reply.argument or "")
+    for code, assumption in (("S004", "still-letters"), ("P081", "register")):
+        if not texts[code]:
+            bench.find(assumption, False, misread or f"{code} never came.")
+            raise SurpriseError(misread or f"no valid {code} came.")
+    return texts
+
+
+def _time(bench: Bench, exchanges: list[Exchange]) -> None:
+    byte_s = BITS_A_BYTE / 38400
+    times_ms = [exchange.last_s * 1000 for exchange in exchanges]
+    extra_s = median(
+        [one.last_s - (len(one.sent) + len(one.received)) * byte_s for one in exchanges],
+    )
+    together = median([one.last_s - one.first_s for one in exchanges]) < 0.4 * byte_s * median(
+        [len(one.received) for one in exchanges]
+    )
+    usual, late = median(times_ms), percentile(times_ms, 0.99)
+    bench.values["answer_s"] = usual / 1000
+    bench.find(
+        "answer-time",
+        usual < GOOD_ANSWER_S * 1000,
+        f"an answer takes {usual:.1f} ms (median), {late:.1f} ms (p99 of {len(times_ms)}).",
+        median_ms=round(usual, 2),
+        p99_ms=round(late, 2),
+    )
+    bench.find(
+        "byte-time",
+        extra_s > -0.4 * byte_s * median([len(one.sent) + len(one.received) for one in exchanges]),
+        f"an answer is here {1000 * extra_s:.1f} ms after its bytes can have been on the line.",
+    )
+    timer_ms = latency_ms(bench.port)
+    told = "nobody tells the adapter's timer" if timer_ms is None else f"the adapter's timer is {timer_ms} ms"
+    held = together and extra_s > HELD_BACK_S
+    how = "at once" if together else "byte by byte"
+    bench.find(
+        "latency",
+        not held and (timer_ms or 0) <= 2,
+        f"{told}; answers come {how}, {1000 * extra_s:.1f} ms late{_counted_from(exchanges, byte_s) if held else ''}.",
+        timer_ms=timer_ms,
+        extra_ms=round(1000 * extra_s, 2),
+        together=together,
+    )
+
+
+def _counted_from(exchanges: list[Exchange], byte_s: float) -> str:
+    """From which byte of an answer an adapter counts: then long answers come later than short ones, or not."""
+    lengths = sorted({len(one.received) for one in exchanges})
+    if lengths[-1] - lengths[0] < TELLING_BYTES:
+        return ""
+    short, long = (
+        median(
+            [one.last_s - len(one.sent) * byte_s for one in exchanges if len(one.received) == length],
+        )
+        for length in (lengths[0], lengths[-1])
+    )
+    later = long - short > byte_s * (lengths[-1] - lengths[0]) / 2
+    return ", counted from the last byte" if later else ", counted from the first byte"
+
+
+def forms_of(bench: Bench, forms: list[Form]) -> None:
+    """How answers are written. After a power cut the register has other digits, which may tell more."""
+    ends = sorted({form.end for form in forms})
+    bench.find("frame-end", ends == [b"\n"], f"behind the `$` comes {' or '.join(map(repr, ends))}.")
+    texts = [form for form in forms if form.code != "P081"] or forms
+    spaces = sorted({(form.spaces, form.trailing) for form in texts})
+    told = " or ".join(f"{before} before and {behind} behind" for before, behind in spaces)
+    padded = [form for form in forms if form.code == "P081" and form.spaces != texts[0].spaces]
+    bench.find("spaces", spaces == [(1, 0)], f"spaces around the argument: {told}.")
+    registers = [form.argument for form in forms if form.code == "P081"]
+    odd = [one for one in registers if not _PLAIN_NUMBER.fullmatch(one)]
+    odd = odd or [b" " * form.spaces + form.argument for form in padded]
+    bench.find("digits", not odd, f"the register is written as {(odd or registers)[0].decode('latin-1')!r}.")
+    bench.find(
+        "echo",
+        not any(form.echoed for form in forms),
+        f"{sum(form.echoed for form in forms)} of {len(forms)} questions came back.",
+    )
+    bench.find(
+        "ascii",
+        all(form.argument.isascii() for form in forms),
+        f"{sum(not form.argument.isascii() for form in forms)} of {len(forms)} answers hold other bytes.",
+    )
+
+
+def _rest(bench: Bench, texts: dict[str, list[str]]) -> None:
+    letters = sorted(set(texts["S004"]))
+    bench.values["still_letters"] = letters
+    bench.find("still-letters", all(text[1] == "S" for text in letters), f"state texts at rest: {letters}.")
+    registers = [int(text) for text in texts["P081"]]
+    span = max(registers) - min(registers)
+    # One that was misread is no flicker.
+    bench.noise_steps = round(percentile(registers, 0.95) - percentile(registers, 0.05))
+    bench.values["noise_steps"] = bench.noise_steps
+    bench.find("register", True, f"the register reads {registers[0]}.", register=registers[0])
+    bench.find(
+        "flicker",
+        bench.noise_steps == 0,
+        f"at rest the register goes over {span} steps.",
+        span=span,
+        usual=bench.noise_steps,
+    )
+    since = len(bench.tap.frames)
+    bare = _Bare("motion state", "S001", "S004")
+    answered = 0
+    for _ in range(3):
+        try:
+            bench.link.exchange(bare, bench.answers.deadline_s, bench.checkpoint)
+            answered += 1
+        except ReplyTimeoutError:
+            continue
+    bench.find(
+        "dollar", answered > 0, f"of 3 questions without a line feed {answered} were answered.", since=since
+    )
+
+
+def pairs(bench: Bench) -> None:
+    """Ask two questions at once, 20 times."""
+    both = in_order = 0
+    for _ in range(PAIRS):
+        mark = len(bench.tap.frames)
+        bench.link.send(protocol.MOTION_STATE)
+        try:
+            bench.link.exchange(protocol.POSITION_REGISTER, bench.answers.deadline_s, bench.checkpoint)
+        except ReplyTimeoutError:
+            continue
+        came = b"".join(frame.data for frame in bench.tap.frames[mark:] if not frame.sent)
+        state, register = came.find(b"#S004 F "), came.find(b"#P081 F ")
+        both += state >= 0
+        in_order += 0 <= state < register
+    bench.find("buffered", both > PAIRS / 2, f"of {PAIRS} pairs of questions {both} were answered both.")
+    bench.find("order", in_order == both if both else None, f"{in_order} of {both} in their order.")
+
+
+def temperature(bench: Bench) -> None:
+    """Ask S051 20 times in two minutes, and listen in between."""
+    texts = []
+    for _ in range(TEMPERATURES):
+        try:
+            reply = bench.link.exchange(protocol.IDENTIFY, bench.answers.deadline_s, bench.checkpoint)
+            texts.append(protocol.read_text(reply))
+        except ReplyTimeoutError:
+            pass
+        bench.pause(TEMPERATURES_APART_S)
+    bench.look()
+    unasked = [
+        exchange.received
+        for exchange in bench.tap.exchanges()
+        if exchange.received and (exchange.form is None or exchange.last_s > TEMPERATURES_APART_S / 2)
+    ]
+    kinds = sorted(set(texts))
+    shown = ", ".join(map(repr, kinds[:6]))
+    bench.find(
+        "temperature",
+        len(kinds) == 1 if texts else None,
+        f"{len(texts)} answers in two minutes, {len(kinds)} texts: {shown}.",
+        texts=texts,
+    )
+    bench.find(
+        "unasked",
+        not unasked,
+        "nothing came unasked."
+        if not unasked
+        else f"{unasked[0][:40]!r} came, of which not all was asked for.",
+    )

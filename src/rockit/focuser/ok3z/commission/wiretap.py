@@ -1,0 +1,127 @@
+"""What went over the wire in one trial, with the times at which its bytes came."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Callable
+
+from ..driver.clock import Clock
+from ..driver.recorder import Recorder
+
+# Of a longer stretch so many frames of its beginning and end are evidence.
+FIRST_FRAMES, LAST_FRAMES = 6, 8
+
+_ANSWER = re.compile(rb"#(S004|S052|P081) F( *)(.*?)( *)\$([\r\n]*)\Z", re.DOTALL)
+_LETTERS = re.compile(rb"#S004 F *(.*)\$", re.DOTALL)
+
+
+@dataclass
+class Frame:
+    """What was sent, or all that came until something was sent again.
+
+    Args:
+        at_s: when it was sent, or when its first byte came.
+        until_s: when its last byte came.
+    """
+
+    sent: bool
+    data: bytes
+    at_s: float
+    until_s: float
+
+    def told(self) -> dict[str, object]:
+        """For a report."""
+        return {"t": round(self.at_s, 4), "sent" if self.sent else "received": self.data.decode("latin-1")}
+
+
+@dataclass(frozen=True)
+class Form:
+    """How one answer is written."""
+
+    code: str
+    spaces: int
+    argument: bytes
+    trailing: int
+    end: bytes
+    echoed: bool
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One question, and what came of it. Times are seconds after the question."""
+
+    sent: bytes
+    received: bytes
+    first_s: float
+    last_s: float
+
+    @property
+    def form(self) -> Form | None:
+        """How its answer is written; None if it is none."""
+        data, echoed = self.received, False
+        for end in (b"\r\n", b"\n", b"\r", b""):
+            echo = self.sent.rstrip() + end
+            if data.startswith(echo):
+                data, echoed = data[len(echo) :], True
+                break
+        found = _ANSWER.fullmatch(data)
+        if found is None:
+            return None
+        code, spaces, argument, trailing, end = found.groups()
+        return Form(code.decode(), len(spaces), argument, len(trailing), end, echoed)
+
+
+class Wiretap(Recorder):
+    """A recorder that also keeps the frames of one trial as they went.
+
+    Args:
+        clock, follow: as for a Recorder.
+    """
+
+    def __init__(self, clock: Clock, follow: Callable[[bytes], None] | None = None) -> None:
+        super().__init__(clock, follow)
+        self.frames: list[Frame] = []
+        self.letters = ""
+        """The last state text."""
+        self.asked_again = 0
+
+    def sent(self, data: bytes) -> None:
+        super().sent(data)
+        now_s = self._clock.monotonic()
+        self.frames.append(Frame(True, data, now_s, now_s))
+
+    def received(self, data: bytes) -> None:
+        super().received(data)
+        if not data:
+            return
+        now_s = self._clock.monotonic()
+        if self.frames and not self.frames[-1].sent:
+            self.frames[-1].data += data
+            self.frames[-1].until_s = now_s
+        else:
+            self.frames.append(Frame(False, data, now_s, now_s))
+        if letters := _LETTERS.search(self.frames[-1].data):
+            self.letters = letters[1].decode("latin-1")
+
+    def concluded(self, sentence: str) -> None:
+        super().concluded(sentence)
+        self.asked_again += sentence.startswith("asked again")
+
+    def evidence(self, since: int = 0) -> list[dict[str, object]]:
+        """The first and the last frames since one of them, for a report."""
+        frames = self.frames[since:]
+        if len(frames) > FIRST_FRAMES + LAST_FRAMES:
+            frames = frames[:FIRST_FRAMES] + frames[-LAST_FRAMES:]
+        return [frame.told() for frame in frames]
+
+    def exchanges(self) -> Iterator[Exchange]:
+        """Each question that was sent alone, with what came before the next frame was sent."""
+        for sent, received in zip(self.frames, [*self.frames[1:], None]):
+            if sent.sent and sent.data.rstrip().endswith(b"F$"):
+                if received is None or received.sent:
+                    yield Exchange(sent.data, b"", 0.0, 0.0)
+                else:
+                    first_s, last_s = received.at_s - sent.at_s, received.until_s - sent.at_s
+                    yield Exchange(sent.data, received.data, first_s, last_s)
