@@ -57,12 +57,17 @@ class Engineer:
 
     def tell(self, text: str) -> None:
         self.told.append(text)
+        self._look()
+
+    def _look(self) -> tuple[float, float]:
+        """How far motor and draw tube have come since the last look."""
+        before = self._motor_mm, self._carriage_mm
+        self._motor_mm, self._carriage_mm = self.model.motor_mm, self.model.carriage_mm
+        return self._motor_mm - before[0], self._carriage_mm - before[1]
 
     def ask(self, question: str, choices: tuple[str, ...]) -> str:
         self.asked.append(question)
-        motor_mm, carriage_mm = self.model.motor_mm, self.model.carriage_mm
-        gone_mm, moved_mm = motor_mm - self._motor_mm, carriage_mm - self._carriage_mm
-        self._motor_mm, self._carriage_mm = motor_mm, carriage_mm
+        gone_mm, moved_mm = self._look()
         for text, answer in self.at.items():
             if text in question:
                 return answer()
@@ -71,7 +76,7 @@ class Engineer:
         if "draw tube move" in question:
             return "yes" if moved_mm > 0.001 else "no"
         if "calliper" in question:
-            return f"{20 + carriage_mm:.3f}"
+            return f"{20 + self._carriage_mm:.3f}"
         if "hand control" in question:
             self.model.hand(0.1, register=True)
             return "moved"

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from ..driver import protocol
 from ..driver.adapter import latency_ms
 from ..errors import LinkLostError, MalformedReplyError, ReplyTimeoutError
-from .bench import Bench, SurpriseError
+from .bench import Bench
 from .measures import median, percentile
+from .runs import SurpriseError
 from .wiretap import Exchange, Form
 
 EXCHANGES = 200
@@ -49,6 +50,7 @@ def answers(bench: Bench) -> None:
         not spoilt and not silent,
         f"of {len(exchanges)} questions {silent} met silence, and {len(spoilt)} something else than one answer"
         + (f", such as {spoilt[0][:40]!r}." if spoilt else "."),
+        showing=tuple(spoilt[:3]),
         silent=silent,
         spoilt=len(spoilt),
     )
@@ -71,7 +73,7 @@ def _identify(bench: Bench) -> None:
 
 
 def _ask_many(bench: Bench) -> dict[str, list[str]]:
-    """The texts that came for the state and the register. Raises SurpriseError if one of them never was as it must be."""
+    """What came for each kind of question. Raises SurpriseError if one of them was never answered as it must be."""
     texts: dict[str, list[str]] = {"S052": [], "S004": [], "P081": []}
     begun_s = bench.clock.monotonic()
     misread = ""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..driver.planning import Drive, mm_from_steps, steps_from_mm
 from ..driver.registers import STEPS_PER_MM
 from .at_rest import forms_of
-from .bench import Bench, DeclinedError, Look, Run, SurpriseError
+from .bench import Bench, DeclinedError
 from .measures import acceleration_steps_s2, fall_backs, grid, median, speed_steps_s, way_after, within
+from .runs import Look, Run, SurpriseError
 
 SMALL_MM = 0.05
 # Of a drive with backlash some small steps show nothing.
@@ -215,7 +218,13 @@ def speed(bench: Bench) -> None:
                 since,
             )
     second = {text[1:2] for text in letters} | {text[1:2] for text in bench.values["still_letters"]}
-    bench.find("motor-states", second == set("SACD"), f"state texts in motion: {sorted(letters)}.", since)
+    bench.find(
+        "motor-states",
+        second == set("SACD"),
+        f"state texts in motion: {sorted(letters)}.",
+        since,
+        _bytes(letters),
+    )
     interval_s = bench.refresh.interval_s
     bench.values["refresh_s"] = interval_s
     told = f"is renewed every {interval_s:.2f} s" if interval_s else "is that of now"
@@ -226,6 +235,10 @@ def speed(bench: Bench) -> None:
         since,
         seconds=round(interval_s, 3),
     )
+
+
+def _bytes(texts: Iterable[str]) -> tuple[bytes, ...]:
+    return tuple(text.encode("latin-1") for text in sorted(texts))
 
 
 def acceleration(bench: Bench) -> None:
@@ -308,7 +321,8 @@ def in_a_run(bench: Bench) -> None:
     base_mm = _base_mm(bench)
     bench.set_speeds(SLOW_REGISTERS[0])
     bench.may(f"A go-to to {2 * base_mm:.2f} mm, and in it one to {1.5 * base_mm:.2f} mm.")
-    begun, sent = bench.stand(), []
+    begun = bench.stand()
+    sent: list[Look] = []
     assert bench.origin is not None
     aim = bench.origin - steps_from_mm(1.5 * base_mm)
 
@@ -430,8 +444,8 @@ def beyond(bench: Bench) -> None:
     if play > MOST_PLAY_STEPS:
         bench.find("switch-stops", None, f"homing runs differ by {play} steps: it would go too far.")
         return
-    assert bench.origin is not None
     _to(bench, 0.1)
+    assert bench.origin is not None
     steps = steps_from_mm(BEYOND_MM) + play
     bench.may(f"A go-to to {bench.rounded_mm(steps)} mm beyond the limit switch.")
     run = bench.go_to(bench.origin + steps, ends_anywhere=True)
@@ -539,8 +553,9 @@ def hand(bench: Bench) -> None:
 def power_cut(bench: Bench) -> None:
     """What is left after a power cut, and with which settings the controller runs then."""
     _ready(bench)
+    assert bench.origin is not None
     before = bench.stand()
-    base = bench.origin is not None and bench.origin - before
+    base = bench.origin - before
     answer = bench.person.ask(
         "Cut the power of the controller (not of the adapter) for five seconds. Answer as you switch it on again:",
         ("skip", "done"),

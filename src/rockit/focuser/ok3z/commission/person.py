@@ -17,7 +17,7 @@ class Person(Protocol):
         """Say something, one line or some."""
 
     def ask(self, question: str, choices: tuple[str, ...]) -> str:
-        """Give one of the choices; the first one is the safe one, and stands for no answer. With no choices, any text."""
+        """One of the choices, of which the first is the safe one and stands for no answer; any text without choices."""
 
 
 class Terminal:

@@ -46,17 +46,16 @@ def _outcome(assumption: Assumption, trials: Mapping[str, Any]) -> dict[str, Any
 def _why_not(assumption: Assumption, trials: Mapping[str, Any]) -> str:
     if not assumption.trial:
         return "no trial can test it safely."
-    trial = trials.get(assumption.trial)
-    state = "was not reached" if trial is None else {"done": "told nothing of it"}.get(trial["state"])
-    return f"the trial {assumption.trial} {state or 'was ' + trial['state']}."
+    state = trials[assumption.trial]["state"] if assumption.trial in trials else "not reached"
+    return f"the trial {assumption.trial} {'told nothing of it' if state == 'done' else f'was {state}'}."
 
 
 def as_text(session: Mapping[str, Any]) -> str:
     """The report for people: what is refuted first, with the frames that show it."""
     lines = [f"First night of {session['daemon']} at {session['port']}, begun {session['begun_at']}", ""]
     for name, trial in session["trials"].items():
-        if trial["state"] == "surprise":
-            lines += [*_wrapped(f"The trial {name} ended with a surprise: {trial['why']}", ""), ""]
+        if trial["state"] == "ended by a surprise":
+            lines += [*_wrapped(f"The trial {name} was ended by a surprise: {trial['why']}", ""), ""]
     ordered = outcomes(session["trials"])
     for verdict in _ORDER:
         chosen = [one for one in ordered if one["verdict"] == verdict.value]

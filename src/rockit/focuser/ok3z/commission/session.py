@@ -22,9 +22,10 @@ from ..driver.rates import Ratios
 from ..driver.registers import near_power_up
 from ..errors import FocuserError
 from ..storage.state_file import MOST_POWER_UP_REGISTERS, Entry
-from .bench import Bench, DeclinedError, Finding, SurpriseError
+from .bench import Bench, DeclinedError, Finding
 from .person import AnswersEndedError, Person
 from .report import as_text, outcomes
+from .runs import SurpriseError
 from .trials import GATES, TRIALS, Trial
 from .wiretap import Wiretap
 
@@ -293,7 +294,7 @@ class Commissioning:
         except DeclinedError:
             state = "declined"
         except (SurpriseError, FocuserError) as error:
-            state, why = "surprise", str(error)
+            state, why = "ended by a surprise", str(error)
             raise
         finally:
             self._session["trials"][trial.name] = {
@@ -301,7 +302,7 @@ class Commissioning:
                 "why": why,
                 "at": self._clock.utc_now().strftime("%Y-%m-%d %H:%M:%S UTC"),
                 "findings": [_written(finding) for finding in bench.findings],
-                "frames": self._tap.evidence() if state == "surprise" else [],
+                "frames": self._tap.evidence() if why else [],
             }
             self._save(bench)
 

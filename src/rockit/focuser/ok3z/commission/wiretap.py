@@ -10,8 +10,8 @@ from typing import Callable
 from ..driver.clock import Clock
 from ..driver.recorder import Recorder
 
-# Of a longer stretch so many frames of its beginning and end are evidence.
-FIRST_FRAMES, LAST_FRAMES = 6, 8
+# So many commands, and so many frames of the end of a trial, are evidence.
+MOST_COMMANDS, LAST_FRAMES = 6, 4
 
 _ANSWER = re.compile(rb"#(S004|S052|P081) F( *)(.*?)( *)\$([\r\n]*)\Z", re.DOTALL)
 _LETTERS = re.compile(rb"#S004 F *(.*)\$", re.DOTALL)
@@ -30,6 +30,11 @@ class Frame:
     data: bytes
     at_s: float
     until_s: float
+
+    @property
+    def is_question(self) -> bool:
+        """Whether it is to be answered."""
+        return self.data.rstrip().endswith(b"F$")
 
     def told(self) -> dict[str, object]:
         """For a report."""
@@ -109,17 +114,25 @@ class Wiretap(Recorder):
         super().concluded(sentence)
         self.asked_again += sentence.startswith("asked again")
 
-    def evidence(self, since: int = 0) -> list[dict[str, object]]:
-        """The first and the last frames since one of them, for a report."""
+    def evidence(self, since: int = 0, showing: tuple[bytes, ...] = ()) -> list[dict[str, object]]:
+        """Frames for a report, since one of them: each of a text with what was sent before it, then the commands with
+        what was answered last before them, and the last ones."""
         frames = self.frames[since:]
-        if len(frames) > FIRST_FRAMES + LAST_FRAMES:
-            frames = frames[:FIRST_FRAMES] + frames[-LAST_FRAMES:]
-        return [frame.told() for frame in frames]
+        shown: set[int] = set()
+        for text in showing:
+            found = next((number for number, one in enumerate(frames) if text in one.data), None)
+            if found is not None:
+                shown |= {max(0, found - 1), found}
+        commands = [number for number, one in enumerate(frames) if one.sent and not one.is_question]
+        for number in commands[-MOST_COMMANDS:]:
+            shown |= {max(0, number - 1), number}
+        shown |= set(range(max(0, len(frames) - LAST_FRAMES), len(frames)))
+        return [frames[number].told() for number in sorted(shown)]
 
     def exchanges(self) -> Iterator[Exchange]:
         """Each question that was sent alone, with what came before the next frame was sent."""
         for sent, received in zip(self.frames, [*self.frames[1:], None]):
-            if sent.sent and sent.data.rstrip().endswith(b"F$"):
+            if sent.sent and sent.is_question:
                 if received is None or received.sent:
                     yield Exchange(sent.data, b"", 0.0, 0.0)
                 else:
