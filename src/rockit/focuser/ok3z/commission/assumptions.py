@@ -192,6 +192,12 @@ ASSUMPTIONS = tuple(
             "homing",
         ),
         (
+            "held-back",
+            "The maximum speed holds a homing run back.",
+            "Whether the maximum speed holds a homing run back",
+            "repeatability",
+        ),
+        (
             "one-ratio",
             "Homing runs and moves are off by one factor.",
             "How fast it really runs, and whether a homing run differs from a move in that",

@@ -8,7 +8,16 @@ from ..driver.planning import Drive, mm_from_steps, steps_from_mm
 from ..driver.registers import STEPS_PER_MM
 from .at_rest import forms_of
 from .bench import Bench, DeclinedError
-from .measures import acceleration_steps_s2, fall_backs, grid, median, speed_steps_s, way_after, within
+from .measures import (
+    acceleration_steps_s2,
+    changes,
+    fall_backs,
+    grid,
+    median,
+    speed_steps_s,
+    way_after,
+    within,
+)
 from .runs import Look, Run, SurpriseError
 
 SMALL_MM = 0.05
@@ -23,6 +32,7 @@ SLOW_REGISTERS = (8, 16)
 GENTLE_REGISTERS, HIGH_SPEED_REGISTER = (12, 24), 64
 HOMINGS = 5
 CREEPING_REGISTER = 4
+FEWEST_CHANGES = 4
 AGREE = 0.15
 HOMING_REPEATS_STEPS = 8
 # Fewer steps of a fall-back are not told from the time between two looks.
@@ -31,7 +41,8 @@ LEAVING_MM = 0.25
 AT_SWITCH_S, BEYOND_MM = 0.3, 0.02
 # With more play at the switch these trials tell nothing, and would come too near to the stop.
 MOST_PLAY_STEPS = 200
-ROUNDING_TARGETS, ROUNDING_APART_STEPS = 12, 7
+# Further apart than any grid that is looked for, and no multiple of one.
+ROUNDING_TARGETS, ROUNDING_APART_STEPS = 12, 131
 PATIENCE_AFTER_POWER_CUT_S = 60.0
 
 
@@ -64,7 +75,11 @@ def first_step(bench: Bench) -> None:
     assert last is not None
     bench.find("inward", True, "the engineer confirms: the register grows as the focuser runs inward.")
     beside = last.end - last.start - steps
-    bench.find("go-to", abs(beside) <= 8, f"a go-to of {steps} steps made {last.end - last.start}.")
+    bench.find(
+        "go-to",
+        abs(beside) <= 8 + bench.noise_steps,
+        f"a go-to of {steps} steps made {last.end - last.start}.",
+    )
 
 
 def first_second(bench: Bench) -> None:
@@ -187,11 +202,12 @@ def start(bench: Bench) -> None:
 def speed(bench: Bench) -> None:
     """Speeds at two registers and as configured, and what the state and the register say meanwhile."""
     _ready(bench)
-    base_mm, ratios, letters = _base_mm(bench), [], set()
+    base_mm, ratios, letters, runs = _base_mm(bench), [], set(), []
     since = len(bench.tap.frames)
     for number, register in enumerate((*SLOW_REGISTERS, bench.drive.speed_register)):
         target_mm = 2 * base_mm if number % 2 == 0 else base_mm
         run, drive = _run(bench, target_mm, register)
+        runs.append(run)
         letters |= run.moving_letters
         ratios.append(
             bench.ratio(run, run.end, drive.speed_mm_sec, drive.ramp_steps(drive.speed_mm_sec)),
@@ -225,15 +241,27 @@ def speed(bench: Bench) -> None:
         since,
         _bytes(letters),
     )
-    interval_s = bench.refresh.interval_s
-    bench.values["refresh_s"] = interval_s
-    told = f"is renewed every {interval_s:.2f} s" if interval_s else "is that of now"
+    _renewal(bench, runs, since)
+
+
+def _renewal(bench: Bench, runs: list[Run], since: int) -> None:
+    """How often the register is renewed: in the slowest run it should change from look to look."""
+    (changes_s, looks_s), (faster_s, _) = (changes(run.readings, run.start) for run in runs[:2])
+    if len(changes_s) < FEWEST_CHANGES:
+        bench.find("refresh", None, "too few changes of the register were seen.", since)
+        return
+    interval_s, look_s = median(changes_s), median(looks_s)
+    # Of a register that is only rounded the changes come twice as often at twice the speed.
+    is_rounded = bool(faster_s) and median(faster_s) < 0.75 * interval_s
+    is_now = interval_s < 2 * look_s or is_rounded
+    bench.values["refresh_s"] = 0.0 if is_now else max(changes_s)
+    told = "is that of now" if is_now else f"is renewed every {interval_s:.2f} s"
     bench.find(
         "refresh",
-        not interval_s if bench.refresh.is_known else None,
-        f"the register that it tells {told}.",
+        is_now,
+        f"the register that it tells {told}; it was looked at every {look_s:.2f} s.",
         since,
-        seconds=round(interval_s, 3),
+        seconds=0.0 if is_now else round(interval_s, 3),
     )
 
 
@@ -304,15 +332,14 @@ def rounding(bench: Bench) -> None:
         ends.append(end)
         beside.append(end - target)
     step = grid(ends)
-    if all(abs(one) <= bench.noise_steps for one in beside):
+    are_there = all(abs(one) <= bench.noise_steps for one in beside)
+    if are_there:
         told = "go-tos end at their targets"
-    elif step > 1:
+    elif step > 1 and len(set(beside)) > 1:
         told = f"the register knows multiples of {step} steps only"
     else:
         told = f"go-tos end {median(beside):.0f} steps beside their targets (inward is positive)"
-    bench.find(
-        "rounding", not any(beside), f"{told}: {beside}.", since, grid=step, beside=round(median(beside))
-    )
+    bench.find("rounding", are_there, f"{told}: {beside}.", since, grid=step, beside=round(median(beside)))
 
 
 def in_a_run(bench: Bench) -> None:
@@ -354,7 +381,7 @@ def repeatability(bench: Bench) -> None:
             bench.may(f"Out to {out_mm:.2f} mm.")
             bench.step(out_mm)
         is_last = number == HOMINGS
-        drive = bench.set_speeds(CREEPING_REGISTER if is_last else None)
+        bench.set_speeds(CREEPING_REGISTER if is_last else None)
         bench.may(f"A homing run from there{', slowly' if is_last else ''}.")
         run = bench.home(1.0)
         ends.append(run.end)
@@ -391,8 +418,14 @@ def repeatability(bench: Bench) -> None:
         ends=ends,
         spread=spread,
     )
-    held_back = bench.ratio(run, None, drive.speed_mm_sec, drive.ramp_steps(drive.speed_mm_sec))
-    bench.values["creeping_ratio"] = held_back
+    made = speed_steps_s(run.readings, run.start)
+    usual = bench.drive.homing_mm_sec * STEPS_PER_MM * (bench.values.get("homing_ratio") or 1.0)
+    bench.find(
+        "held-back",
+        None if made is None else made < usual / 2,
+        f"with speed register {CREEPING_REGISTER} the homing run made {made or 0:.0f} steps/s, and {usual:.0f} before.",
+        since,
+    )
 
 
 def _is_next(before: Look, after: Look) -> bool:
@@ -425,9 +458,11 @@ def switch(bench: Bench) -> None:
     bench.step(LEAVING_MM)
     bench.home(1.0)
     bench.step(LEAVING_MM)
+    origin = bench.origin
+    assert origin is not None
     bench.may("A go-to to 0 mm.")
     run = bench.step(0.0, ends_anywhere=True)
-    short = bench.origin - run.end
+    short = origin - run.end
     bench.find(
         "zero",
         short <= 8 + bench.noise_steps,
@@ -465,7 +500,8 @@ def backlash(bench: Bench) -> None:
     _ready(bench)
     base_mm = _base_mm(bench)
     bench.set_speeds()
-    _to(bench, base_mm + 0.1)
+    # Far enough to take up what there is.
+    _to(bench, min(bench.limits.range_mm, base_mm + 1.0))
     _to(bench, base_mm)
     configured_mm = mm_from_steps(bench.limits.backlash_steps)
     bench.person.tell("Watch the draw tube closely, through a loupe or on a dial gauge.")
@@ -498,7 +534,8 @@ def mm_range(bench: Bench) -> None:
     bench.set_speeds()
     origin = bench.origin
     assert origin is not None
-    _to(bench, 2 * _base_mm(bench))
+    # Outward, and far enough that no backlash is left.
+    _to(bench, min(2.0, bench.limits.range_mm / 2))
     first, first_mm = _measured(bench), _here_mm(bench)
     _to(bench, bench.limits.range_mm)
     last, last_mm = _measured(bench), _here_mm(bench)

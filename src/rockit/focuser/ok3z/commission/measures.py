@@ -36,6 +36,16 @@ def _points(readings: Sequence[Reading], start: int, low: float, high: float) ->
     return points
 
 
+def changes(readings: Sequence[Reading], start: int) -> tuple[list[float], list[float]]:
+    """Times between changes of the register in the steady part of a run, and between looks there; in seconds."""
+    points = _points(readings, start, STEADY_FROM, STEADY_UNTIL)
+    if not points:
+        return [], []
+    looks = [reading.at_s for reading in readings if points[0][0] <= reading.at_s <= points[-1][0]]
+    times = [time_s for time_s, _ in points]
+    return ([b - a for a, b in zip(times, times[1:])], [b - a for a, b in zip(looks, looks[1:])])
+
+
 def _slope(points: Sequence[tuple[float, float]]) -> float | None:
     """Of the straight line that is nearest to them; None of too few."""
     if len(points) < FEWEST_POINTS:
