@@ -32,7 +32,7 @@ SLOW_REGISTERS = (8, 16)
 GENTLE_REGISTERS, HIGH_SPEED_REGISTER = (12, 24), 64
 HOMINGS = 5
 CREEPING_REGISTER = 4
-FEWEST_CHANGES = 4
+FEWEST_CHANGES = 2
 AGREE = 0.15
 HOMING_REPEATS_STEPS = 8
 # Fewer steps of a fall-back are not told from the time between two looks.
@@ -248,7 +248,8 @@ def _renewal(bench: Bench, runs: list[Run], since: int) -> None:
     """How often the register is renewed: in the slowest run it should change from look to look."""
     (changes_s, looks_s), (faster_s, _) = (changes(run.readings, run.start) for run in runs[:2])
     if len(changes_s) < FEWEST_CHANGES:
-        bench.find("refresh", None, "too few changes of the register were seen.", since)
+        slow = bench.refresh.is_slow
+        bench.find("refresh", False if slow else None, "the register hardly changed in a run.", since)
         return
     interval_s, look_s = median(changes_s), median(looks_s)
     # Of a register that is only rounded the changes come twice as often at twice the speed.

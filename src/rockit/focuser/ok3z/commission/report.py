@@ -56,6 +56,8 @@ def as_text(session: Mapping[str, Any]) -> str:
     for name, trial in session["trials"].items():
         if trial["state"] == "ended by a surprise":
             lines += [*_wrapped(f"The trial {name} was ended by a surprise: {trial['why']}", ""), ""]
+    if "sister" in session:
+        lines += [f"Of the line: {session['sister']}", ""]
     ordered = outcomes(session["trials"])
     for verdict in _ORDER:
         chosen = [one for one in ordered if one["verdict"] == verdict.value]

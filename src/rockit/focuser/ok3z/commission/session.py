@@ -16,12 +16,14 @@ from types import FrameType
 from typing import Any, Callable, Protocol
 
 from ..driver.clock import WallClock
+from ..driver.controller import Controller
 from ..driver.link import Link
 from ..driver.planning import Drive, Limits
 from ..driver.rates import Ratios
 from ..driver.registers import near_power_up
 from ..errors import FocuserError
 from ..storage.state_file import MOST_POWER_UP_REGISTERS, Entry
+from .assumptions import Verdict
 from .bench import Bench, DeclinedError, Finding
 from .person import AnswersEndedError, Person
 from .report import as_text, outcomes
@@ -30,6 +32,7 @@ from .trials import GATES, TRIALS, Trial
 from .wiretap import Wiretap
 
 FORMAT = 1
+SISTER_BAUD, SISTER_PATIENCE_S = 9600, 3.0
 EXIT_FAILURE, EXIT_INTERRUPTED = 1, 130
 # Nobody watches a motor whose terminal is lost.
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -54,7 +57,7 @@ class Setting:
     """What is commissioned.
 
     Args:
-        daemon, port: names in the configuration.
+        daemon, port, baud: as configured.
         drive, limits: as configured.
         serial_timeout_s: how long an answer may take.
         file: where the session is kept; the text lies beside it.
@@ -62,6 +65,7 @@ class Setting:
 
     daemon: str
     port: str
+    baud: int
     drive: Drive
     limits: Limits
     serial_timeout_s: float
@@ -134,7 +138,7 @@ class Commissioning:
 
     Args:
         setting: what is commissioned.
-        open_port: opens the port, with a recorder.
+        open_port: opens the port at a speed, with a recorder.
         tap: that recorder.
         clock: the time.
         person: the engineer.
@@ -145,7 +149,7 @@ class Commissioning:
     def __init__(
         self,
         setting: Setting,
-        open_port: Callable[[], Link],
+        open_port: Callable[[int], Link],
         tap: Wiretap,
         clock: WallClock,
         person: Person,
@@ -164,7 +168,7 @@ class Commissioning:
     def run(self) -> int:
         """All trials that are left. Returns the exit code: 0 if it came to its end, 130 after Ctrl-C, else 1."""
         try:
-            link = self._open_port()
+            link = self._open_port(self._setting.baud)
         except FocuserError as error:
             self._person.tell(str(error))
             return EXIT_FAILURE
@@ -206,12 +210,40 @@ class Commissioning:
             code = self._halt(bench, "nobody answers any more.", EXIT_FAILURE)
         except (SurpriseError, FocuserError) as error:
             code = self._halt(bench, str(error), EXIT_FAILURE)
+        if "line" in self._refuted:
+            link.close()
+            self._try_sister()
         self._keep_measured(bench)
         self._save(bench)
         self._person.tell(
             f"\n{as_text(self._session)}\nThis report is in {setting.text_file}, and for machines in {setting.file}."
         )
         return code
+
+    @property
+    def _refuted(self) -> set[str]:
+        return {
+            finding["assumption"]
+            for trial in self._session["trials"].values()
+            for finding in trial["findings"]
+            if finding["verdict"] == Verdict.REFUTED.value
+        }
+
+    def _try_sister(self) -> None:
+        """Nothing answers: ask at the speed of ASA's AAF3, whose frames are the same (docs/protocol.md)."""
+        try:
+            link = self._open_port(SISTER_BAUD)
+        except FocuserError:
+            return
+        try:
+            Controller(link, self._clock, self._interrupts.checkpoint).identify(SISTER_PATIENCE_S)
+            told = f"a focuser answers at {SISTER_BAUD} baud, as ASA's AAF3 does."
+        except (FocuserError, EndedError):
+            told = f"nothing answers at {SISTER_BAUD} baud, the speed of ASA's AAF3, either."
+        finally:
+            link.close()
+        self._person.tell(f"  {told}")
+        self._session["sister"] = told
 
     # The session file
 

@@ -14,6 +14,8 @@ from ..driver.recorder import Recorder
 MOST_COMMANDS, LAST_FRAMES = 6, 4
 
 _ANSWER = re.compile(rb"#(S004|S052|P081) F( *)(.*?)( *)\$([\r\n]*)\Z", re.DOTALL)
+_HEADER = re.compile(rb"#[A-Z][0-9]{3} F")
+_ENDS = b"\r\n"
 _LETTERS = re.compile(rb"#S004 F *(.*)\$", re.DOTALL)
 
 
@@ -63,6 +65,17 @@ class Exchange:
     last_s: float
 
     @property
+    def spoilt(self) -> str:
+        """What is wrong with what came; "" for nothing."""
+        if self.form is not None:
+            return ""
+        if not self.received:
+            return "silence"
+        if len(_HEADER.findall(self.received)) > 1:
+            return "two at once"
+        return "garbled" if b"$" in self.received else "cut"
+
+    @property
     def form(self) -> Form | None:
         """How its answer is written; None if it is none."""
         data, echoed = self.received, False
@@ -72,7 +85,7 @@ class Exchange:
                 data, echoed = data[len(echo) :], True
                 break
         found = _ANSWER.fullmatch(data)
-        if found is None:
+        if found is None or len(_HEADER.findall(data)) > 1:
             return None
         code, spaces, argument, trailing, end = found.groups()
         return Form(code.decode(), len(spaces), argument, len(trailing), end, echoed)
@@ -102,6 +115,14 @@ class Wiretap(Recorder):
         if not data:
             return
         now_s = self._clock.monotonic()
+        answered = [frame for frame in self.frames[-2:] if not frame.sent]
+        if answered and answered[0] is not self.frames[-1] and data.lstrip(_ENDS) != data:
+            # What belongs behind the `$` of the answer before may come after the next question.
+            rest = data.lstrip(_ENDS)
+            answered[0].data += data[: len(data) - len(rest)]
+            data = rest
+        if not data:
+            return
         if self.frames and not self.frames[-1].sent:
             self.frames[-1].data += data
             self.frames[-1].until_s = now_s

@@ -233,6 +233,7 @@ def _commission(config: Config, options: argparse.Namespace) -> int:
     setting = Setting(
         daemon=config.daemon_name,
         port=config.serial_port,
+        baud=config.serial_baud,
         drive=Drive.from_mm(config.speed_mm_sec, config.acceleration_mm_sec_sec),
         limits=Limits.from_mm(config.focus_range_mm, config.travel_mm, config.anti_backlash_mm),
         serial_timeout_s=config.serial_timeout_s,
@@ -245,7 +246,7 @@ def _commission(config: Config, options: argparse.Namespace) -> int:
         with interrupts.of_signals():
             return Commissioning(
                 setting,
-                lambda: open_link(config.serial_port, config.serial_baud, clock, tap),
+                lambda baud: open_link(config.serial_port, baud, clock, tap),
                 tap,
                 clock,
                 Terminal(sys.stdin, sys.stdout),
