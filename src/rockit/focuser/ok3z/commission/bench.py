@@ -94,7 +94,7 @@ class Bench:
         """By how much the register changes at rest."""
         self._before_motion = before_motion
         self._all_allowed = False
-        self.has_moved = False
+        self.has_moved = self.is_configured = False
 
     # What was found
 
@@ -161,13 +161,12 @@ class Bench:
         """Prove that the motor stands. Gives its register. Raises SurpriseError."""
         return self._settled(Run(self.clock.monotonic(), self.look().register)).end
 
-    def configure(self, speed_register: int | None = None, acceleration_register: int | None = None) -> None:
-        """Send all settings, which releases the motor for a moment; it must stand."""
+    def configure(self) -> None:
+        """Ask, and send all settings, for which the motor must stand: it is released for a moment."""
+        self.may("All settings are sent, for which the motor is released for a moment.")
         self.stand()
-        self.controller.configure(
-            speed_register or self.drive.speed_register,
-            acceleration_register or self.drive.acceleration_register,
-        )
+        self.controller.configure(self.drive.speed_register, self.drive.acceleration_register)
+        self.is_configured = True
 
     def set_speeds(
         self, speed_register: int | None = None, acceleration_register: int | None = None

@@ -46,11 +46,6 @@ ROUNDING_TARGETS, ROUNDING_APART_STEPS = 12, 131
 PATIENCE_AFTER_POWER_CUT_S = 60.0
 
 
-def _configure(bench: Bench) -> None:
-    bench.may("All settings are sent, for which the motor is released for a moment.")
-    bench.configure()
-
-
 def _seen(bench: Bench, away: str) -> str:
     return bench.person.ask("Which way did it move?", ("unseen", "inward", "outward", away))
 
@@ -58,7 +53,7 @@ def _seen(bench: Bench, away: str) -> str:
 def first_step(bench: Bench) -> None:
     """Two small go-tos, of which the engineer confirms the direction."""
     bench.person.tell("Watch the focuser. It should stand well inside its travel, not at an end.")
-    _configure(bench)
+    bench.configure()
     steps = steps_from_mm(SMALL_MM)
     last: Run | None = None
     for sign, way in ((-1, "outward"), (1, "inward")):
@@ -84,6 +79,8 @@ def first_step(bench: Bench) -> None:
 
 def first_second(bench: Bench) -> None:
     """One second of homing, halted."""
+    if not bench.is_configured:
+        bench.configure()
     bench.may("A homing run for one second, then a halt: 0.25 mm inward.")
     until_s = bench.clock.monotonic() + FIRST_SECOND_S
     since = len(bench.tap.frames)
@@ -107,6 +104,8 @@ def first_second(bench: Bench) -> None:
 
 def homing(bench: Bench) -> None:
     """The whole homing run."""
+    if not bench.is_configured:
+        bench.configure()
     drive = bench.set_speeds()
     bench.may("The homing run, inward until the limit switch: up to 9 mm, 36 s. Keep a hand on the power.")
     since = len(bench.tap.frames)
@@ -136,7 +135,7 @@ def _ratio_found(bench: Bench, assumption: str, what: str, ratio: float | None, 
 def _ready(bench: Bench) -> None:
     """Home if the origin is not known, and stand at the base from which trials run outward."""
     if bench.origin is None:
-        _configure(bench)
+        bench.configure()
         # A switch that acts on its edge only must be left before it is come to.
         bench.may(f"A go-to of {LEAVING_MM} mm outward, to be off the limit switch.")
         bench.go_to(bench.stand() - steps_from_mm(LEAVING_MM), ends_anywhere=True)
@@ -600,7 +599,7 @@ def power_cut(bench: Bench) -> None:
     )
     if answer == "skip":
         raise DeclinedError
-    bench.origin = None
+    bench.origin, bench.is_configured = None, False
     on_s, since = bench.clock.monotonic(), len(bench.tap.frames)
     bench.controller.identify(max(PATIENCE_AFTER_POWER_CUT_S, bench.longest_answer_s))
     deaf_s = bench.clock.monotonic() - on_s
@@ -651,7 +650,8 @@ def _settings_of_power_up(bench: Bench, base: int) -> None:
     bench.find(
         "power-up-speed",
         None if units[0] is None else not within(units[0], configured, AGREE),
-        f"it begins with speed register {told[0]}, by the rate of its register; {configured} was set.",
+        f"it begins with speed register {told[0]} or more, and acceleration register {_ramp_told(bench, bare, ratio)}, by "
+        f"the rate of its register; {configured} and {bench.drive.acceleration_register} were set.",
         bare.frame,
         register=units[0],
     )
@@ -662,7 +662,7 @@ def _settings_of_power_up(bench: Bench, base: int) -> None:
         modeless.frame,
         register=units[1],
     )
-    _configure(bench)
+    bench.configure()
     bench.may("The homing run.")
     run = bench.home()
     made = bare.start - modeless.end
@@ -674,3 +674,14 @@ def _settings_of_power_up(bench: Bench, base: int) -> None:
         since,
         length=round(length, 3),
     )
+
+
+def _ramp_told(bench: Bench, run: Run, ratio: float) -> str:
+    """The acceleration of a short run, from the time that it takes longer than at its speed; in units of its register."""
+    made = speed_steps_s(run.readings, run.start)
+    stood_s = [look.reading.at_s for look in run.looks if look.register == run.end][:1]
+    if made is None or not stood_s:
+        return "unknown"
+    ramp_s = stood_s[0] - run.begun_s - bench.values.get("start_s", 0.0) - abs(run.end - run.start) / made
+    unit = Drive.of_registers(1, 1).acceleration_mm_sec_sec * STEPS_PER_MM * ratio
+    return f"about {made / ramp_s / unit:.0f}" if ramp_s > 0 else "unknown"
