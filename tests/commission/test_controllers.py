@@ -80,8 +80,8 @@ TOLD: list[tuple[dict[str, Any], tuple[str, ...], str, str]] = [
 
 # What a controller does as it is assumed, but another one than the virtual one is by itself.
 MEASURED: list[tuple[dict[str, Any], tuple[str, ...], str, str]] = [
-    ({}, ("homing",), "homing", r"after 3\.2000 mm, at register -23718; it began at -40000"),
-    ({"start_mm": 2.0}, ("homing",), "homing", r"after 2\.2000 mm"),
+    ({}, ("homing",), "homing", r"after 3\.2001 mm, at register -23718; it began at -40000"),
+    ({"start_mm": 2.0}, ("homing",), "homing", r"after 2\.2001 mm"),
     ({"register": 7}, ("homing",), "homing", "it began at 7"),
     ({"slow_until_set": 0}, ("power-cut",), "mode-first", "runs as with 1[5-7]"),
     ({}, ("power-cut",), "power-up-speed", r"speed register 4\.\d or more, and .* about 1[0-6],"),

@@ -23,12 +23,14 @@ class Assumption:
         claim: a sentence that can be confirmed or refuted.
         quote: the words of docs/protocol.md that rest on it.
         trial: the name of the trial that tests it; "" if none can.
+        also: other words that rest on it.
     """
 
     id: str
     claim: str
     quote: str
     trial: str
+    also: str = ""
 
 
 ASSUMPTIONS = tuple(
@@ -110,6 +112,12 @@ ASSUMPTIONS = tuple(
             "answers",
         ),
         (
+            "plain-letters",
+            "The state text is letters alone.",
+            "say anything in the text of the state",
+            "answers",
+        ),
+        (
             "motor-states",
             "The second letter is one of S, A, C and D, and all are seen.",
             "stopped, accelerating, constant speed, decelerating (inferred)",
@@ -132,6 +140,7 @@ ASSUMPTIONS = tuple(
             "The register that it tells is that of now.",
             "Whether the register that it tells is that of now",
             "speed",
+            "renew its register only every",
         ),
         # Where it runs
         ("inward", "The register grows inward.", "The **register grows inward**", "first-step"),

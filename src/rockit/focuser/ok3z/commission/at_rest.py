@@ -202,6 +202,8 @@ def _rest(bench: Bench, texts: dict[str, list[str]]) -> None:
     letters = _usual(texts["S004"])
     bench.values["still_letters"] = letters
     bench.find("still-letters", all(text[1] == "S" for text in letters), f"state texts at rest: {letters}.")
+    plain = all(text.isascii() and text.isalpha() for text in letters)
+    bench.find("plain-letters", plain, f"they are {'letters alone' if plain else 'not letters alone'}.")
     registers = [int(text) for text in texts["P081"]]
     span = max(registers) - min(registers)
     # One that was misread is no flicker.

@@ -650,8 +650,8 @@ def _settings_of_power_up(bench: Bench, base: int) -> None:
     bench.find(
         "power-up-speed",
         None if units[0] is None else not within(units[0], configured, AGREE),
-        f"it begins with speed register {told[0]} or more, and acceleration register {_ramp_told(bench, bare, ratio)}, by "
-        f"the rate of its register; {configured} and {bench.drive.acceleration_register} were set.",
+        f"it begins with speed register {told[0]} or more, and acceleration register {_ramp_told(bench, bare, ratio)}; "
+        f"{configured} and {bench.drive.acceleration_register} were set.",
         bare.frame,
         register=units[0],
     )
@@ -677,7 +677,7 @@ def _settings_of_power_up(bench: Bench, base: int) -> None:
 
 
 def _ramp_told(bench: Bench, run: Run, ratio: float) -> str:
-    """The acceleration of a short run, from the time that it takes longer than at its speed; in units of its register."""
+    """The acceleration of a short run, in units of its register: it takes longer than at its speed alone."""
     made = speed_steps_s(run.readings, run.start)
     stood_s = [look.reading.at_s for look in run.looks if look.register == run.end][:1]
     if made is None or not stood_s:
