@@ -140,8 +140,10 @@ class RunWatch:
         lowest = -WRONG_WAY_STEPS - self._noise_steps
         self._surprising = 0 if lowest <= way <= self._reach_steps + BESIDE_STEPS else self._surprising + 1
         if self._surprising == SURPRISING_LOOKS:
-            what = "runs the wrong way" if way < 0 else "went further than told"
-            raise SurpriseError(f"the register {what}: from {self.run.start} to {look.register}.")
+            start, now = self.run.start, look.register
+            if way < 0:
+                raise SurpriseError(f"the register runs the wrong way: from {start} to {now}.")
+            raise SurpriseError(f"the register went further than told: from {start} to {now}.")
 
     def _at_rest(self, look: Look, quiet_s: float, since_s: float) -> Progress:
         is_there = self._target is not None and abs(look.register - self._target) <= self._tolerance

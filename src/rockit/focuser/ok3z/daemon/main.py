@@ -257,6 +257,16 @@ def _commission(config: Config, options: argparse.Namespace) -> int:
         state_store.close()
         if session:
             session.close()
+        _give_to_owner(state_file.parent)
+
+
+def _give_to_owner(folder: Path) -> None:
+    """What root has made in the folder of another user's daemon is that user's: it could not read it."""
+    with suppress(OSError):
+        owner = folder.stat()
+        if os.geteuid() == 0 and owner.st_uid != 0:
+            for path in folder.iterdir():
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def serve(config: Config, time_scale: float | None = None, record: Path | None = None) -> int:
