@@ -84,9 +84,9 @@ MEASURED: list[tuple[dict[str, Any], tuple[str, ...], str, str]] = [
     ({"start_mm": 2.0}, ("homing",), "homing", r"after 2\.2001 mm"),
     ({"register": 7}, ("homing",), "homing", "it began at 7"),
     ({"slow_until_set": 0}, ("power-cut",), "mode-first", "runs as with 1[5-7]"),
-    ({}, ("power-cut",), "power-up-speed", r"speed register 4\.\d or more, and .* about 1[0-6],"),
+    ({}, ("power-cut",), "power-up-speed", r"speed register 4\.\d or more, and .* about 1[0-6];"),
     ({"power_up_speed": 3}, ("power-cut",), "power-up-speed", r"speed register 3\.\d"),
-    ({"power_up_acceleration": 6}, ("power-cut",), "power-up-speed", "about [5-8],"),
+    ({"power_up_acceleration": 6}, ("power-cut",), "power-up-speed", "about [5-8];"),
     (
         {"power_up_mode": 4, "slow_until_set": 0},
         ("power-cut",),
