@@ -19,6 +19,7 @@ from ..driver.reading import Reading
 from ..driver.refresh import Refresh
 from ..driver.registers import STEPS_PER_MM, TRAVEL_MM
 from .assumptions import Verdict
+from .measures import speed_steps_s
 from .person import Person
 from .runs import BESIDE_STEPS, Look, Progress, Run, RunWatch, Settling, SurpriseError
 from .wiretap import Wiretap
@@ -180,7 +181,7 @@ class Bench:
     # In motion
 
     def go_to(
-        self, register: int, halts: Callable[[Look], bool] | None = None, ends_anywhere: bool = False
+        self, register: int, halts: Callable[[Look], bool] = lambda _: False, ends_anywhere: bool = False
     ) -> Run:
         """Run to a register that is no further than LONGEST_STEP_MM.
 
@@ -198,12 +199,12 @@ class Bench:
             self._watch(start, math.copysign(1, steps), abs(steps), target),
             halts,
         )
-        if run.told_to_halt is None and not ends_anywhere and abs(run.end - register) > BESIDE_STEPS:
+        if not run.is_halted and not ends_anywhere and abs(run.end - register) > BESIDE_STEPS:
             raise SurpriseError(f"the motor was sent to {register}, and stands at {run.end}.")
         return run
 
     def step(
-        self, mm: float, halts: Callable[[Look], bool] | None = None, ends_anywhere: bool = False
+        self, mm: float, halts: Callable[[Look], bool] = lambda _: False, ends_anywhere: bool = False
     ) -> Run:
         """Run to a position within the range, in mm from where the last homing ended."""
         assert self.origin is not None
@@ -212,15 +213,25 @@ class Bench:
         return self.go_to(self.origin - steps_from_mm(mm), halts, ends_anywhere)
 
     def run_inward(
-        self, reach_mm: float = HOMING_REACH_MM, halts: Callable[[Look], bool] | None = None
+        self, reach_mm: float = HOMING_REACH_MM, for_s: float = math.inf, mm: float = math.inf
     ) -> Run:
-        """The homing run."""
+        """The homing run.
+
+        Args:
+            reach_mm: further than this is a surprise.
+            for_s, mm: it is halted after so long, and so far.
+        """
         watch = self._watch(self.stand(), 1, steps_from_mm(reach_mm), None)
-        return self._follow(self.controller.run_to_limit_switch, watch, halts)
+        return self._follow(
+            self.controller.run_to_limit_switch,
+            watch,
+            lambda look: look.register - watch.run.start > mm * STEPS_PER_MM,
+            for_s,
+        )
 
     def _watch(self, start: int, sign: float, reach_steps: int, target: int | None) -> RunWatch:
         run = Run(self.clock.monotonic(), start)
-        return RunWatch(run, sign, reach_steps, target, self.noise_steps, self.refresh)
+        return RunWatch(run, sign, reach_steps, target, self.noise_steps, self.refresh, self.answers.usual_s)
 
     def home(self, reach_mm: float = HOMING_REACH_MM) -> Run:
         """The homing run to its end, which is the origin."""
@@ -234,20 +245,26 @@ class Bench:
         self,
         command: Callable[[], None],
         watch: RunWatch,
-        halts: Callable[[Look], bool] | None,
+        halts: Callable[[Look], bool],
+        for_s: float = math.inf,
     ) -> Run:
         """Send a command, and look until the motor stands. Once, if nothing comes of it, it is sent again."""
         run = watch.run
         run.frame = len(self.tap.frames)
         self.refresh.begin()
         command()
+        until_s = run.begun_s + for_s
         is_sent_again = False
         while True:
+            if self.clock.monotonic() + 2 * self.answers.usual_s > until_s:
+                # No look would be here in time.
+                self.pause(until_s - self.clock.monotonic())
+                return self._halted(run)
             look = self.look()
             run.looks.append(look)
             progress = watch.take(look)
-            if halts is not None and halts(look):
-                run.told_to_halt = look
+            if halts(look):
+                run.is_halted = True
                 return self._halted(run)
             if progress is Progress.STANDS:
                 return self._settled(run)
@@ -290,9 +307,15 @@ class Bench:
             self.clock.sleep(PAUSE_S)
         raise SurpriseError(f"the motor does not come to rest: {look.letters!r}, at {look.register}.")
 
-    def ratio(self, run: Run, target: int | None, speed_mm_sec: float, ramp_steps: float) -> float | None:
+    def ratio(self, run: Run, speed_mm_sec: float) -> float | None:
         """How fast the register changed at one speed, over what was computed; None if too little was seen."""
+        made = speed_steps_s(run.readings, run.start)
+        return None if made is None else made / (speed_mm_sec * STEPS_PER_MM)
+
+    def proven_ratio(self, run: Run, target: int | None, speed_mm_sec: float) -> float | None:
+        """The same as the driver would have measured it, which demands more."""
         start = Reading(run.start, stands_still=True, at_s=run.begun_s)
+        ramp_steps = self.drive.ramp_steps(speed_mm_sec)
         watch = RateWatch(start, target, speed_mm_sec * STEPS_PER_MM, ramp_steps, None, self.refresh)
         for reading in run.readings:
             watch.take(reading)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ..driver.planning import Drive, mm_from_steps, steps_from_mm
 from ..driver.registers import STEPS_PER_MM
 from .at_rest import forms_of
-from .bench import Bench, DeclinedError
+from .bench import LONGEST_STEP_MM, Bench, DeclinedError
 from .measures import (
     acceleration_steps_s2,
     changes,
@@ -26,6 +26,8 @@ MOST_SMALL_STEPS = 10
 FIRST_SECOND_S = 1.0
 STARTS = 5
 START_SHOWS_S = 0.6
+# Of slower ones nobody can tell what happened in between.
+SLOW_ANSWER_S = 0.2
 # Speed registers of 0.096 and 0.192 mm/s: of slow answers, too, enough is seen of half a millimetre.
 SLOW_REGISTERS = (8, 16)
 # Accelerations of 0.14 and 0.27 mm/s^2: half a millimetre is all ramp, if the maximum speed is high enough.
@@ -82,9 +84,8 @@ def first_second(bench: Bench) -> None:
     if not bench.is_configured:
         bench.configure()
     bench.may("A homing run for one second, then a halt: 0.25 mm inward.")
-    until_s = bench.clock.monotonic() + FIRST_SECOND_S
     since = len(bench.tap.frames)
-    run = bench.run_inward(1.0, lambda look: look.reading.at_s >= until_s)
+    run = bench.run_inward(for_s=FIRST_SECOND_S, mm=LONGEST_STEP_MM)
     made = run.end - run.start
     if made <= 0:
         bench.find("halt", None, "the motor did not move: it stands at the limit switch, or that is stuck.")
@@ -111,8 +112,9 @@ def homing(bench: Bench) -> None:
     since = len(bench.tap.frames)
     run = bench.home()
     made = run.end - run.start
-    ratio = bench.ratio(run, None, drive.homing_mm_sec, drive.ramp_steps(drive.homing_mm_sec))
+    ratio = bench.ratio(run, drive.homing_mm_sec)
     bench.values["homing_ratio"] = ratio
+    bench.values["proven_homing"] = bench.proven_ratio(run, None, drive.homing_mm_sec)
     bench.find(
         "homing",
         True,
@@ -191,7 +193,7 @@ def start(bench: Bench) -> None:
     bench.values["start_s"] = latency_s
     bench.find(
         "start",
-        max(latencies_s) < START_SHOWS_S,
+        None if bench.answers.usual_s > SLOW_ANSWER_S else max(latencies_s) < START_SHOWS_S,
         f"a go-to shows after {1000 * latency_s:.0f} ms (median), {1000 * max(latencies_s):.0f} ms at most.",
         since,
         median_s=round(latency_s, 4),
@@ -208,10 +210,9 @@ def speed(bench: Bench) -> None:
         run, drive = _run(bench, target_mm, register)
         runs.append(run)
         letters |= run.moving_letters
-        ratios.append(
-            bench.ratio(run, run.end, drive.speed_mm_sec, drive.ramp_steps(drive.speed_mm_sec)),
-        )
-    bench.values["legs_ratio"] = ratios[2]
+        ratios.append(bench.ratio(run, drive.speed_mm_sec))
+    bench.values["legs_ratio"] = ratios[2] or ratios[0]
+    bench.values["proven_legs"] = bench.proven_ratio(run, run.end, drive.speed_mm_sec)
     slow, twice, _ = ratios
     known = twice or slow
     told = ", ".join("unknown" if one is None else f"{one:.3f}" for one in ratios)
@@ -281,6 +282,7 @@ def acceleration(bench: Bench) -> None:
     bench.set_speeds()
     told = ", ".join("unknown" if one is None else f"{one:.2f}" for one in ratios)
     known = [one for one in ratios if one is not None]
+    bench.values["acceleration_ratio"] = known[0] if known else None
     bench.find(
         "acceleration",
         all(within(one, 1, 2 * AGREE) for one in known) if known else None,
@@ -300,13 +302,15 @@ def halt_ramp(bench: Bench) -> None:
     run = bench.step(2 * base_mm, lambda look: abs(look.register - begun) > from_steps)
     halts = [frame for frame in bench.tap.frames[run.frame :] if frame.data.startswith(b"#P021")]
     bench.set_speeds()
-    if not halts:
-        bench.find("halt-ramp", None, "the go-to ended before it was halted.", run.frame)
+    if not halts or bench.answers.usual_s > SLOW_ANSWER_S:
+        told = "answers are too slow to tell" if halts else "the go-to ended before it was halted"
+        bench.find("halt-ramp", None, f"{told}.", run.frame)
         return
     ratio = bench.values.get("legs_ratio") or 1.0
     speed_steps_s = drive.speed_mm_sec * ratio * STEPS_PER_MM
     made = way_after(run.readings, run.start, halts[0].at_s, speed_steps_s)
-    ramp = ratio * drive.ramp_steps(drive.speed_mm_sec)
+    acceleration_ratio = bench.values.get("acceleration_ratio") or ratio
+    ramp = ratio**2 / acceleration_ratio * drive.ramp_steps(drive.speed_mm_sec)
     bench.find(
         "halt-ramp",
         True if made > 0.5 * ramp else False if made < 0.3 * ramp else None,
@@ -395,6 +399,7 @@ def repeatability(bench: Bench) -> None:
     drifting = all(one > bench.noise_steps + 2 for one in drifts)
     spread = max(ends) - min(ends)
     bench.values["play_steps"] = max(map(abs, drifts))
+    bench.values["drift_steps"] = median(drifts) if drifting else 0
     if drifting:
         told = f"each run ends {drifts} steps further in than the one before: the drive falls back, uncounted"
     elif counted >= COUNTED_FALL_BACK_STEPS:
@@ -441,8 +446,9 @@ def switch(bench: Bench) -> None:
     bench.home(1.0)
     play = bench.values.get("play_steps", 0)
     bench.may("A homing run from the limit switch, halted after 0.05 mm if it does not stand there.")
-    until_s = bench.clock.monotonic() + AT_SWITCH_S + bench.values.get("start_s", 0.0)
-    run = bench.run_inward(0.25, lambda look: look.reading.at_s > until_s)
+    run = bench.run_inward(
+        for_s=AT_SWITCH_S + bench.values.get("start_s", 0.0), mm=SMALL_MM + mm_from_steps(play)
+    )
     made = run.end - run.start
     if play > MOST_PLAY_STEPS:
         bench.find("switch-level", None, f"it ran {made} steps, but homing runs differ by {play}.", run.frame)
@@ -666,11 +672,12 @@ def _settings_of_power_up(bench: Bench, base: int) -> None:
     bench.may("The homing run.")
     run = bench.home()
     made = bare.start - modeless.end
-    length = (run.end - run.start - base) / made
+    gone = round(run.end - run.start - base - bench.values.get("drift_steps", 0))
+    length = gone / made
     bench.find(
         "power-up-mode",
         within(length, 1, 0.2),
-        f"{made} steps of it were {run.end - run.start - base} steps with all settings: {length:.2f} times.",
+        f"{made} steps of it were {gone} steps with all settings: {length:.2f} times.",
         since,
         length=round(length, 3),
     )

@@ -21,6 +21,8 @@ SURPRISING_LOOKS = 3
 # A motor that has not moved by then is sent again, and later given up; in seconds.
 SEND_AGAIN_S, START_S = 3.0, 6.0
 STALL_S = 3.0
+# And so many looks, of a controller that answers slowly.
+LOOKS = 3
 # A register that has not changed for so long, at the target and elsewhere, is at rest.
 QUIET_S, QUIET_ELSEWHERE_S = 0.1, 1.0
 
@@ -51,14 +53,14 @@ class Run:
         start: the register before it.
         frame: which frame the command is.
         looks: what was seen, to the standstill.
-        told_to_halt: the look at which it was halted.
+        is_halted: whether it was halted on its way.
     """
 
     begun_s: float
     start: int
     frame: int = 0
     looks: list[Look] = field(default_factory=list)
-    told_to_halt: Look | None = None
+    is_halted: bool = False
 
     @property
     def end(self) -> int:
@@ -97,6 +99,7 @@ class RunWatch:
         target: where it was told to end; None if that is not known.
         noise_steps: by how much the register changes at rest.
         refresh: how often it is renewed.
+        answer_s: how long an answer takes.
     """
 
     def __init__(
@@ -107,6 +110,7 @@ class RunWatch:
         target: int | None,
         noise_steps: int,
         refresh: Refresh,
+        answer_s: float,
     ) -> None:
         self.run = run
         self._sign = sign
@@ -115,6 +119,7 @@ class RunWatch:
         self._noise_steps = noise_steps
         self._tolerance = max(POSITION_TOLERANCE_STEPS, noise_steps)
         self._refresh = refresh
+        self._slow_s = LOOKS * 2 * answer_s
         self._surprising = 0
         self._last, self._changed_s = run.start, run.begun_s
         self._was_seen_running = False
@@ -128,12 +133,12 @@ class RunWatch:
         self._refuse_way(look)
         quiet_s = now_s - self._changed_s - self._refresh.supposed_s
         if not look.reading.stands_still:
-            if quiet_s > STALL_S:
+            if quiet_s > STALL_S + self._slow_s:
                 raise SurpriseError(
                     f"the state says that the motor runs, but the register has stood at {self._last} for {STALL_S:g} s."
                 )
             return Progress.GOING
-        return self._at_rest(look, quiet_s, now_s - self.run.begun_s)
+        return self._at_rest(look, quiet_s, now_s - self.run.begun_s - self._slow_s)
 
     def _refuse_way(self, look: Look) -> None:
         way = self._sign * (look.register - self.run.start)

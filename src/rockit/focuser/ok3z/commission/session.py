@@ -366,8 +366,8 @@ class Commissioning:
         """What the driver uses of what was measured."""
         values, entry, drive = bench.values, self._entry(), self._setting.drive
         ratios = Ratios(
-            values.get("homing_ratio"),
-            values.get("legs_ratio"),
+            values.get("proven_homing"),
+            values.get("proven_legs"),
             drive.speed_register,
             drive.acceleration_register,
         )
