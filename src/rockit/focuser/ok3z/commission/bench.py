@@ -27,6 +27,9 @@ from .wiretap import Wiretap
 # No run goes further than this, but homing.
 LONGEST_STEP_MM = 0.5
 HOMING_REACH_MM = TRAVEL_MM + 0.5
+LEAVING_MM = 0.25
+# So near a position is near enough.
+NEAR_MM = 0.02
 PAUSE_S = 0.02
 HALT_PATIENCE_S = 15.0
 
@@ -228,6 +231,38 @@ class Bench:
             lambda look: look.register - watch.run.start > mm * STEPS_PER_MM,
             for_s,
         )
+
+    # Where it stands
+
+    @property
+    def base_mm(self) -> float:
+        """From where trials run outward."""
+        return min(LONGEST_STEP_MM, self.limits.range_mm / 2)
+
+    @property
+    def here_mm(self) -> float:
+        """Where it is proven to stand, outward from where the last homing ended."""
+        assert self.origin is not None
+        return mm_from_steps(self.origin - self.stand())
+
+    def ready(self) -> None:
+        """Home if the origin is not known, and stand at the base."""
+        if self.origin is None:
+            self.configure()
+            # A switch that acts on its edge only must be left before it is come to.
+            self.may(f"A go-to of {LEAVING_MM} mm outward, to be off the limit switch.")
+            self.go_to(self.stand() - steps_from_mm(LEAVING_MM), ends_anywhere=True)
+            self.may("A homing run, for the position is not known: up to 9 mm, 36 s.")
+            self.home()
+        self.walk_to(self.base_mm)
+
+    def walk_to(self, mm: float) -> None:
+        """Go to a position, in steps that are no longer than LONGEST_STEP_MM."""
+        near_mm = NEAR_MM + mm_from_steps(self.noise_steps)
+        while abs(mm - (here_mm := self.here_mm)) > near_mm:
+            target_mm = max(0.0, here_mm + max(-LONGEST_STEP_MM, min(LONGEST_STEP_MM, mm - here_mm)))
+            self.may(f"A go-to to {target_mm:.2f} mm.")
+            self.step(target_mm)
 
     def _watch(self, start: int, sign: float, reach_steps: int, target: int | None) -> RunWatch:
         run = Run(self.clock.monotonic(), start)

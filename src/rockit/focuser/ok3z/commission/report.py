@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .assumptions import ASSUMPTIONS, Assumption, Verdict
+from .assumptions import ASSUMPTIONS, NO_TRIAL, Assumption, Verdict
 
 WIDTH = 100
 # Of each frame so much is shown, and so many of each finding; the JSON has them whole.
@@ -44,7 +44,7 @@ def _outcome(assumption: Assumption, trials: Mapping[str, Any]) -> dict[str, Any
 
 
 def _why_not(assumption: Assumption, trials: Mapping[str, Any]) -> str:
-    if not assumption.trial:
+    if assumption.trial == NO_TRIAL:
         return "no trial can test it safely."
     state = trials[assumption.trial]["state"] if assumption.trial in trials else "not reached"
     return f"the trial {assumption.trial} {'told nothing of it' if state == 'done' else f'was {state}'}."

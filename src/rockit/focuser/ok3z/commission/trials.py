@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Callable
 
-from . import at_rest, in_motion
+from . import at_rest, in_motion, mechanics
 from .bench import Bench
 
 
@@ -40,14 +40,14 @@ TRIALS = (
     Trial("acceleration", "Accelerations", in_motion.acceleration),
     Trial("halt-ramp", "The way after a halt", in_motion.halt_ramp),
     Trial("rounding", "Where go-tos end", in_motion.rounding),
-    Trial("repeatability", "Five homing runs", in_motion.repeatability),
-    Trial("switch", "At the limit switch", in_motion.switch),
-    Trial("beyond", "A go-to of 0.02 mm beyond the limit switch", in_motion.beyond, on_request=True),
-    Trial("backlash", "The backlash", in_motion.backlash),
-    Trial("range", "The whole range", in_motion.mm_range),
+    Trial("repeatability", "Five homing runs", mechanics.repeatability),
+    Trial("switch", "At the limit switch", mechanics.switch),
+    Trial("beyond", "A go-to of 0.02 mm beyond the limit switch", mechanics.beyond, on_request=True),
+    Trial("backlash", "The backlash", mechanics.backlash),
+    Trial("range", "The whole range", mechanics.mm_range),
     Trial("in-a-run", "A go-to during a run", in_motion.in_a_run, on_request=True),
-    Trial("hand", "The hand control", in_motion.hand),
-    Trial("power-cut", "A power cut", in_motion.power_cut),
+    Trial("hand", "The hand control", mechanics.hand),
+    Trial("power-cut", "A power cut", mechanics.power_cut),
 )
 # What must have gone well before any other motion.
 GATES = ("first-step", "first-second", "homing")
