@@ -207,6 +207,16 @@ def test_no_other_motion_without_the_first_ones(make_night: MakeNight) -> None:
         assert "speed" not in night.report["trials"]
 
 
+def test_a_command_that_is_lost_is_sent_again(make_night: MakeNight) -> None:
+    """Its run then begins slowly, which is no surprise."""
+    night = make_night(leg_rate=0.2)
+    night.leave_only("first-step", "first-second", "homing", "speed")
+    night.model.fault("command_lost", to="P092", count=1)
+    night.model.fault("command_lost", to="P103", count=1, after=1)
+    assert night.run() == 0
+    assert night.report["trials"]["speed"]["state"] == "done"
+
+
 @pytest.mark.parametrize(
     ("fault", "said"),
     [

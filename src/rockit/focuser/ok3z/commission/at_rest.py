@@ -106,7 +106,7 @@ def _ask_many(bench: Bench) -> dict[str, list[str]]:
         except MalformedReplyError as error:
             misread = str(error)
             continue
-        texts[query.reply_code].append(reply.argument or "")
+        texts[query.reply_code].append((reply.argument or "").rstrip(" "))
     for code, assumption in (("S004", "still-letters"), ("P081", "register")):
         if not texts[code]:
             bench.find(assumption, False, misread or f"{code} never came.")

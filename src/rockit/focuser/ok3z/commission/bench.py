@@ -308,6 +308,7 @@ class Bench:
             if progress is Progress.NOTHING_YET and not is_sent_again:
                 self.tap.asked_again += 1
                 command()
+                watch.sent_again(self.clock.monotonic())
                 is_sent_again = True
             self.clock.sleep(PAUSE_S)
 

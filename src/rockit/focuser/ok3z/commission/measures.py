@@ -11,6 +11,7 @@ from ..driver.reading import Reading
 STEADY_FROM, STEADY_UNTIL = 0.3, 0.75
 RAMP_FROM, RAMP_UNTIL = 0.04, 0.42
 FEWEST_POINTS = 3
+BLURRED, SHARP_S = 2, 0.005
 
 
 def percentile(values: Sequence[float], part: float) -> float:
@@ -28,8 +29,12 @@ def _points(readings: Sequence[Reading], start: int, low: float, high: float) ->
     """Times and ways, in steps, at which a register was new, between two parts of the whole way."""
     length = abs(readings[-1].register - start)
     points, last = [], start
+    # A lost reply, or a busy machine, makes a reading of which nobody knows when it was true.
+    longest_s = BLURRED * median([reading.at_s - reading.earliest_s for reading in readings]) + SHARP_S
     for reading in readings:
         way = abs(reading.register - start)
+        if reading.at_s - reading.earliest_s > longest_s:
+            continue
         if reading.register != last and not reading.stands_still and low * length <= way <= high * length:
             points.append(((reading.earliest_s + reading.at_s) / 2, float(way)))
         last = reading.register

@@ -124,6 +124,10 @@ class RunWatch:
         self._last, self._changed_s = run.start, run.begun_s
         self._was_seen_running = False
 
+    def sent_again(self, now_s: float) -> None:
+        """The command was repeated: a motor that runs from now on has not hung before."""
+        self._changed_s = now_s
+
     def take(self, look: Look) -> Progress:
         """Take a look. Raises SurpriseError."""
         now_s = look.reading.at_s

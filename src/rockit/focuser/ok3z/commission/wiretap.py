@@ -129,7 +129,7 @@ class Wiretap(Recorder):
         else:
             self.frames.append(Frame(False, data, now_s, now_s))
         if letters := _LETTERS.search(self.frames[-1].data):
-            self.letters = letters[1].decode("latin-1")
+            self.letters = letters[1].decode("latin-1").rstrip(" ")
 
     def concluded(self, sentence: str) -> None:
         super().concluded(sentence)
