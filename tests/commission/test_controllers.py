@@ -67,7 +67,7 @@ TOLD: list[tuple[dict[str, Any], tuple[str, ...], str, str]] = [
     ),
     ({"fall_back_steps": 40, "fall_back_random": 1}, ("repeatability",), "repeatability", "ended within"),
     ({"switch_scatter_steps": 60}, ("repeatability",), "repeatability", r"ended within [3-6]\d steps"),
-    ({"switch_kind": "edge"}, ("switch",), "switch-level", r"made [23]\d\d steps"),
+    ({"switch_kind": "edge"}, ("switch",), "switch-level", r"made [12]\d\d steps"),
     ({"switch_lead_steps": 80}, ("switch",), "zero", "80 steps short"),
     ({"switch_stops": "homing"}, ("beyond",), "switch-stops", "ended 0 steps before that"),
     ({"backlash_mm": 0.72}, ("backlash",), "backlash", r"0.70 to 0.75 mm"),

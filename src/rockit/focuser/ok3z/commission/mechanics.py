@@ -15,7 +15,7 @@ CREEPING_REGISTER = 4
 HOMING_REPEATS_STEPS = 8
 # Fewer steps of a fall-back are not told from the time between two looks.
 COUNTED_FALL_BACK_STEPS = 6
-AT_SWITCH_S, BEYOND_MM = 0.3, 0.02
+AT_SWITCH_S, AT_SWITCH_MM, BEYOND_MM = 0.3, 0.03, 0.02
 # With more play at the switch these trials tell nothing, and would come too near to the stop.
 MOST_PLAY_STEPS = 200
 PATIENCE_AFTER_POWER_CUT_S = 60.0
@@ -93,9 +93,11 @@ def switch(bench: Bench) -> None:
     bench.may("A homing run.")
     bench.home(1.0)
     play = bench.values.get("play_steps", 0)
-    bench.may("A homing run from the limit switch, halted after 0.05 mm if it does not stand there.")
+    bench.may(
+        f"A homing run from the limit switch, halted after {AT_SWITCH_MM} mm if it does not stand there."
+    )
     run = bench.run_inward(
-        for_s=AT_SWITCH_S + bench.values.get("start_s", 0.0), mm=SMALL_MM + mm_from_steps(play)
+        for_s=AT_SWITCH_S + bench.values.get("start_s", 0.0), mm=AT_SWITCH_MM + mm_from_steps(play)
     )
     made = run.end - run.start
     if play > MOST_PLAY_STEPS:
