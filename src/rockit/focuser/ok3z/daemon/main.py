@@ -40,7 +40,7 @@ examples:
 
 SIGTERM and Ctrl-C halt the motor and end it.
 Exit code: 0 ended as it was told, 1 failed, 2 wrong usage, 78 the configuration cannot be used, or too few files may be
-opened.
+opened, 130 a signal ended --commission.
 """
 EXIT_FAILURE = 1
 # Starting it again does not help: somebody has to mend the configuration, of the system too. (EX_CONFIG of sysexits.h.)
