@@ -12,8 +12,8 @@ from typing import Any
 from .assumptions import ASSUMPTIONS, NO_TRIAL, Assumption, Verdict
 
 WIDTH = 100
-# Of each frame so much is shown, and so many of each finding; the JSON has them whole.
-LONGEST_FRAME, MOST_FRAMES = 70, 8
+# Of each frame so much is shown, and so many of the first and the last ones of a finding; the JSON has them whole.
+LONGEST_FRAME, SHOWN_FRAMES = 70, 4
 _ORDER = (Verdict.REFUTED, Verdict.NOT_TESTED, Verdict.CONFIRMED)
 
 
@@ -77,8 +77,13 @@ def _told(outcome: Mapping[str, Any], with_frames: bool) -> Iterator[str]:
     for finding in outcome["findings"]:
         yield from _wrapped(finding["sentence"], "      ")
         if with_frames and finding["verdict"] == Verdict.REFUTED.value:
-            for frame in finding["frames"][-MOST_FRAMES:]:
-                yield _frame(frame)
+            frames = finding["frames"]
+            shown = (
+                frames
+                if len(frames) <= 2 * SHOWN_FRAMES
+                else [*frames[:SHOWN_FRAMES], *frames[-SHOWN_FRAMES:]]
+            )
+            yield from map(_frame, shown)
 
 
 def _frame(frame: Mapping[str, Any]) -> str:
