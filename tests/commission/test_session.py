@@ -187,6 +187,22 @@ def test_ctrl_c_at_a_question_and_the_end_of_a_pipe_end_it(make_night: MakeNight
         assert "The motor stands." in night.engineer.told
 
 
+def test_a_mistake_of_the_program_halts_as_well(make_night: MakeNight) -> None:
+    night = make_night()
+    night.leave_only("homing")
+
+    class Mistaken(Interrupts):
+        def checkpoint(self) -> None:
+            if night.model.is_moving:
+                raise ZeroDivisionError
+
+    night.interrupts = Mistaken()
+    with pytest.raises(ZeroDivisionError):
+        night.run()
+    assert night.model.is_at_rest
+    assert night.model.frames_seen["P021"] >= 1
+
+
 def test_begun_anew_if_the_engineer_says_so(make_night: MakeNight) -> None:
     night = make_night()
     night.leave_only()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
@@ -210,6 +210,12 @@ class Commissioning:
             code = self._halt(bench, "nobody answers any more.", EXIT_FAILURE)
         except (SurpriseError, FocuserError) as error:
             code = self._halt(bench, str(error), EXIT_FAILURE)
+        except BaseException:
+            # A mistake of this program, or a terminal that is gone: the motor stands all the same.
+            if bench.has_moved:
+                with suppress(FocuserError):
+                    bench.halt()
+            raise
         if "line" in self._refuted:
             link.close()
             self._try_sister()
@@ -340,16 +346,16 @@ class Commissioning:
 
     def _halt(self, bench: Bench, why: str, code: int) -> int:
         """Whatever it was: halt, prove that the motor stands, and say so. Gives the exit code."""
+        stands = ""
+        # Before anything is said: who listens may be gone. What was never moved is perhaps no focuser.
+        if "answers" in self._done or bench.has_moved:
+            try:
+                bench.halt()
+                stands = "The motor stands."
+            except FocuserError as error:
+                stands, code = str(error), EXIT_FAILURE
         self._person.tell(f"\nIt ends here: {why}")
-        if "answers" not in self._done and not bench.has_moved:
-            # Nothing was moved, and perhaps this is no focuser.
-            return code
-        try:
-            bench.halt()
-        except FocuserError as error:
-            self._person.tell(str(error))
-            return EXIT_FAILURE
-        self._person.tell("The motor stands.")
+        self._person.tell(stands)
         return code
 
     # The state file

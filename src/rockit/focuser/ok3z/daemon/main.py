@@ -249,7 +249,7 @@ def _commission(config: Config, options: argparse.Namespace) -> int:
                 lambda baud: open_link(config.serial_port, baud, clock, tap),
                 tap,
                 clock,
-                Terminal(sys.stdin, sys.stdout),
+                Terminal(sys.stdin or (), sys.stdout),
                 state_store,
                 interrupts,
             ).run()
