@@ -13,7 +13,7 @@ Floors = Sequence[Sequence[str]]
 # From the street down to the device. Each floor may import from those below it.
 HOUSE: Floors = (
     ("daemon", "cli", "simulator"),
-    ("servers", "client"),
+    ("servers", "client", "commission"),
     ("service",),
     ("storage", "config"),
     ("driver",),

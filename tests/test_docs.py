@@ -19,6 +19,7 @@ import pytest
 
 import rockit.focuser.ok3z as ok3z
 from rockit.focuser.ok3z.cli import main as cli
+from rockit.focuser.ok3z.commission.trials import TRIALS
 from rockit.focuser.ok3z.constants import CommandStatus, FocuserStatus
 from rockit.focuser.ok3z.daemon import main as daemon
 from rockit.focuser.ok3z.driver import protocol
@@ -444,3 +445,17 @@ def test_the_figures_of_the_readme_are_those_that_were_measured() -> None:
     )
     assert inward[""] == f"{sum(over) / len(over):.0f} ms"
     assert inward["Its limit"].startswith(f"{line:.0f} ms: ")
+
+
+def test_the_first_night_quotes_messages_of_the_code() -> None:
+    quoted = [text for row in rows(page("docs/first-night.md"), "Message") for text in code(row["Message"])]
+    assert len(quoted) > 15
+    pieces = [
+        piece.strip() for text in quoted for piece in re.split(r"…[.:;]*", text) if len(piece.strip()) > 2
+    ]
+    assert [piece for piece in pieces if piece not in messages()] == []
+
+
+def test_the_first_night_tells_each_trial_in_its_order() -> None:
+    told = [text for row in rows(page("docs/first-night.md"), "Trial") for text in code(row["Trial"])]
+    assert told == [trial.name for trial in TRIALS]

@@ -26,7 +26,7 @@ from rockit.focuser.ok3z.constants import CommandStatus
 from rockit.focuser.ok3z.daemon import main as daemon
 from rockit.focuser.ok3z.simulator import control
 from rockit.focuser.ok3z.simulator import program as simulator
-from rockit.focuser.ok3z.storage import state_file
+from rockit.focuser.ok3z.storage import recordings, state_file
 
 PROJECT = Path(__file__).parents[1]
 PACKAGING = PROJECT / "packaging"
@@ -156,12 +156,12 @@ def test_the_synopsis_has_all_options_that_do_not_describe_the_device(name: str)
 
 
 def test_options_that_exclude_each_other_say_so() -> None:
-    assert (
-        synopsis(Page("focusd"))[0] == "focusd [--check | --print-port] [--verbose] [--record RECORDING] FILE"
-    )
+    exclusive = "[--check | --print-port | --commission]"
+    assert synopsis(Page("focusd"))[0] == f"focusd {exclusive} [--verbose] [--record RECORDING] FILE"
     items = Page("focusd").items("OPTIONS")
-    assert items["--check"].endswith("(not with --print-port)")
-    assert items["--print-port"].endswith("(not with --check)")
+    assert items["--check"].endswith("(not with --print-port, --commission)")
+    assert items["--print-port"].endswith("(not with --check, --commission)")
+    assert items["--commission"].endswith("(not with --check, --print-port)")
 
 
 def test_completions_are_what_shtab_makes_of_the_parsers(tmp_path: Path) -> None:
@@ -279,10 +279,14 @@ def test_files() -> None:
     example = json.loads((PROJECT / "ngts_m06.json").read_text(encoding="utf-8"))
     folder = re.findall(r"^StateDirectory=(\S+)$", UNIT, re.MULTILINE)[0].replace("%i", "INSTANCE")
     home = os.path.expanduser("~")
+    kept = state_file.path_for("DAEMON", {"STATE_DIRECTORY": f"/var/lib/{folder}"})
+    assert kept is not None
     assert Page("focusd").terms("FILES") == {
         *of_both,
         example["serial_port"],
-        str(state_file.path_for("DAEMON", {"STATE_DIRECTORY": f"/var/lib/{folder}"})),
+        str(kept),
+        f"{recordings.folder_beside(kept)}/",
+        *map(str, (kept.with_suffix(".commission.json"), kept.with_suffix(".commission.txt"))),
         str(state_file.path_for("DAEMON", {"HOME": home})).replace(home, "~"),
     }
 

@@ -7,7 +7,7 @@
 
 
 
-_shtab_focusd_option_strings=(-h --help --check --print-port --verbose --record --version)
+_shtab_focusd_option_strings=(-h --help --check --print-port --commission --verbose --record --version)
 
 _shtab_focusd_pos_0_COMPGEN=_shtab_glob_compgen_d0172c68
 
@@ -17,6 +17,7 @@ _shtab_focusd__h_nargs=0
 _shtab_focusd___help_nargs=0
 _shtab_focusd___check_nargs=0
 _shtab_focusd___print_port_nargs=0
+_shtab_focusd___commission_nargs=0
 _shtab_focusd___verbose_nargs=0
 _shtab_focusd___version_nargs=0
 

@@ -75,6 +75,7 @@ complete -c focusd -f
 complete -c focusd -n _shtab_focusd_using -s h -l help -d 'show this help message and exit'
 complete -c focusd -n _shtab_focusd_using -l check -d 'validate FILE, print what it stands for, and end'
 complete -c focusd -n _shtab_focusd_using -l print-port -d 'print the TCP port of FILE'"'"'s daemon, and end'
+complete -c focusd -n _shtab_focusd_using -l commission -d 'walk through the first night with a new controller, with its port to itself'
 complete -c focusd -n _shtab_focusd_using -l verbose -d 'log every frame on the wire'
 complete -c focusd -n _shtab_focusd_using -l record -x -d 'write all that goes over the wire into a file'
 complete -c focusd -n _shtab_focusd_using -l version -d 'show program'"'"'s version number and exit'

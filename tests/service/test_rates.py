@@ -9,6 +9,7 @@ import pytest
 from rockit.focuser.ok3z.driver.rates import RateWatch, agree
 from rockit.focuser.ok3z.driver.reading import Reading
 from rockit.focuser.ok3z.errors import SettingsLostError
+from rockit.focuser.ok3z.storage.state_file import Entry
 
 RATE = 2500.0
 RAMP_STEPS = 120.0
@@ -207,3 +208,47 @@ def test_where_answers_are_too_slow_for_a_ratio_of_legs_the_time_tells_of_lost_s
     assert rig.move(here_mm, exact=True) is None
     assert rig.move(here_mm - 1.2) is None
     rig.assert_stands_at(here_mm - 1.2)
+
+
+# What the first night measured (commission/)
+
+
+def measured(rig):
+    """What the links of a process take for granted of their controller."""
+    session = rig.commands._session
+    return session._answers.usual_s, session._refresh.is_known, session._refresh.interval_s
+
+
+@pytest.mark.parametrize(
+    ("refresh_s", "known"), [(0.0, (True, 0.0)), (0.4, (True, 0.4)), (None, (False, 0.0))]
+)
+def test_the_driver_uses_what_the_first_night_measured(make_rig, refresh_s, known):
+    rig = make_rig(reply_delay_s=0.3)
+    rig.keeper.kept = Entry("the rig", None, None, None, 0, None, None, answer_s=0.3, refresh_s=refresh_s)
+    rig.start_process()
+    axis = rig.commands._session.open(5.0, lambda: None)
+    answer_s, *refresh = measured(rig)
+    assert answer_s == pytest.approx(0.3)
+    assert tuple(refresh) == known
+    axis.come_to_rest(halting=False)
+    # No question was asked twice, though an answer takes longer than an unknown controller is waited for.
+    assert rig.model.frames_seen["S001"] == rig.model.frames_seen["P081"]
+
+
+def test_another_controller_is_not_taken_for_the_measured_one(make_rig):
+    rig = make_rig()
+    rig.keeper.kept = Entry("the rig", None, None, None, 0, None, None, answer_s=0.3, refresh_s=0.4)
+    rig.start_process()
+    assert rig.carry_out(lambda: rig.commands.initialize(new_controller=True)) is None
+    assert (rig.keeper.kept.answer_s, rig.keeper.kept.refresh_s) == (None, None)
+    assert measured(rig) == (pytest.approx(0, abs=0.05), True, 0.0)
+
+
+def test_a_register_that_is_renewed_otherwise_than_measured_is_found_out(make_rig):
+    rig = make_rig(register_refresh_s=0.4)
+    rig.keeper.kept = Entry("the rig", None, None, None, 0, None, None, answer_s=0.0, refresh_s=0.0)
+    rig.start_process()
+    rig.home()
+    assert rig.move(2.0) is None
+    rig.assert_stands_at(2.0)
+    assert measured(rig)[2] > 0.3

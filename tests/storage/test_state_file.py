@@ -35,7 +35,11 @@ ENTRY = Entry(
     True,
     2.00005,
     (-2544, 70),
+    0.0125,
+    0.4,
 )
+# What earlier versions of this format did not write.
+LATER = ("target_mm", "answer_s", "refresh_s")
 UNKNOWN = Entry("sim://", None, None, None, 0, None, None)
 DAEMON = "night"
 
@@ -255,6 +259,7 @@ OF_ANOTHER_KIND = [
     ],
     ("written_at", None),
     *[("target_mm", value) for value in ("2", True, -0.1, 1001, [2.0])],
+    *[(key, value) for key in ("answer_s", "refresh_s") for value in ("1", True, -0.1, 61, [0.1])],
 ]
 
 
@@ -266,16 +271,15 @@ def test_a_value_of_another_kind_is_not_taken_even_with_a_checksum() -> None:
 
 def test_a_missing_value_is_not_taken_even_with_a_checksum() -> None:
     values = json.loads(encoded())
-    for key in set(values) - {"sha256", "format", "daemon", "target_mm"}:
+    for key in set(values) - {"sha256", "format", "daemon", *LATER}:
         less = {name: value for name, value in values.items() if name != key}
         assert f"('{key}')" in why_unusable(signed_whole(less))
 
 
-def test_an_earlier_version_wrote_the_steps_of_the_target_only() -> None:
-    values = json.loads(encoded())
-    del values["target_mm"]
+def test_an_earlier_version_wrote_less_of_the_target_and_nothing_that_was_measured() -> None:
+    values = {key: value for key, value in json.loads(encoded()).items() if key not in LATER}
     entry, _ = state_file.decode(signed_whole(values), DAEMON)
-    assert entry == dataclasses.replace(ENTRY, target_mm=None)
+    assert entry == dataclasses.replace(ENTRY, target_mm=None, answer_s=None, refresh_s=None)
 
 
 @pytest.mark.parametrize(

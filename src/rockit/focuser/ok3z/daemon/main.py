@@ -17,13 +17,14 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Callable, TextIO
 
 from ..errors import ConfigError
 from ..version import VERSION
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..config.model import Config
     from ..driver.recorder import Recorder
     from ..service.fault_recording import Archive
@@ -36,10 +37,11 @@ EPILOG = """\
 examples:
   focusd /etc/focusd/ngts_m06.json
   focusd --check /etc/focusd/ngts_m06.json
+  focusd --commission /etc/focusd/ngts_m06.json
 
 SIGTERM and Ctrl-C halt the motor and end it.
 Exit code: 0 ended as it was told, 1 failed, 2 wrong usage, 78 the configuration cannot be used, or too few files may be
-opened.
+opened, 130 a signal ended --commission.
 """
 EXIT_FAILURE = 1
 # Starting it again does not help: somebody has to mend the configuration, of the system too. (EX_CONFIG of sysexits.h.)
@@ -98,11 +100,13 @@ def _run(words: Sequence[str]) -> int:
     except SystemExit as ended:
         # --help and --version say something; wrong usage is told on stderr.
         return _show(said.getvalue()) if said.getvalue() else _exit_code(ended)
-    if not (options.check or options.print_port):
+    if not (options.check or options.print_port or options.commission):
         _hold_signals_back()
     from ..config.model import Config
 
     config = Config.load(options.config)
+    if options.commission:
+        return _commission(config, options)
     if config.alpaca is not None and not options.print_port:
         from .library import require_aiohttp
 
@@ -166,10 +170,13 @@ def new_parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--print-port", action="store_true", help="print the TCP port of FILE's daemon, and end"
     )
-    parser.add_argument("--verbose", action="store_true", help="log every frame on the wire")
-    parser.add_argument(
-        "--record", type=Path, metavar="RECORDING", help="write all that goes over the wire into a file"
+    what.add_argument(
+        "--commission",
+        action="store_true",
+        help="walk through the first night with a new controller, with its port to itself",
     )
+    parser.add_argument("--verbose", action="store_true", help="log every frame on the wire")
+    parser.add_argument("--record", metavar="RECORDING", help="write all that goes over the wire into a file")
     parser.add_argument("--version", action="version", version=f"focusd {VERSION}")
     # For tests with a virtual controller behind a pseudo-terminal, which does not tell how fast it lives.
     parser.add_argument("--time-scale", type=_time_scale, metavar="N", help=argparse.SUPPRESS)
@@ -198,7 +205,70 @@ def _serve_and_log(config: Config, options: argparse.Namespace) -> int:
         log_writer.finish()
 
 
-def serve(config: Config, time_scale: float | None = None, record: Path | None = None) -> int:
+def _commission(config: Config, options: argparse.Namespace) -> int:
+    """Walk an engineer at the terminal through the first night with a controller. Returns the exit code."""
+    from ..commission.person import Terminal
+    from ..commission.session import Commissioning, Interrupts, Setting
+    from ..commission.wiretap import Wiretap
+    from ..driver.clock import SystemClock
+    from ..driver.link import open_link
+    from ..driver.planning import Drive, Limits
+    from ..storage.recordings import SessionFile
+    from ..storage.state_store import StateStore, note_for, path_for
+
+    def announce(_level: int, message: str) -> None:
+        print(message, file=sys.stderr)
+
+    state_file = path_for(config.daemon_name, os.environ)
+    if state_file is None:
+        return _fail("there is no folder for a state file: set STATE_DIRECTORY or XDG_STATE_HOME.")
+    clock = SystemClock()
+    try:
+        session = options.record and SessionFile(options.record, recorded_settings(config), clock, announce)
+    except OSError as error:
+        return _fail(f"{options.record} cannot be written: {error.strerror}.")
+    tap = Wiretap(clock, session.add if session else None)
+    _add_simulator()
+    setting = Setting(
+        daemon=config.daemon_name,
+        port=config.serial_port,
+        baud=config.serial_baud,
+        drive=Drive.from_mm(config.speed_mm_sec, config.acceleration_mm_sec_sec),
+        limits=Limits.from_mm(config.focus_range_mm, config.travel_mm, config.anti_backlash_mm),
+        serial_timeout_s=config.serial_timeout_s,
+        file=state_file.with_suffix(".commission.json"),
+    )
+    state_store = StateStore(state_file, announce, note_for(state_file, os.environ))
+    state_store.start()
+    interrupts = Interrupts()
+    try:
+        with interrupts.of_signals():
+            return Commissioning(
+                setting,
+                lambda baud: open_link(config.serial_port, baud, clock, tap),
+                tap,
+                clock,
+                Terminal(sys.stdin or (), sys.stdout),
+                state_store,
+                interrupts,
+            ).run()
+    finally:
+        state_store.close()
+        if session:
+            session.close()
+        _give_to_owner(state_file.parent)
+
+
+def _give_to_owner(folder: Path) -> None:
+    """What root has made in the folder of another user's daemon is that user's: it could not read it."""
+    with suppress(OSError):
+        owner = folder.stat()
+        if os.geteuid() == 0 and owner.st_uid != 0:
+            for path in folder.iterdir():
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def serve(config: Config, time_scale: float | None = None, record: str | None = None) -> int:
     """Serve the focuser of a configuration until SIGTERM or SIGINT, which must be blocked. Returns the exit code.
 
     At the signal the TCP ports are given back. Within 2 s of it the motor is halted, the serial port closed, and
@@ -305,8 +375,6 @@ def new_focuser(
 
     `time_scale` is how many times faster than a real one the controller lives; None: what its port says.
     """
-    import serial
-
     from ..driver.clock import SystemClock
     from ..driver.link import SerialPort
     from ..driver.planning import Drive, Limits
@@ -315,8 +383,7 @@ def new_focuser(
     from ..service.settings import Settings
 
     clock = SystemClock()
-    if SIMULATOR_PACKAGE not in serial.protocol_handler_packages:
-        serial.protocol_handler_packages.append(SIMULATOR_PACKAGE)
+    _add_simulator()
     settings = Settings(
         port_name=config.serial_port,
         serial_timeout_s=config.serial_timeout_s,
@@ -342,6 +409,14 @@ def new_focuser(
         recorder,
         archive or NO_ARCHIVE,
     )
+
+
+def _add_simulator() -> None:
+    """Have pyserial know the ports of the virtual controller."""
+    import serial
+
+    if SIMULATOR_PACKAGE not in serial.protocol_handler_packages:
+        serial.protocol_handler_packages.append(SIMULATOR_PACKAGE)
 
 
 def recorded_settings(config: Config) -> dict[str, object]:

@@ -91,8 +91,8 @@ class Link:
         except _PORT_FAILURES as error:
             _log.debug("closing the port failed: %s", error)
 
-    def send(self, command: Command) -> None:
-        """Put a command on the wire. It is never answered.
+    def send(self, command: Command | Query) -> None:
+        """Put a command on the wire. It is never answered. (The answer to a question that is sent so, nobody takes.)
 
         Raises:
             LinkLostError: the port hung up, or took no bytes for WRITE_TIMEOUT_S.

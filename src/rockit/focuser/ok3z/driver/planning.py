@@ -80,8 +80,13 @@ class Drive:
         Args:
             time_scale: how many times faster than a real one the controller lives; 1 but for a virtual one.
         """
-        speed = speed_register(speed_mm_sec)
-        acceleration = acceleration_register(acceleration_mm_sec_sec)
+        return cls.of_registers(
+            speed_register(speed_mm_sec), acceleration_register(acceleration_mm_sec_sec), time_scale
+        )
+
+    @classmethod
+    def of_registers(cls, speed: int, acceleration: int, time_scale: float = 1.0) -> Drive:
+        """What two motion registers make; `time_scale` as for `from_mm`."""
         return cls(
             speed,
             acceleration,

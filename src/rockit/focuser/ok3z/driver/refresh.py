@@ -78,6 +78,15 @@ class Refresh:
         apart_s = self._looks_apart_s
         return not self.is_slow and apart_s is not None and apart_s <= STANDSTILL_GAP_S
 
+    def suppose(self, interval_s: float) -> None:
+        """What was measured earlier, in seconds, until a run shows otherwise; 0: whenever it is asked."""
+        if self.is_known:
+            return
+        if interval_s > NO_INTERVAL_S:
+            self._note_interval(interval_s)
+        else:
+            self._looks_apart_s = interval_s
+
     def begin(self) -> None:
         """A run begins: what was read before it was at rest."""
         self._last = self._before = None

@@ -223,7 +223,15 @@ class Memory:
 
     def another_controller(self) -> None:
         """What was measured of the controller before this one says nothing of it."""
-        self._keep(replace(self.entry, ratios=None, power_up_registers=(), found_registers=()), durable=False)
+        unknown = replace(
+            self.entry,
+            ratios=None,
+            power_up_registers=(),
+            found_registers=(),
+            answer_s=None,
+            refresh_s=None,
+        )
+        self._keep(unknown, durable=False)
 
     def _note_beginning(self, register: int, left: Entry) -> None:
         """A register further from where the motor was left than somebody will have driven it by hand may be the one at

@@ -66,6 +66,9 @@ class Session:
             LinkError: it cannot be opened, or no focuser answers; there is no link then.
         """
         self.close()
+        measured_s = self._memory.entry.answer_s
+        if measured_s is not None and not self._answers.usual_s:
+            self._answers.note(measured_s)
         controller = Controller(self._port.open(), self._clock, self._worker.checkpoint, self._answers)
         try:
             text = controller.heeding(checkpoint).identify(patience_s)
@@ -133,4 +136,6 @@ class Session:
         axis.is_near_switch = entry.near_switch
         if entry.ratios is not None:
             axis.ratios = entry.ratios
+        if entry.refresh_s is not None:
+            self._refresh.suppose(entry.refresh_s)
         return axis

@@ -13,6 +13,7 @@ import gzip
 import io
 import json
 import math
+import re
 import threading
 from bisect import bisect_left
 from collections import deque
@@ -39,6 +40,17 @@ IDENTIFY = "S051"
 AHEAD_S = 0.1
 """A question that was asked so soon afterwards in the recording is answered in that moment: the value is then as old
 as it was."""
+
+LATE_S = 2.5
+"""An answer that comes later is none."""
+
+MOST_OPEN = 8
+"""Questions that may be under way at a time."""
+
+LONGEST_FRAME = 64
+"""More bytes without a frame are noise."""
+
+_FRAME = re.compile(rb"#([A-Z][0-9]{3}) F[^$]*\$[\r\n ]*")
 
 WAITS_S = 30.0
 """So long the recording waits for the driver's next motion command, or is over, before it cannot answer any more."""
@@ -133,22 +145,20 @@ class _Reader:
 
     def __init__(self) -> None:
         self.recorded = Recorded()
-        self._asked: list[Question] = []
-        self._heard = bytearray()
+        # Those that may still be answered.
+        self._asked: deque[Question] = deque(maxlen=MOST_OPEN)
+        self._heard = b""
         self._lost: Loss | None = None
 
     def take(self, line: dict[str, Any]) -> None:
         """One line. Raises KeyError, TypeError, ValueError."""
         at_s = self.recorded.end_s = float(line["t"])
         if "sent" in line:
-            self._share_out()
             for frame in _frames(line["sent"]):
                 self._sent(frame, at_s)
         elif "received" in line:
-            if not self._heard:
-                for question in self._asked:
-                    question.after_s = at_s - question.at_s
             self._heard += line["received"].encode("latin-1")
+            self._share_out(at_s)
         elif "lost" in line:
             self._lost = Loss(at_s, math.inf, line["lost"])
         elif "opened" in line and self._lost is not None:
@@ -157,7 +167,6 @@ class _Reader:
 
     def end(self) -> Recorded:
         """All lines were taken."""
-        self._share_out()
         if self._lost is not None:
             self.recorded.losses.append(self._lost)
         return self.recorded
@@ -170,18 +179,26 @@ class _Reader:
         elif code in MOTIONS:
             self.recorded.motions.append(Motion(frame, at_s))
 
-    def _share_out(self) -> None:
-        """What was heard until the next write, to what was asked before: each answer to its question, the rest to the
-        first."""
-        rest = bytes(self._heard)
-        for question in reversed(self._asked[1:]):
-            begin = rest.rfind(b"#" + ANSWERS[question.code].encode())
-            if begin >= 0:
-                rest, question.answer = rest[:begin], rest[begin:]
-        if self._asked:
-            self._asked[0].answer = rest
-        self._asked.clear()
-        self._heard.clear()
+    def _share_out(self, at_s: float) -> None:
+        """Each answer that is whole to its question, with what came before it; what is no answer to the last one."""
+        while match := _FRAME.search(self._heard):
+            piece, self._heard = self._heard[: match.end()], self._heard[match.end() :]
+            code = match.group(1).decode()
+            late_s = at_s - LATE_S
+            waits = [
+                one
+                for one in self._asked
+                if ANSWERS[one.code] == code and one.at_s >= late_s and not one.answer
+            ]
+            if waits:
+                # The last one: a question is asked again if the one before it was not answered.
+                waits[-1].answer, waits[-1].after_s = piece, at_s - waits[-1].at_s
+            elif self._asked:
+                self._asked[-1].answer += piece
+        if len(self._heard) > LONGEST_FRAME:
+            if self._asked:
+                self._asked[-1].answer += self._heard
+            self._heard = b""
 
 
 def _frames(sent: str) -> list[str]:

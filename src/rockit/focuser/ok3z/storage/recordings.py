@@ -158,7 +158,7 @@ class SessionFile:
 
     def __init__(
         self,
-        path: Path,
+        path: str | Path,
         about: Mapping[str, object],
         clock: WallClock,
         announce: Callable[[int, str], None],

@@ -41,6 +41,7 @@ LONGEST_WAY = 8
 MOST_POWER_UP_REGISTERS = 4
 LOWEST_RATIO, HIGHEST_RATIO = 0.05, 200.0
 LONGEST_LENGTH_MM = 1000.0
+LONGEST_TIME_S = 60.0
 # With what is added to it, a name has room in any file system.
 LONGEST_NAME = 150
 
@@ -86,6 +87,8 @@ class Entry:
             register was lost since.
         target_mm: what that move was asked for, in mm; None if only the steps are known.
         found_registers: where it was found when nothing was known of it, perhaps after a power cut; the newest last.
+        answer_s: how long the controller usually takes for an answer; None if that was never measured.
+        refresh_s: how often it renews the register that it tells, 0 if whenever it is asked; None as above.
     """
 
     port: str
@@ -101,6 +104,8 @@ class Entry:
     near_switch: bool = False
     target_mm: float | None = None
     found_registers: tuple[int, ...] = ()
+    answer_s: float | None = None
+    refresh_s: float | None = None
 
 
 # Where it is
@@ -160,6 +165,8 @@ def encode(entry: Entry, daemon: str, written_at: datetime) -> bytes:
         "power_up_registers": list(entry.power_up_registers),
         "found_registers": list(entry.found_registers),
         "near_switch": entry.near_switch,
+        "answer_s": entry.answer_s,
+        "refresh_s": entry.refresh_s,
     }
     values["sha256"] = _digest(values)
     content = f"{json.dumps(values, indent=2)}\n".encode("ascii")
@@ -220,6 +227,8 @@ def _entry(values: Mapping[str, Any]) -> Entry:
         # Earlier versions wrote none.
         target_mm=_or_none(_length, values.get("target_mm")),
         found_registers=_registers(values["found_registers"]),
+        answer_s=_or_none(_seconds, values.get("answer_s")),
+        refresh_s=_or_none(_seconds, values.get("refresh_s")),
     )
 
 
@@ -275,6 +284,10 @@ def _steps(value: object, lowest: int = -HIGHEST_REGISTER) -> int:
     if type(value) is not int or not lowest <= value <= HIGHEST_REGISTER:
         raise ValueError("a number of steps was expected")
     return value
+
+
+def _seconds(value: object) -> float:
+    return _number(value, 0.0, LONGEST_TIME_S, "a time in seconds")
 
 
 def _way(value: object) -> tuple[int, ...]:
