@@ -13,7 +13,8 @@ from typing import Callable
 import pytest
 
 from rockit.focuser.ok3z.servers.alpaca import discovery
-from rockit.focuser.ok3z.servers.alpaca.discovery import QUERY, Allowance, Discovery, answer, is_query
+from rockit.focuser.ok3z.servers.alpaca.discovery import QUERY, Discovery, answer, is_query
+from rockit.focuser.ok3z.servers.http.rate_limit import Allowance
 from tests.support.waiting import BOUND_S, wait_until
 
 Open = Callable[..., Discovery]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rockit.focuser.ok3z.servers.http import rate_limit
-from rockit.focuser.ok3z.servers.http.rate_limit import Rates, network_of
+from rockit.focuser.ok3z.servers.http.rate_limit import Rates
+from rockit.focuser.ok3z.servers.net.addresses import network_of
 
 
 def test_an_address_may_ask_so_often_at_once_and_then_so_often_a_second() -> None:

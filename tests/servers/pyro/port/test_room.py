@@ -93,7 +93,7 @@ def test_connections_leave_low_file_numbers_free(served: Any) -> None:
     clients = [served.greeted() for _ in range(3)]
     for held in served.server._rooms.values():
         for connection in held._greeted:
-            assert connection.sock.fileno() >= pool.SELECT_LIMIT
+            assert connection.sock.fileno() >= pool.SELECT_LIMIT  # type: ignore[attr-defined]
     assert [client.call("stop") for client in clients] == [0] * 3
 
 
@@ -115,7 +115,7 @@ def test_room_is_what_the_system_allows(
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
     limits: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "setrlimit", lambda _, limit: limits.append(limit))
-    assert pool.allowed_files() == pool.Files(connections, lowest)
+    assert pool.allowed_files() == pool.Files(connections, lowest)  # type: ignore[attr-defined]
     allowed = min(4024, hard)
     assert limits == ([(allowed, hard)] if soft < allowed else [])
 
@@ -142,7 +142,7 @@ def test_without_high_file_numbers_it_serves_all_the_same(
 
 
 def test_it_goes_on_when_the_system_has_no_more_files(served: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = pool.Files.place
+    place = pool.Files.place  # type: ignore[attr-defined]
     refusals: list[bool] = []
 
     def sometimes(files: Any, sock: socket.socket) -> socket.socket:
@@ -153,7 +153,7 @@ def test_it_goes_on_when_the_system_has_no_more_files(served: Any, monkeypatch: 
         return place(files, sock)
 
     held = served.greeted()
-    monkeypatch.setattr(pool.Files, "place", sometimes)
+    monkeypatch.setattr(pool.Files, "place", sometimes)  # type: ignore[attr-defined]
     for count in (1, 2):
         refusals.append(True)
         assert served.connect().is_hung_up_on()

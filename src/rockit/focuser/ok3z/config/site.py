@@ -20,7 +20,10 @@ class RegisteredDaemon(Protocol):
     name: str
     host: str
     port: int
-    uri: str
+
+    @property
+    def uri(self) -> str:
+        """Its Pyro address."""
 
     def connect(self, timeout: float | None = None, retries: int | None = None) -> Any:
         """A Pyro4 proxy; `timeout` in seconds (None: the daemon's default; 0: no limit)."""
