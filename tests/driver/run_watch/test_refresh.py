@@ -161,3 +161,14 @@ def test_a_power_cut_is_a_leap_all_the_same() -> None:
         refresh.take(with_cut)
         tracker.take(with_cut)
     assert tracker.leapt is not None
+
+
+@pytest.mark.parametrize(("back_steps", "slow"), [(-22, False), (22, True)])
+def test_a_drive_that_falls_back_at_the_switch_has_no_register_that_comes_late(
+    back_steps: int, slow: bool
+) -> None:
+    refresh = watched(motor(0.0), 0.02, 0.02 * (CHANGING_READINGS + 4))
+    end = motor(0.0)(T0_S + 0.3).register
+    for number in range(4):
+        refresh.take(Reading(end + number * back_steps, True, T0_S + 0.3 + 0.02 * number))
+    assert refresh.is_slow == slow

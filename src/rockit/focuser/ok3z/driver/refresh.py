@@ -43,6 +43,8 @@ class Refresh:
         # The last reading before the register came to its value, and how often it was read there while the motor ran.
         self._before: Reading | None = None
         self._looks = 0
+        # Of the register in this run; 0 if it was not seen changing.
+        self._direction = 0
 
     @property
     def interval_s(self) -> float:
@@ -90,7 +92,7 @@ class Refresh:
     def begin(self) -> None:
         """A run begins: what was read before it was at rest."""
         self._last = self._before = None
-        self._looks = 0
+        self._looks = self._direction = 0
 
     def take(self, reading: Reading) -> None:
         """Take a reading of a run, of a halt, or of what came before a standstill."""
@@ -100,13 +102,17 @@ class Refresh:
         if reading.register == last.register:
             self._looks += not reading.stands_still
             return
+        step = reading.register - last.register
         if reading.stands_still and last.stands_still:
-            if abs(reading.register - last.register) > FLICKER_STEPS:
-                # The motor has stood since the last look, and the register comes only now.
+            if abs(step) > FLICKER_STEPS and step * self._direction >= 0:
+                # The motor has stood since the last look, and the register comes only now. One that goes back is that
+                # of a drive that falls back at the switch.
                 self._note_interval(UNKNOWN_INTERVAL_S)
         elif self._before is not None:
             # Renewed after that at the earliest, and once more by now.
             self._note_change(self._before, last, reading)
+        else:
+            self._direction = 1 if step > 0 else -1
         self._before = last
         self._looks = int(not reading.stands_still)
 
