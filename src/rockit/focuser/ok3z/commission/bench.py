@@ -142,6 +142,10 @@ class Bench:
                 raise DeclinedError
             self._all_allowed = answer == "all"
         self.checkpoint()
+        self.forget_position()
+
+    def forget_position(self) -> None:
+        """The motor is about to be moved, by whomever: nothing that was kept of its position is believed any more."""
         if not self.has_moved:
             self._before_motion()
             self.has_moved = True

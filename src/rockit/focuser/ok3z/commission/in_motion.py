@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ..driver.planning import Drive, steps_from_mm
 from ..driver.refresh import LONGEST_INTERVAL_S
 from ..driver.registers import STEPS_PER_MM
-from .bench import LONGEST_STEP_MM, Bench
+from .bench import LONGEST_STEP_MM, Bench, DeclinedError
 from .measures import acceleration_steps_s2, changes, grid, median, way_after, within
 from .runs import Look, Run, SurpriseError
 
@@ -66,7 +66,7 @@ def first_second(bench: Bench) -> None:
     made = run.end - run.start
     if made <= 0:
         bench.find("halt", None, "the motor did not move: it stands at the limit switch, or that is stuck.")
-        return
+        raise DeclinedError
     seen = bench.person.ask("Which way did it move?", ("unseen", "inward", "outward"))
     bench.find(
         "halt",
@@ -200,7 +200,8 @@ def _renewal(bench: Bench, runs: list[Run], since: int) -> None:
     # Of a register that is only rounded the changes come twice as often at twice the speed.
     is_rounded = bool(faster_s) and median(faster_s) < 0.75 * interval_s
     is_now = interval_s < 2 * look_s or is_rounded
-    bench.values["refresh_s"] = 0.0 if is_now else max(changes_s)
+    # What happens between two looks is not seen: of a register that changes at each it is known no better.
+    bench.values["refresh_s"] = look_s if is_now else max(changes_s)
     told = "is that of now" if is_now else f"is renewed every {interval_s:.2f} s"
     bench.find(
         "refresh",

@@ -230,6 +230,8 @@ def _measured(bench: Bench) -> float | None:
 def hand(bench: Bench) -> None:
     """The hand control."""
     before, since = bench.stand(), len(bench.tap.frames)
+    # Whether the register shows it or not, what was kept of the position is not true any more.
+    bench.forget_position()
     answer = bench.person.ask(
         "If there is a hand control, press it for a second, well inside the range. Did it move the focuser?",
         ("none", "moved"),

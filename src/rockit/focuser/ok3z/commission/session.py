@@ -271,10 +271,14 @@ class Commissioning:
             "daemon": setting.daemon,
             "port": setting.port,
             "begun_at": self._clock.utc_now().strftime("%Y-%m-%d %H:%M:%S UTC"),
-            "settings": {**asdict(setting.limits), **asdict(setting.drive)},
+            "settings": self._settings,
             "trials": {},
             "measured": bench.values,
         }
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {**asdict(self._setting.limits), **asdict(self._setting.drive)}
 
     def _kept(self) -> dict[str, Any] | None:
         try:
@@ -287,6 +291,8 @@ class Commissioning:
                 ("format", FORMAT),
                 ("daemon", self._setting.daemon),
                 ("port", self._setting.port),
+                # What was measured at other speeds says nothing of these.
+                ("settings", self._settings),
             )
         )
         return kept if same else None

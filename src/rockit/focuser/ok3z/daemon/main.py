@@ -215,6 +215,7 @@ def _commission(config: Config, options: argparse.Namespace) -> int:
     from ..driver.planning import Drive, Limits
     from ..storage.recordings import SessionFile
     from ..storage.state_store import StateStore, note_for, path_for
+    from .servers import take_port
 
     def announce(_level: int, message: str) -> None:
         print(message, file=sys.stderr)
@@ -222,6 +223,11 @@ def _commission(config: Config, options: argparse.Namespace) -> int:
     state_file = path_for(config.daemon_name, os.environ)
     if state_file is None:
         return _fail("there is no folder for a state file: set STATE_DIRECTORY or XDG_STATE_HOME.")
+    try:
+        # A daemon that runs owns the state file, also while it has let the focuser go.
+        listener = take_port(config)
+    except OSError as error:
+        return _fail(f"{error} End the daemon first: sudo systemctl stop focusd@{config.path.stem}")
     clock = SystemClock()
     try:
         session = options.record and SessionFile(options.record, recorded_settings(config), clock, announce)
@@ -256,6 +262,7 @@ def _commission(config: Config, options: argparse.Namespace) -> int:
         state_store.close()
         if session:
             session.close()
+        listener.close()
         _give_to_owner(state_file.parent)
 
 

@@ -91,7 +91,7 @@ class Aftermath:
         if after.halt is Halt.NEVER:
             return error
         if after.is_fault:
-            self._recording.fault(str(error))
+            self._recording.fault(str(error.reason))
         else:
             self._recording.asked("stop", self._memory.entry)
         linked = self._session.axis is not None

@@ -15,6 +15,7 @@ import json
 import math
 import re
 import threading
+import zlib
 from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field, replace
@@ -134,7 +135,7 @@ def load(path: Path) -> Recorded:
         for line in lines[1:]:
             reader.take(line)
         return reader.end()
-    except (EOFError, gzip.BadGzipFile, KeyError, TypeError, AttributeError, ValueError) as error:
+    except (EOFError, zlib.error, gzip.BadGzipFile, KeyError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, RecordingError):
             raise
         raise RecordingError(f"{path} is no recording: {error}") from None
@@ -320,7 +321,9 @@ class Replay:
     def _tie(self, frame: str) -> None:
         """The driver sends a motion command: it is the moment of that command in the recording."""
         motions = self._recorded.motions
-        for number in range(self._next_motion, len(motions)):
+        # A halt may be repeated more or less often than it was: only the next one is meant.
+        last = self._next_motion + 1 if frame[1:5] == HALT else len(motions)
+        for number in range(self._next_motion, min(last, len(motions))):
             if motions[number].frame == frame:
                 self._next_motion = number + 1
                 self._tied_s = (self.clock.monotonic(), motions[number].at_s)

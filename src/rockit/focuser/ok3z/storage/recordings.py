@@ -21,6 +21,7 @@ import os
 import queue
 import re
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ CLOSE_PATIENCE_S = 0.2
 # Of a whole session ten minutes may wait for the disk.
 MOST_RECORDS_WAITING = 50_000
 SESSION_CLOSE_PATIENCE_S = 0.5
+FLUSH_PERIOD_S = 2.0
 
 _NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z\.jsonl\.gz")
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
@@ -97,8 +99,13 @@ class Recordings:
             except queue.Full:
                 lost = True
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="recordings", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._work, name="recordings", daemon=True)
+                try:
+                    thread.start()
+                    self._thread = thread
+                except RuntimeError:
+                    # The system has no thread for it. The next one tries again.
+                    _log.warning("a recording of the wire waits, for the system has no thread for it.")
         if lost:
             self._lose(written, "the disk does not take those before it. Look at it.")
         return written
@@ -167,16 +174,23 @@ class SessionFile:
         self._announce = announce
         self._begun_s = clock.monotonic()
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        self._compressed = os.fdopen(os.open(path, flags, _FILE_MODE), "wb")
+        descriptor = os.open(path, flags, _FILE_MODE)
+        # One that was there before may have been open to others.
+        os.fchmod(descriptor, _FILE_MODE)
+        self._compressed = os.fdopen(descriptor, "wb")
         self._file = gzip.GzipFile(fileobj=self._compressed, mode="wb")
         self._file.write(_head(about, "a whole session.", clock.utc_now()))
         self._waiting: queue.Queue[bytes | None] = queue.Queue(MOST_RECORDS_WAITING)
         self._lost = 0
+        self._failed = False
+        self._flushed_s = time.monotonic()
         self._thread = threading.Thread(target=self._work, name="session-recording", daemon=True)
         self._thread.start()
 
     def add(self, packed: bytes) -> None:
         """One more record. Does not wait."""
+        if self._failed:
+            return
         try:
             self._waiting.put_nowait(packed)
         except queue.Full:
@@ -198,11 +212,20 @@ class SessionFile:
                 while (packed := self._waiting.get()) is not None:
                     for line in _lines([unpacked(packed)], self._begun_s):
                         self._file.write(line)
+                    self._flush_now_and_then()
         except OSError as error:
+            self._failed = True
             self._announce(
                 logging.WARNING,
                 f"the session is not recorded any more: {error}. Look at the disk of {self._path}.",
             )
+
+    def _flush_now_and_then(self) -> None:
+        """A daemon that is killed loses the last seconds only."""
+        if time.monotonic() >= self._flushed_s + FLUSH_PERIOD_S:
+            self._file.flush()
+            self._compressed.flush()
+            self._flushed_s = time.monotonic()
 
 
 def folder_beside(state_file: Path | None) -> Path | None:
