@@ -18,6 +18,7 @@ from tests.support.waiting import BOUND_S
 
 SERPENT = util.get_serializer("serpent")
 ONEWAY = message.FLAGS_ONEWAY
+_connecting = threading.Lock()
 
 
 class Messages:
@@ -101,17 +102,29 @@ class PyroClient:
 
 
 @contextmanager
+def connecting_from(source: str) -> Iterator[None]:
+    """What connects meanwhile does so from an address of this machine."""
+
+    def from_there(*, connect: tuple[str, int] | None = None, **details: Any) -> socket.socket:
+        if connect is None:
+            return original(**details)
+        return socket.create_connection(connect, details["timeout"], source_address=(source, 0))
+
+    # Of two threads that do so at once, the second would put back what the first has put there.
+    with _connecting, pytest.MonkeyPatch.context() as patch:
+        original = Pyro4.socketutil.createSocket
+        patch.setattr(Pyro4.socketutil, "createSocket", from_there)
+        yield
+
+
+@contextmanager
 def proxy_from(uri: str, source: str = "127.0.0.1") -> Iterator[Any]:
     """A proxy that is connected, and whose connection comes from an address of this machine."""
 
-    def from_there(connect: tuple[str, int], timeout: float, **_: Any) -> socket.socket:
-        return socket.create_connection(connect, timeout, source_address=(source, 0))
-
-    with pytest.MonkeyPatch.context() as patch, Pyro4.Proxy(uri) as proxy:
-        patch.setattr(Pyro4.socketutil, "createSocket", from_there)
+    with Pyro4.Proxy(uri) as proxy:
         proxy._pyroTimeout = BOUND_S
-        proxy._pyroBind()
-        patch.undo()
+        with connecting_from(source):
+            proxy._pyroBind()
         yield proxy
 
 

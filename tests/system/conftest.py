@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable
 
-import Pyro4
 import pytest
 
 from tests.support.processes import CONFIG, Focusd, Report, alive, clean_environment, run, running
+from tests.support.pyro import connecting_from
 
 SHOWN_LOG_LINES = 60
 # Further out no test stops a move that shall keep its position.
@@ -196,17 +195,13 @@ def run_all(
 
 
 @pytest.fixture
-def proxy_from(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Any, str], Any]]:
+def proxy_from() -> Iterator[Callable[[Any, str], Any]]:
     """A connected proxy whose calls come from another address of this machine."""
     proxies: list[Any] = []
 
     def connect(daemon: Any, source_ip: str) -> Any:
-        def from_there(connect: tuple[str, int], timeout: float, **_: Any) -> socket.socket:
-            return socket.create_connection(connect, timeout, source_address=(source_ip, 0))
-
         proxies.append(daemon.proxy())
-        with monkeypatch.context() as patch:
-            patch.setattr(Pyro4.socketutil, "createSocket", from_there)
+        with connecting_from(source_ip):
             proxies[-1]._pyroBind()
         return proxies[-1]
 
