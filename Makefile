@@ -51,7 +51,7 @@ contracts: venv ## who may import whom
 suite: venv ## the tests of `make test`
 	$(BIN)/pytest $(SIDE_BY_SIDE) $(ARGS)
 
-# Their branches were 98 % covered when this was written. Tracing slows the tests down, so they have more time.
+# Tracing slows the tests down, so they have more time.
 COVERED := 97
 coverage: venv ## branches of driver/ and service/ that the tests walk through
 	$(BIN)/pytest $(SIDE_BY_SIDE) -q -m "not matrix" --timeout 600 --cov rockit.focuser.ok3z.driver \

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bench.figures import Bound, Figure
 from bench.rig import CONFIG, LONG_TRACE, BenchError, Rig, ideal_s, rig
-from bench.wire_log import GO_TO, WireLog, busy_s, questions
+from bench.wire_log import GO_TO, WireLog, questions
 
 PART = "Move time over the ideal"
 WHERE_PART = "Where the time of a move goes"
@@ -100,10 +100,19 @@ def _where_it_goes(moves: list[Moved]) -> list[Figure]:
         spans = [(moved.log, span) for moved in moves for span in moved.gaps()[name]]
         if not spans:
             continue
-        lines = [log.between(*span) for log, span in spans]
         figures += [
             Figure(WHERE_PART, name, "ms", [(to_s - from_s) * 1000 for _, (from_s, to_s) in spans]),
-            Figure(WHERE_PART, f"{name}: bytes on the line", "ms", [busy_s(each) * 1000 for each in lines]),
-            Figure(WHERE_PART, f"{name}: questions", "", [float(questions(each)) for each in lines]),
+            Figure(
+                WHERE_PART,
+                f"{name}: bytes on the line",
+                "ms",
+                [log.busy_s(*span) * 1000 for log, span in spans],
+            ),
+            Figure(
+                WHERE_PART,
+                f"{name}: questions",
+                "",
+                [float(questions(log.between(*span))) for log, span in spans],
+            ),
         ]
     return figures

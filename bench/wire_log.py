@@ -33,6 +33,16 @@ class Line:
         """How long its bytes take on the line."""
         return len(self.text) * BYTE_S
 
+    @property
+    def begin_s(self) -> float:
+        """When its first byte is on the line."""
+        return self.at_s if self.direction == TO_HOST else self.at_s - self.wire_s
+
+    @property
+    def end_s(self) -> float:
+        """When its last byte has gone over the line."""
+        return self.begin_s + self.wire_s
+
 
 class WireLog:
     """The frames of a stretch of time, of the virtual controller's trace as its control socket gives it."""
@@ -52,10 +62,17 @@ class WireLog:
         """The frames of a stretch of time."""
         return [line for line in self.lines if from_s <= line.at_s <= to_s]
 
+    def busy_s(self, from_s: float, to_s: float) -> float:
+        """For how much of a stretch of time, in seconds, bytes were on the line, in either direction.
 
-def busy_s(lines: Iterable[Line]) -> float:
-    """How long the bytes of these frames take on the line, one after the other."""
-    return sum(line.wire_s for line in lines)
+        Of a frame that was under way when the stretch began or ended, only what lies within counts.
+        """
+        busy_s, counted_until_s = 0.0, from_s
+        for line in sorted(self.lines, key=lambda line: line.begin_s):
+            end_s = min(line.end_s, to_s)
+            busy_s += max(0.0, end_s - max(line.begin_s, counted_until_s))
+            counted_until_s = max(counted_until_s, end_s)
+        return busy_s
 
 
 def questions(lines: Iterable[Line]) -> int:

@@ -100,9 +100,24 @@ def test_what_went_over_the_wire() -> None:
     assert seen.times_s("P021", since_s=3.1) == []
     assert seen.times_s("P081") == [2.0], "an answer with the code of its question is no command"
     assert wire_log.longest_exchange_s(seen.lines) * 1000 == pytest.approx((9 + 16) * BYTE_MS)
-    assert wire_log.busy_s(seen.lines) * 1000 == pytest.approx((9 + 12 + 9 + 16 + 10) * BYTE_MS)
+    assert seen.busy_s(0, 9) * 1000 == pytest.approx((9 + 12 + 9 + 16 + 10) * BYTE_MS)
     assert wire_log.questions(seen.lines) == 2
     assert wire_log.longest_exchange_s(seen.lines[-1:]) == 0
+
+
+def test_of_a_frame_under_way_only_what_lies_in_the_stretch_counts() -> None:
+    seen = log(*REGISTER)
+    two_bytes_s = 2 * BYTE_MS / 1000
+    # The question's last byte is there at 2.0 s, when the first of the answer goes out.
+    assert seen.busy_s(2.0 - two_bytes_s, 9) * 1000 == pytest.approx((2 + 16) * BYTE_MS)
+    assert seen.busy_s(0, 2.0 + two_bytes_s) * 1000 == pytest.approx((9 + 2) * BYTE_MS)
+    assert seen.busy_s(2.1, 9) == seen.busy_s(0, 1.9) == 0
+
+
+def test_a_line_that_is_busy_both_ways_is_busy_once() -> None:
+    # The second question comes while the first is being answered.
+    both = log((2.0, ">", "#S001 F$"), (2.0, "<", "#S004 F NS$"), (2.0 + 9 * BYTE_MS / 1000, ">", "#P081 F$"))
+    assert both.busy_s(0, 9) * 1000 == pytest.approx((9 + 12) * BYTE_MS)
 
 
 def test_a_stop_is_taken_from_the_moment_of_its_call() -> None:

@@ -21,3 +21,15 @@ def wait_until(condition: Callable[[], Found], what: str = "", timeout_s: float 
             return found
         assert time.monotonic() < deadline_s, f"this never came: {what or condition}"
         time.sleep(POLL_S)
+
+
+class SetClock:
+    """A clock that stands until the test sets it, and counts how often it is looked at."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        self.looks = 0
+
+    def __call__(self) -> float:
+        self.looks += 1
+        return self.now_s

@@ -15,7 +15,7 @@ import pytest
 from rockit.focuser.ok3z.servers.alpaca import discovery
 from rockit.focuser.ok3z.servers.alpaca.discovery import QUERY, Discovery, answer, is_query
 from rockit.focuser.ok3z.servers.http.rate_limit import Allowance
-from tests.support.waiting import BOUND_S, wait_until
+from tests.support.waiting import BOUND_S, SetClock, wait_until
 
 Open = Callable[..., Discovery]
 
@@ -32,16 +32,8 @@ def _has_ipv6() -> bool:
 IPV6 = ["::1", "::"] if _has_ipv6() else []
 
 
-class Clock:
-    """A clock that stands, and counts how often it is looked at: once for each query that is heard."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-        self.looks = 0
-
-    def __call__(self) -> float:
-        self.looks += 1
-        return self.now_s
+class Clock(SetClock):
+    """It is looked at once for each query that is heard."""
 
     def wait_for_queries(self, number: int) -> None:
         """Until so many queries in all have been heard."""

@@ -11,22 +11,10 @@ import pytest
 
 from rockit.focuser.ok3z.servers.net.log_throttle import MAX_KINDS, PERIOD_S
 from tests.support.http import STRANGER
-from tests.support.waiting import wait_until
+from tests.support.waiting import SetClock, wait_until
 
 # The server looks again after a tenth of it.
 PATIENCE_S = 0.2
-
-
-class SetClock:
-    """Stands until the test sets it. Counts how often it was looked at."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-        self.looks = 0
-
-    def __call__(self) -> float:
-        self.looks += 1
-        return self.now_s
 
 
 @pytest.fixture
