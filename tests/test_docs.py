@@ -182,8 +182,8 @@ def reports() -> Iterator[tuple[Snapshot, dict[str, Any]]]:
                 state_file_problem="why",
                 ratios=Ratios(2.0, 0.5, 41, 437),
             )
-            yield snapshot, report(snapshot, 0.1, now, alpaca_problem="why")
-    yield Snapshot(), report(Snapshot(), None, now)
+            yield snapshot, report(snapshot, 0.1, now, alpaca_problem="why", range_mm=6.0)
+    yield Snapshot(), report(Snapshot(), None, now, range_mm=6.0)
 
 
 def test_keys_of_the_status() -> None:
