@@ -6,7 +6,7 @@ A report may come from an older daemon: only `status` is relied upon, and not ev
 from __future__ import annotations
 
 from ..client.calls import Report
-from ..client.report import number_in, status_of, text_in
+from ..client.report import number_in, printable, status_of, text_in
 from ..constants import STALE_READING_S, CommandStatus, FocuserStatus, utc_for_people
 
 # States that the label (OFFLINE, IDLE, MOVING) says already.
@@ -288,16 +288,32 @@ def _reconnecting(report: Report) -> list[str]:
     return [RECONNECTING] if "Look at" in text_in(report, "reason") else [RECONNECTING, LOOK_AT_LINK]
 
 
-def outside_range(asked_for_mm: float, range_mm: float | None, offset: bool, report: Report | None) -> str:
-    """One line for a position that the focuser may not go to; `range_mm` is focus_range_mm, if known."""
+def outside_range(
+    asked_for_mm: float, configured_mm: float | None, offset: bool, report: Report | None, file: str = ""
+) -> str:
+    """One line for a position that the focuser may not go to.
+
+    Args:
+        asked_for_mm: the position, or with `offset` the distance.
+        configured_mm: focus_range_mm of the configuration on this machine, if known: it counts if the daemon does not
+            say its own.
+        report: what the daemon reports, if it does.
+        file: where that configuration is.
+    """
     message = CommandStatus.message(CommandStatus.PositionOutsideLimits)
+    range_mm = number_in(report or {}, "focus_range_mm")
+    differs = ""
+    if range_mm is None:
+        range_mm = configured_mm
+    elif configured_mm not in (None, range_mm):
+        differs = f" ({printable(file)} says {configured_mm:g} mm, which the daemon does not use.)"
     allowed = f"0 and {range_mm:g} mm" if range_mm is not None else "0 mm and focus_range_mm"
     if not offset:
-        return f"{message}. {asked_for_mm:g} mm is not between {allowed}."
+        return f"{message}. {asked_for_mm:g} mm is not between {allowed}.{differs}"
     target_mm = number_in(report or {}, "target_mm")
     if target_mm is None:
-        return f"{message}. The target with {asked_for_mm:+g} mm is not between {allowed}."
+        return f"{message}. The target with {asked_for_mm:+g} mm is not between {allowed}.{differs}"
     return (
         f"{message}. {target_mm:g} mm {asked_for_mm:+g} mm is {target_mm + asked_for_mm:g} mm, "
-        f"which is not between {allowed}."
+        f"which is not between {allowed}.{differs}"
     )

@@ -51,6 +51,19 @@ class DaemonSilentError(DaemonUnreachableError):
     """Nothing answered in time, so nothing was asked for. Restart a daemon that hangs, or mend the network."""
 
 
+class NetworkError(DaemonUnreachableError):
+    """There is no way to the daemon's machine, so nothing was asked for. Mend the network.
+
+    Args:
+        message: what was seen.
+        errno: the system's reason.
+    """
+
+    def __init__(self, message: str = "", errno: int | None = None) -> None:
+        super().__init__(message)
+        self.errno = errno
+
+
 class WrongServiceError(DaemonUnreachableError):
     """Something else listens where the daemon is looked for. End it, or mend the configuration."""
 
@@ -106,13 +119,13 @@ def _unpacked(loads: Callable[[bytes], Any], data: bytes, compressed: int = 0) -
 
 
 class FocuserClient:
-    """The focuser behind one registered daemon.
+    """The focuser behind one registered daemon, `daemon`.
 
     Methods return a CommandStatus, or raise CallError. Timeouts are seconds, 0 for no limit.
     """
 
     def __init__(self, daemon: RegisteredDaemon) -> None:
-        self._daemon = daemon
+        self.daemon = daemon
 
     def initialize(
         self,
@@ -156,24 +169,24 @@ class FocuserClient:
 
     def report_status(self, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
         """What the daemon says of the focuser; any key of it may be missing."""
-        with StatusFeed(self._daemon, timeout_s) as feed:
+        with StatusFeed(self.daemon, timeout_s) as feed:
             return feed.read()
 
     def last_failure(self, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
         """The last command of this machine that failed: `command`, `status`, `reason`, `date`. {} if there is none."""
-        with StatusFeed(self._daemon, timeout_s) as feed:
+        with StatusFeed(self.daemon, timeout_s) as feed:
             return feed.last_failure()
 
     def status_feed(self, timeout_s: float = STATUS_TIMEOUT_S) -> StatusFeed:
         """A connection for many status calls, for displays that ask several times a second."""
-        return StatusFeed(self._daemon, timeout_s)
+        return StatusFeed(self.daemon, timeout_s)
 
     def _command(self, method: str, *arguments: float | bool, timeout_s: float, **asked_for: bool) -> int:
         return self._number(method, self._call(method, *arguments, timeout_s=timeout_s, **asked_for))
 
     def _call(self, method: str, *arguments: float | bool, timeout_s: float, **asked_for: bool) -> object:
-        with _bound_proxy(self._daemon, timeout_s) as proxy:
-            return _invoke(self._daemon, proxy, method, *arguments, timeout_s=timeout_s, **asked_for)
+        with _bound_proxy(self.daemon, timeout_s) as proxy:
+            return _invoke(self.daemon, proxy, method, *arguments, timeout_s=timeout_s, **asked_for)
 
     def _number(self, method: str, answer: object) -> int:
         if isinstance(answer, bool) or not isinstance(answer, int):
@@ -322,5 +335,5 @@ def _unreachable(
     if isinstance(cause, socket.timeout) or isinstance(error, Pyro4.errors.TimeoutError):
         return DaemonSilentError(f"{address} did not answer within {connect_timeout_s:g} s.")
     if isinstance(cause, OSError):
-        return DaemonUnreachableError(f"{address} cannot be reached: {cause.strerror or cause}.")
+        return NetworkError(f"{address} cannot be reached: {cause.strerror or cause}.", cause.errno)
     return WrongServiceError(f"What listens at {address} is no {daemon.name}: {error}.")

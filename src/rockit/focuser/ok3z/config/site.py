@@ -48,6 +48,12 @@ def machine_ip(name: str) -> str:
     return ip
 
 
+def machine_name(ip: str) -> str:
+    """The name of the machine with that address; empty if it is not known. Raises ConfigError as `machine_ip` does."""
+    machines, _ = _rockit_common()
+    return next((name for name in _known(machines, _is_ipv4) if getattr(machines, name) == ip), "")
+
+
 def known_names() -> list[str]:
     """The names of all machines, and of all daemons. Raises ConfigError as `registered_daemon` does."""
     machines, daemons = _rockit_common()
