@@ -45,9 +45,11 @@ class Answers:
     def show_report(self, report: Report) -> int:
         """The status line, and below it what else a person should know."""
         if output.stdout_is_terminal():
+            from rich.text import Text
             from rockit.common import print as site_print
 
-            site_print(wording.status_line(report, formatting=True))
+            # As a Text: of a plain str rich would mark the numbers and the brackets too.
+            site_print(Text.from_markup(wording.status_line(report, formatting=True)))
             for line in wording.detail_lines(report):
                 output.result(line)
             return CommandStatus.Succeeded

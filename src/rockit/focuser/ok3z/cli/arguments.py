@@ -248,7 +248,7 @@ def new_parser() -> Parser:
         "watch",
         "show the status live",
         "Show state, position, target, speed and time left until Ctrl-C. Waits for a daemon that is away.\n"
-        "If stdout is not a terminal, every change is a line.",
+        "If stdout is not a terminal, every change is a line that begins with its UTC time.",
         "examples:\n  focus watch\n  focus watch >> focus.log",
         f"{STATUS_TIMEOUT_S:g} s",
     )

@@ -1,8 +1,9 @@
-"""`focus watch`: the status as a live line, or as a line for every change if stdout is not a terminal."""
+"""`focus watch`: the status as a live line; if stdout is no terminal, a line with its UTC time for every change."""
 
 from __future__ import annotations
 
 import signal
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Callable
 
 from ..client.calls import CallError, StatusFeed
@@ -59,9 +60,14 @@ def _watch_changes(feed: StatusFeed) -> None:
         if line == shown:
             return True
         shown = line
-        return output.result(line)
+        return output.result(f"{_utc_now()} {line}")
 
     _follow(feed, show)
+
+
+def _utc_now() -> str:
+    """This moment, to the millisecond: a move writes many lines a second."""
+    return f"{datetime.now(timezone.utc).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def _follow(feed: StatusFeed, show: Callable[[list[str]], bool]) -> None:
