@@ -10,14 +10,14 @@ from typing import NoReturn
 
 from ..client import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
 from ..version import VERSION
-from .options import Options, UsageError
+from .options import COMMANDS_FOR_SEVERAL, Options, UsageError
 from .suggestions import IN_ORDER, command_for, number_for, option_for
 
 # Written as the shell would: float() alone would also take 1_000 and other scripts' digits.
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 NO_FINITE_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
-VALUED_OPTIONS = ("--config", "--timeout")
-OTHER_OPTIONS = ("--help", "--version", "--resume", "--restore", "--new-controller")
+VALUED_OPTIONS = ("--config", "--timeout", "--daemon")
+OTHER_OPTIONS = ("--help", "--version", "--all", "--resume", "--restore", "--new-controller")
 MEANT_AS_NEGATIVE = re.compile(r"-[\d.]|-(nan|inf)", re.ASCII | re.IGNORECASE)
 
 EPILOG = """\
@@ -28,6 +28,7 @@ examples:
   focus offset -0.05        move 0.05 mm inward of the current target
   focus status              one line: state and position
   focus watch               the same, live
+  focus stop --all          stop every focuser of the site
 
 Positions are millimetres outward from the inner limit switch, from 0 to focus_range_mm.
 The configuration is the file $FOCUSD_CONFIG_PATH, else the single /etc/focusd/*.json.
@@ -65,11 +66,23 @@ def parse(words: Sequence[str]) -> Options:
         options, _ = parser.parse_known_args(shielded, namespace=Options())
     else:
         options = parser.parse_args(shielded, namespace=Options())
+        _require_one_choice(options)
     if not options.command:
         raise UsageError(
             f"focus: a command is missing. See `focus --help`.\n{parser.format_usage().rstrip()}"
         )
     return options
+
+
+def _require_one_choice(options: Options) -> None:
+    """Complain of what does not say clearly which focusers are meant. Raises UsageError."""
+    given = [name for name in ("all", "daemon", "config") if getattr(options, name) not in (None, False)]
+    chosen = " and ".join(f"--{name}" for name in given)
+    if options.means_several and len(given) > 1:
+        raise UsageError(f"focus: {chosen} exclude each other. See `focus --help`.")
+    if options.means_several and options.command not in ("", None, *COMMANDS_FOR_SEVERAL):
+        listed = f"{', '.join(COMMANDS_FOR_SEVERAL[:-1])} and {COMMANDS_FOR_SEVERAL[-1]}"
+        raise UsageError(f"focus {options.command}: {chosen} is for {listed}. See `focus --help`.")
 
 
 def millimetres(options: Options) -> float:
@@ -143,9 +156,15 @@ def _seconds(text: str) -> float:
 
 
 def new_parser() -> Parser:
-    parser = Parser(prog="focus", description="Control the telescope's focuser.", epilog=EPILOG)
+    parser = Parser(
+        prog="focus",
+        usage="focus [--config FILE | --all | --daemon PATTERN] [--timeout S] command ...",
+        description="Control the telescope's focuser.",
+        epilog=EPILOG,
+    )
     parser.add_argument("--version", action="version", version=f"focus {VERSION}")
     _add_common(parser, default=None)
+    _add_several(parser, default=None)
     commands = parser.add_subparsers(dest="command", metavar="command", prog="focus", parser_class=Parser)
     motion = f"{MOTION_TIMEOUT_S:g} s"
     initialize = _add_command(
@@ -265,6 +284,8 @@ def _add_command(
     number: str = "",
     flags: str = "",
 ) -> Parser:
+    if name in COMMANDS_FOR_SEVERAL:
+        flags = "[--all | --daemon PATTERN] "
     parser = commands.add_parser(
         name,
         help=summary,
@@ -277,7 +298,24 @@ def _add_command(
         parser.add_argument("number", metavar="MM", nargs="*", help=number)
     # SUPPRESS: without the option, what stood before the command must remain.
     _add_common(parser, default=argparse.SUPPRESS, default_timeout=default_timeout)
+    if name in COMMANDS_FOR_SEVERAL:
+        _add_several(parser, default=argparse.SUPPRESS)
     return parser
+
+
+def _add_several(parser: Parser, default: str | None) -> None:
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        default=default,
+        help="every focuser of rockit.common.daemons, for status, json and stop",
+    )
+    parser.add_argument(
+        "--daemon",
+        metavar="PATTERN",
+        default=default,
+        help="the same, of those with such a name: a name, or a pattern such as 'ngts_*'",
+    )
 
 
 def _add_common(parser: Parser, default: str | None, default_timeout: str = DEFAULT_TIMEOUTS) -> None:

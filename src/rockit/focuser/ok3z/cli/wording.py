@@ -38,16 +38,22 @@ def status_line(report: Report, formatting: bool = False) -> str:
 
 
 def _parenthesis(report: Report) -> str:
+    position = position_text(report)
+    return f" ({position})" if position else ""
+
+
+def position_text(report: Report) -> str:
+    """`2.000 mm`, or `1.234 / 2.000 mm` while it moves to the latter; empty if it is offline."""
     status = status_of(report)
     if status not in (FocuserStatus.Idle, FocuserStatus.Moving):
         return ""
     current_mm = number_in(report, "current_mm")
     target_mm = number_in(report, "target_mm")
     if current_mm is None:
-        return " (position unknown)"
+        return "position unknown"
     if status == FocuserStatus.Moving and target_mm is not None:
-        return f" ({millimetres(current_mm)} / {millimetres(target_mm)} mm)"
-    return f" ({millimetres(current_mm)} mm)"
+        return f"{millimetres(current_mm)} / {millimetres(target_mm)} mm"
+    return f"{millimetres(current_mm)} mm"
 
 
 def detail_lines(report: Report) -> list[str]:
@@ -61,10 +67,14 @@ def detail_lines(report: Report) -> list[str]:
     reason = text_in(report, "reason")
     if reason:
         lines.append(f"  reason: {reason}")
+    return [*lines, *(f"  {part}" for part in _stale_parts(report))]
+
+
+def _stale_parts(report: Report) -> list[str]:
     age_s = number_in(report, "reading_age_s")
-    if age_s is not None and age_s > STALE_READING_S:
-        lines.append(f"  the position was read {age_s:.0f} s ago: the focuser does not answer")
-    return lines
+    if age_s is None or age_s <= STALE_READING_S:
+        return []
+    return [f"the position was read {age_s:.0f} s ago: the focuser does not answer"]
 
 
 def _state_parts(report: Report) -> list[str]:
@@ -209,7 +219,36 @@ def audited(report: Report) -> str:
 
 def live_parts(report: Report) -> list[str]:
     """The parts of a live line, the most important first: a narrow terminal shows as many as fit."""
-    parts = [status_line(report)]
+    return [status_line(report), *_details(report)]
+
+
+def table_parts(report: Report) -> list[str]:
+    """The label of a focuser among several, and what there is to say of it."""
+    position = position_text(report)
+    label = FocuserStatus.label(status_of(report))
+    return [label, *([position] if position else []), *_details(report), *_stale_parts(report)]
+
+
+def as_json(value: object) -> str:
+    """Reports as one line of JSON, with null for the numbers that JSON does not have."""
+    import json
+
+    return json.dumps(_with_null_for_no_number(value), default=str, allow_nan=False)
+
+
+def _with_null_for_no_number(value: object) -> object:
+    """JSON has no NaN and no infinities."""
+    if isinstance(value, dict):
+        return {str(key): _with_null_for_no_number(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_null_for_no_number(item) for item in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
+
+
+def _details(report: Report) -> list[str]:
+    parts = []
     state = text_in(report, "state")
     leg = text_in(report, "leg")
     if leg or (state and state not in PLAIN_STATES):

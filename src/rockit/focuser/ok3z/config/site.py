@@ -56,8 +56,14 @@ def machine_name(ip: str) -> str:
 
 def known_names() -> list[str]:
     """The names of all machines, and of all daemons. Raises ConfigError as `registered_daemon` does."""
-    machines, daemons = _rockit_common()
-    return [*_known(machines, _is_ipv4), *_known(daemons, _is_daemon)]
+    machines, _ = _rockit_common()
+    return [*_known(machines, _is_ipv4), *daemon_names()]
+
+
+def daemon_names() -> list[str]:
+    """The names of all daemons. Raises ConfigError as `registered_daemon` does."""
+    _, daemons = _rockit_common()
+    return _known(daemons, _is_daemon)
 
 
 def require_rockit_common() -> None:
