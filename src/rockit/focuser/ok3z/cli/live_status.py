@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import signal
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Callable
+from typing import Callable
 
 from ..client.calls import CallError, StatusFeed
 from . import output
 from .wording import fitted, live_parts
-
-if TYPE_CHECKING:
-    from rich.live import Live
 
 # Between two looks if nothing tells of changes, and between two lines if something does.
 INTERVAL_S = 0.2
@@ -36,19 +33,18 @@ def watch(feed: StatusFeed) -> None:
 
 def _watch_live(feed: StatusFeed) -> None:
     from rich.console import Console
-    from rich.live import Live
-
-    with Live(
-        console=Console(highlight=False), auto_refresh=False, redirect_stdout=False, redirect_stderr=False
-    ) as live:
-        _follow(feed, lambda parts: _draw(live, parts))
-
-
-def _draw(live: Live, parts: list[str]) -> bool:
     from rich.text import Text
 
-    live.update(Text(fitted(parts, live.console.width - 1), no_wrap=True), refresh=True)
-    return True
+    from .live_line import LiveLine
+
+    console = Console(highlight=False)
+
+    def show(parts: list[str]) -> bool:
+        line.draw(Text(fitted(parts, console.width - 1), no_wrap=True))
+        return True
+
+    with LiveLine(console) as line:
+        _follow(feed, show)
 
 
 def _watch_changes(feed: StatusFeed) -> None:
