@@ -61,8 +61,7 @@ def test_what_is_escaped_can_be_read() -> None:
     assert str(CallError(EVIL)) == printable(EVIL)
 
 
-def test_an_answer_is_bounded_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Pyro4.config, "MAX_MESSAGE_SIZE", 0)
+def test_an_answer_is_bounded_before_it_is_unpacked() -> None:
     unpack = partial(calls._unpacked, json.loads)
     assert unpack(b"[1]") == [1]
     assert unpack(zlib.compress(b"[1]"), compressed=2) == [1]
@@ -76,3 +75,21 @@ def test_focus_takes_no_large_answer(script: Any, capsys: Any) -> None:
     script.report = {**script.report, "reason": "a" * (calls.MOST_ANSWER_BYTES + 1)}
     assert main(["status"]) == 155
     assert len(capsys.readouterr().err) < 1000
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "set 1", "stop", "json --daemon stand_in", "set x", "status --config absent"]
+)
+def test_the_bound_holds_for_the_command_and_not_for_the_process(command: str, capsys: Any) -> None:
+    serializer = Pyro4.util.get_serializer("serpent")
+    before = Pyro4.config.MAX_MESSAGE_SIZE
+    main(command.split())
+    assert before == Pyro4.config.MAX_MESSAGE_SIZE
+    assert "deserializeData" not in vars(serializer)
+    capsys.readouterr()
+
+
+def test_several_take_no_large_answer_either(script: Any, capsys: Any) -> None:
+    script.report = {**script.report, "reason": "a" * (calls.MOST_ANSWER_BYTES + 1)}
+    assert main(["status", "--daemon", "stand_in"]) == 155
+    assert len(capsys.readouterr().out) < 1000

@@ -45,11 +45,14 @@ def _run(words: Sequence[str]) -> int:
     except (SystemExit, BrokenPipeError):
         # --help and --version end so, the latter if nobody reads them.
         return CommandStatus.Succeeded
-    if options.means_several:
-        from . import several
+    from ..client.calls import bounded_answers
 
-        return several.run(options)
-    return COMMANDS[options.command](options)
+    with bounded_answers():
+        if options.means_several:
+            from . import several
+
+            return several.run(options)
+        return COMMANDS[options.command](options)
 
 
 def read(words: Sequence[str]) -> Options:
@@ -73,10 +76,9 @@ class Target:
     def __init__(self, options: Options, default_timeout_s: float) -> None:
         from pathlib import Path
 
-        from ..client.calls import FocuserClient, bound_answers, configured_daemon
+        from ..client.calls import FocuserClient, configured_daemon
         from ..config.model import find
 
-        bound_answers()
         self.config_path = Path(options.config) if options.config else find(os.environ)
         self.client = FocuserClient(configured_daemon(self.config_path))
         self.timeout_s = default_timeout_s if options.timeout_s is None else options.timeout_s

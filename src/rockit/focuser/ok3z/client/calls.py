@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -100,13 +102,22 @@ def configured_daemon(path: str | os.PathLike[str]) -> RegisteredDaemon:
         raise ConfigError(f"{os.fspath(path)}: daemon: {error}") from error
 
 
-def bound_answers() -> None:
-    """Let nothing be received, nor unpacked, that is larger than MOST_ANSWER_BYTES. It holds for all of Pyro4 in this
-    process, so it is for a program, and not for a library to say."""
+@contextmanager
+def bounded_answers() -> Iterator[None]:
+    """Meanwhile nothing is received, nor unpacked, that is larger than MOST_ANSWER_BYTES. It holds for all of Pyro4 in
+    this process, so it is for a program, and not for a library to say."""
+    size_before = Pyro4.config.MAX_MESSAGE_SIZE
+    serializers = [Pyro4.util.get_serializer(name) for name in ("serpent", "marshal", "json")]
     Pyro4.config.MAX_MESSAGE_SIZE = MOST_ANSWER_BYTES
-    for name in ("serpent", "marshal", "json"):
-        serializer = Pyro4.util.get_serializer(name)
+    for serializer in serializers:
+        # Of this one object, in front of what its class has.
         serializer.deserializeData = partial(_unpacked, serializer.loads)
+    try:
+        yield
+    finally:
+        Pyro4.config.MAX_MESSAGE_SIZE = size_before
+        for serializer in serializers:
+            del serializer.deserializeData
 
 
 def _unpacked(loads: Callable[[bytes], Any], data: bytes, compressed: int = 0) -> Any:
