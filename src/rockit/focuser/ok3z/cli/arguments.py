@@ -81,8 +81,9 @@ def _require_one_choice(options: Options) -> None:
     if options.means_several and len(given) > 1:
         raise UsageError(f"focus: {chosen} exclude each other. See `focus --help`.")
     if options.means_several and options.command not in ("", None, *COMMANDS_FOR_SEVERAL):
-        listed = f"{', '.join(COMMANDS_FOR_SEVERAL[:-1])} and {COMMANDS_FOR_SEVERAL[-1]}"
-        raise UsageError(f"focus {options.command}: {chosen} is for {listed}. See `focus --help`.")
+        raise UsageError(
+            f"focus {options.command}: {chosen} is for status, json and stop. See `focus --help`."
+        )
 
 
 def millimetres(options: Options) -> float:
