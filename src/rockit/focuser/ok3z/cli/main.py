@@ -45,7 +45,7 @@ def _run(words: Sequence[str]) -> int:
     except (SystemExit, BrokenPipeError):
         # --help and --version end so, the latter if nobody reads them.
         return CommandStatus.Succeeded
-    from ..client.calls import bounded_answers
+    from ..client.unpacking import bounded_answers
 
     with bounded_answers():
         if options.means_several:

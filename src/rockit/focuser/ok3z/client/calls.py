@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 import Pyro4
 import Pyro4.errors
@@ -23,14 +19,12 @@ from . import (
     STOP_TIMEOUT_S,
 )
 from .report import printable
+from .unpacking import plain_handshake
 
 if TYPE_CHECKING:
     from ..config.site import RegisteredDaemon
 
 Report = dict[str, Any]
-
-# A status is 2 kB.
-MOST_ANSWER_BYTES = 1_000_000
 
 
 class CallError(FocuserError):
@@ -100,33 +94,6 @@ def configured_daemon(path: str | os.PathLike[str]) -> RegisteredDaemon:
         return registered_daemon(name)
     except ConfigError as error:
         raise ConfigError(f"{os.fspath(path)}: daemon: {error}") from error
-
-
-@contextmanager
-def bounded_answers() -> Iterator[None]:
-    """Meanwhile nothing is received, nor unpacked, that is larger than MOST_ANSWER_BYTES. It holds for all of Pyro4 in
-    this process, so it is for a program, and not for a library to say."""
-    size_before = Pyro4.config.MAX_MESSAGE_SIZE
-    serializers = [Pyro4.util.get_serializer(name) for name in ("serpent", "marshal", "json")]
-    Pyro4.config.MAX_MESSAGE_SIZE = MOST_ANSWER_BYTES
-    for serializer in serializers:
-        # Of this one object, in front of what its class has.
-        serializer.deserializeData = partial(_unpacked, serializer.loads)
-    try:
-        yield
-    finally:
-        Pyro4.config.MAX_MESSAGE_SIZE = size_before
-        for serializer in serializers:
-            del serializer.deserializeData
-
-
-def _unpacked(loads: Callable[[bytes], Any], data: bytes, compressed: int = 0) -> Any:
-    if compressed:
-        unpacking = zlib.decompressobj()
-        data = unpacking.decompress(data, MOST_ANSWER_BYTES)
-        if unpacking.unconsumed_tail:
-            raise Pyro4.errors.ProtocolError(f"more than {MOST_ANSWER_BYTES} bytes came")
-    return loads(data)
 
 
 class FocuserClient:
@@ -284,8 +251,9 @@ def _bound_proxy(daemon: RegisteredDaemon, timeout_s: float) -> Any:
     connect_timeout_s = min(timeout_s, CONNECT_TIMEOUT_S) if timeout_s > 0 else CONNECT_TIMEOUT_S
     proxy = daemon.connect(timeout=connect_timeout_s)
     try:
-        proxy._pyroBind()
-    except Pyro4.errors.PyroError as error:
+        with plain_handshake():
+            proxy._pyroBind()
+    except Exception as error:  # whatever comes of what somebody else's greeting holds
         proxy._pyroRelease()
         raise _unreachable(daemon, error, connect_timeout_s) from error
     _allow(proxy, timeout_s)
@@ -337,7 +305,7 @@ def _too_old(address: str, unknown: str) -> TooOldError:
 
 
 def _unreachable(
-    daemon: RegisteredDaemon, error: Pyro4.errors.PyroError, connect_timeout_s: float
+    daemon: RegisteredDaemon, error: Exception, connect_timeout_s: float
 ) -> DaemonUnreachableError:
     address = f"{daemon.host}:{daemon.port}"
     cause = error.__cause__
