@@ -199,6 +199,17 @@ def test_watch_on_a_terminal_follows_the_focuser_until_ctrl_c(script: Any, on_te
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
 
 
+def test_a_terminal_that_lacks_a_letter_gets_its_number(script: Any, on_terminal: Any) -> None:
+    script.report = {**ARRIVED, "reason": "10 µm …"}
+    terminal = on_terminal("watch", PYTHONIOENCODING="ascii")
+    terminal.read_until(r"10 \xb5m \u2026")
+    terminal.popen.send_signal(signal.SIGINT)
+    assert terminal.end()[0] == 0
+    code, text = on_terminal("status", "--daemon", "stand_in", PYTHONIOENCODING="ascii").end()
+    assert code == 0
+    assert r"10 \xb5m \u2026" in text
+
+
 def test_watch_on_a_narrow_terminal_shows_what_fits(script: Any, on_terminal: Any) -> None:
     script.report = MOVING
     terminal = on_terminal("watch", columns=40)

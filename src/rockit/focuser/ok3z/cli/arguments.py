@@ -59,19 +59,65 @@ def parse(words: Sequence[str]) -> Options:
     """The options of a command line. Raises UsageError; --help and --version print and raise SystemExit."""
     parser = new_parser()
     words = _without_words_for_help(words)
+    if _command_in(words) == "stop" and not {"-h", "--help", "--version"} & set(words):
+        return _stop_in(words)
+    words = [word for word in words if word != "--"]
     _require_known(words)
-    shielded = [_shielded(word) for word in words]
-    if next((word for word in words if word in IN_ORDER), "") == "stop":
-        # Whoever wants a stop gets one, whatever else was typed.
-        options, _ = parser.parse_known_args(shielded, namespace=Options())
-    else:
-        options = parser.parse_args(shielded, namespace=Options())
-        _require_one_choice(options)
+    options = parser.parse_args([_shielded(word) for word in words], namespace=Options())
+    _require_one_choice(options)
     if not options.command:
         raise UsageError(
             f"focus: a command is missing. See `focus --help`.\n{parser.format_usage().rstrip()}"
         )
     return options
+
+
+def _command_in(words: Sequence[str]) -> str:
+    """The first word that is a command, and no value of an option; empty if there is none."""
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if word in VALUED_OPTIONS:
+            del left[:1]
+        elif word in IN_ORDER:
+            return word
+    return ""
+
+
+def _stop_in(words: Sequence[str]) -> Options:
+    """Whoever wants a stop gets one, whatever else was typed: what cannot be understood is ignored."""
+    options = Options("stop")
+    left = list(words)
+    command_seen = False
+    while left:
+        word = left.pop(0)
+        name, equals, value = word.partition("=")
+        if word == "stop" and not command_seen:
+            command_seen = True
+        elif word == "--all":
+            options.all = True
+        elif name in VALUED_OPTIONS:
+            given = [value] if equals else left[:1]
+            del left[: 0 if equals else 1]
+            if not (given and _take(options, name, given[0])):
+                options.ignored += [word] if equals else [word, *given]
+        else:
+            options.ignored.append(word)
+    return options
+
+
+def _take(options: Options, name: str, value: str) -> bool:
+    """Give an option its value; False if it can be none."""
+    if name == "--timeout":
+        try:
+            options.timeout_s = _seconds(value)
+        except argparse.ArgumentTypeError:
+            return False
+    elif name == "--config":
+        options.config = value
+    else:
+        options.daemon = value
+    return True
 
 
 def _require_one_choice(options: Options) -> None:
@@ -117,6 +163,7 @@ def _require_known(words: Sequence[str]) -> None:
     """
     options = [*VALUED_OPTIONS, *OTHER_OPTIONS]
     left = list(words)
+    command = ""
     while left:
         word = left.pop(0)
         if word.startswith("--") and len(word) > 2:
@@ -126,14 +173,16 @@ def _require_known(words: Sequence[str]) -> None:
                 raise UsageError(f"focus: there is no option {word}.{hint} See `focus --help`.")
             if word in VALUED_OPTIONS:
                 del left[:1]
-        elif not word.startswith("-"):
+        elif not command and not word.startswith("-"):
             if word not in IN_ORDER:
                 raise UsageError(_no_such_command(word, left))
-            return
+            command = word
 
 
 def _no_such_command(word: str, others: Sequence[str]) -> str:
     meant = command_for(word)
+    if not meant and number_for([word, *others]):
+        meant, others = "set", [word, *others]
     said = f"focus: there is no command {word!r}."
     if not meant:
         return f"{said} See `focus --help`."

@@ -40,7 +40,7 @@ def _watch_live(feed: StatusFeed) -> None:
     console = Console(highlight=False)
 
     def show(parts: list[str]) -> bool:
-        line.draw(Text(fitted(parts, console.width - 1), no_wrap=True))
+        line.draw(Text(output.writable(fitted(parts, console.width - 1)), no_wrap=True))
         return True
 
     with LiveLine(console) as line:

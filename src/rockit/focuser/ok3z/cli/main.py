@@ -45,14 +45,23 @@ def _run(words: Sequence[str]) -> int:
     except (SystemExit, BrokenPipeError):
         # --help and --version end so, the latter if nobody reads them.
         return CommandStatus.Succeeded
+    from ..client.report import printable
     from ..client.unpacking import bounded_answers
 
     with bounded_answers():
-        if options.means_several:
-            from . import several
+        status = _carried_out(options)
+    if options.ignored:
+        command, ignored = options.command, printable(" ".join(options.ignored))
+        output.note(f"focus {command}: ignored: {ignored}. See `focus {command} --help`.")
+    return status
 
-            return several.run(options)
-        return COMMANDS[options.command](options)
+
+def _carried_out(options: Options) -> int:
+    if options.means_several:
+        from . import several
+
+        return several.run(options)
+    return COMMANDS[options.command](options)
 
 
 def read(words: Sequence[str]) -> Options:

@@ -26,6 +26,8 @@ class Options:
         self.timeout_s: float | None = None
         self.all = False
         self.daemon: str | None = None
+        # What of the command line was not understood, and did not keep the command from its work.
+        self.ignored: list[str] = []
         self.number: Sequence[str] = ()
         self.resume = False
         self.restore = False

@@ -198,5 +198,5 @@ def _draw_table(rows: Sequence[tuple[str, str, str]]) -> None:
     table.add_column()
     for name, label, remark in rows:
         plain = label if label == STOPPED else f"[b][red]{label}[/][/b]"
-        table.add_row(Text(name), Text.from_markup(MARKED.get(label, plain)), Text(remark))
+        table.add_row(Text(name), Text.from_markup(MARKED.get(label, plain)), Text(output.writable(remark)))
     site_print(table)
