@@ -8,6 +8,7 @@ import os
 import pickle
 import socket
 import threading
+import time
 import zlib
 from functools import partial
 from pathlib import Path
@@ -104,10 +105,16 @@ def test_several_take_no_large_answer_either(script: Any, capsys: Any) -> None:
 
 
 class Evil:
-    """Answers each message of a client with bytes of the test's choice, one after the other, on a port of its own."""
+    """Answers each message of a client with bytes of the test's choice, one after the other, on a port of its own.
 
-    def __init__(self, *answers: bytes) -> None:
+    Args:
+        answers: to the greeting, to the first call, and so on.
+        drip_s: how long to wait between two bytes of the last of them.
+    """
+
+    def __init__(self, *answers: bytes, drip_s: float = 0.0) -> None:
         self._answers = answers
+        self._drip_s = drip_s
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve)
@@ -124,6 +131,10 @@ class Evil:
                 for answer in self._answers:
                     if not client.recv(65536):
                         break
+                    if self._drip_s and answer is self._answers[-1]:
+                        for place in range(len(answer)):
+                            client.sendall(answer[place : place + 1])
+                            time.sleep(self._drip_s)
                     client.sendall(answer)
 
     def __enter__(self) -> Evil:
@@ -222,3 +233,17 @@ def test_nothing_that_a_daemon_raises_ends_the_command_as_if_it_were_done(
             assert main(command.split()) == 1, command
             written = capsys.readouterr()
             assert f"{raised}: 0" in written.out + written.err
+
+
+@pytest.mark.parametrize("greets", [False, True])
+def test_an_answer_that_drips_is_not_waited_for_without_end(
+    greets: bool, phone_book: Any, capsys: Any
+) -> None:
+    """Each byte comes in time, and all of them in an hour."""
+    slow = greeting("x" * 90_000)
+    answers = [greeting(), packet(Pyro4.message.MSG_RESULT, "x" * 90_000)] if greets else [slow]
+    with Evil(*answers, drip_s=0.05) as evil:
+        calling(evil, phone_book)
+        for command in ("status", "stop"):
+            assert main([command, "--timeout", "0.3"]) == 155
+            assert "within 0.3 s" in capsys.readouterr().err

@@ -57,12 +57,12 @@ class Parser(argparse.ArgumentParser):
 
 def parse(words: Sequence[str]) -> Options:
     """The options of a command line. Raises UsageError; --help and --version print and raise SystemExit."""
-    parser = new_parser()
     words = _without_words_for_help(words)
     if _command_in(words) == "stop" and not {"-h", "--help", "--version"} & set(words):
         return _stop_in(words)
     words = [word for word in words if word != "--"]
     _require_known(words)
+    parser = new_parser()
     options = parser.parse_args([_shielded(word) for word in words], namespace=Options())
     _require_one_choice(options)
     if not options.command:

@@ -6,16 +6,18 @@ was raised there is raised here, also what ends a program.
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Callable
 
 import Pyro4
 import Pyro4.errors
-from Pyro4 import util
+from Pyro4 import socketutil, util
 
 # A status is 2 kB. Of so many bytes lists become some 30 MB.
 MOST_ANSWER_BYTES = 100_000
@@ -57,11 +59,16 @@ def _serializer_by_id(number: int) -> Any:
 
 @contextmanager
 def bounded_answers() -> Iterator[None]:
-    """Meanwhile nothing is received, nor unpacked, that is larger than MOST_ANSWER_BYTES, and nothing that a daemon
-    raises ends this program. It holds for all of Pyro4 in this process, so a program may say it, and no library."""
+    """Meanwhile nothing is received that is larger than MOST_ANSWER_BYTES, also unpacked, or that comes too slowly; and
+    nothing that a daemon raises ends this program.
+
+    It holds for all of Pyro4 in this process, so a program may say it, and no library.
+    """
     size_before = Pyro4.config.MAX_MESSAGE_SIZE
     serializers = [util.get_serializer(name) for name in PLAIN]
     Pyro4.config.MAX_MESSAGE_SIZE = MOST_ANSWER_BYTES
+    receive = socketutil.receiveData
+    socketutil.receiveData = partial(_received, receive)
     for serializer in serializers:
         # Of this one object, in front of what its class has.
         serializer.deserializeData = partial(_unpacked, serializer.loads)
@@ -69,8 +76,34 @@ def bounded_answers() -> Iterator[None]:
         yield
     finally:
         Pyro4.config.MAX_MESSAGE_SIZE = size_before
+        socketutil.receiveData = receive
         for serializer in serializers:
             del serializer.deserializeData
+
+
+def _received(receive: Callable[[socket.socket, int], bytes], sock: socket.socket, size: int) -> bytes:
+    """So many bytes within the time limit of the socket, which for Pyro is one of each piece."""
+    timeout_s = sock.gettimeout()
+    if not timeout_s:
+        return receive(sock, size)
+    deadline_s = time.monotonic() + timeout_s
+    data = bytearray()
+    try:
+        while len(data) < size:
+            # What is there already is taken also after a time in which this process was suspended.
+            sock.settimeout(max(deadline_s - time.monotonic(), 0.001))
+            piece = sock.recv(size - len(data))
+            if not piece:
+                raise Pyro4.errors.ConnectionClosedError("receiving: not enough data")
+            data += piece
+    except socket.timeout:
+        raise Pyro4.errors.TimeoutError("receiving: timeout") from None
+    except OSError as error:
+        raise Pyro4.errors.ConnectionClosedError(f"receiving: connection lost: {error}") from error
+    finally:
+        with suppress(OSError):
+            sock.settimeout(timeout_s)
+    return bytes(data)
 
 
 def _unpacked(loads: Callable[[bytes], Any], data: bytes, compressed: int = 0) -> Any:
