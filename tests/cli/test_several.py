@@ -6,6 +6,7 @@ import json
 import re
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +15,26 @@ import rockit.common.daemons as registry
 
 from rockit.focuser.ok3z.cli import several
 from rockit.focuser.ok3z.cli.main import main
-from tests.cli.conftest import IDLE, Registered
 from tests.support.ports import ReservedPort
 from tests.support.waiting import BOUND_S
 
-MOVING = {**IDLE, "status": 2, "state": "moving", "leg": "approach", "current_mm": 1.5, "target_mm": 2.5}
+MOVING = {
+    "status": 2,
+    "state": "moving",
+    "leg": "approach",
+    "current_mm": 1.5,
+    "target_mm": 2.5,
+}
 LOST = {"status": 0, "state": "reconnecting", "reason": "the port hung up."}
 
 
 @pytest.fixture
-def north(registered: Any) -> Registered:
-    return Registered("stand_in_daemon", registered.host, registered.port)
-
-
-@pytest.fixture
-def south(registered: Any) -> Registered:
-    return Registered("old_daemon", registered.host, registered.port)
-
-
-@pytest.fixture
 def focusers(
-    north: Registered, south: Registered, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> dict[str, Registered]:
+    registered: Any, registered_old: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> dict[str, Any]:
     """Two focusers, a daemon that is none, and no configuration."""
     monkeypatch.delattr(registry, "ngts_m06_focuser")
-    named = {"north_focuser": north, "south_focuser": south, "north_dome": north}
+    named = {"north_focuser": registered, "south_focuser": registered_old, "north_dome": registered}
     for name, daemon in named.items():
         monkeypatch.setattr(registry, name, daemon, raising=False)
     monkeypatch.setenv("FOCUSD_CONFIG_PATH", str(tmp_path / "absent.json"))
@@ -46,10 +42,10 @@ def focusers(
 
 
 @pytest.fixture
-def away(focusers: dict[str, Registered], monkeypatch: pytest.MonkeyPatch) -> Any:
+def away(focusers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A third focuser, at whose address nothing listens."""
     port = ReservedPort()
-    daemon = Registered("east_daemon", port.host, port.port)
+    daemon = type(focusers["north_focuser"])("east_daemon", port.host, port.port)
     monkeypatch.setattr(registry, "east_focuser", daemon, raising=False)
     yield daemon
     port.close()
@@ -79,14 +75,16 @@ def test_the_status_of_all_is_a_table(script: Any, capsys: Any) -> None:
 def test_they_are_asked_all_at_once(focusers: Any, script: Any) -> None:
     both = threading.Barrier(2, timeout=BOUND_S)
 
+    idle = script.report
+
     def report() -> Any:
         both.wait()
-        return IDLE
+        return idle
 
     script.report = report
     assert main(["status", "--all"]) == 0
     script.answers["stop"] = lambda: both.wait() * 0
-    script.report = IDLE
+    script.report = idle
     assert main(["stop", "--all"]) == 0
     assert script.calls == [("stop",), ("stop",)]
 
@@ -181,8 +179,9 @@ def test_whoever_wants_a_stop_gets_it_of_all(focusers: Any, script: Any) -> None
 def test_nothing_of_a_hostile_focuser_reaches_the_terminal_raw(
     focusers: Any, script: Any, capsys: Any
 ) -> None:
+    idle = script.report
     evil = "\x1b[31mred\x07\rover\nline\u202e"
-    for report in (ValueError(evil), {**IDLE, "state": evil, "reason": evil, "leg": evil}, evil):
+    for report in (ValueError(evil), {**idle, "state": evil, "reason": evil, "leg": evil}, evil):
         script.report = report
         for command in ("status", "json", "stop"):
             main([command, "--all"])
