@@ -100,7 +100,7 @@ def test_a_machine_that_may_not_control(make_daemon: Any, run_all: Any) -> None:
     for run in run_all(daemon, "focus", ("init",), ("set", "1"), ("stop",), ("kill",)):
         code, out, err = outcome(run)
         assert (code, out) == (3, "")
-        assert "control_machines" in err
+        assert f"Run it on the control machine, which is Elsewhere by {daemon.config_path}." in err
     assert outcome(run_all(daemon, "focus", ("status",))[0])[0] == 0
 
 
