@@ -81,9 +81,9 @@ def test_a_fault_is_kept_once_and_when_the_motor_stands(
     rig.rest(10)
     ((recording, why),) = rig.archive.kept
     assert stood == [True]
-    assert why == str(error)
+    assert why == error.reason
     concluded = texts(recording.records(), Kind.CONCLUDED)
-    assert f"fault: {error}" in concluded
+    assert f"fault: {error.reason}" in concluded
 
 
 def test_it_takes_less_than_a_megabyte() -> None:
