@@ -196,8 +196,9 @@ class Server:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        # All of its threads from the beginning: one that came later would be left behind by the test it came in.
-        previous, Pyro4.config.THREADPOOL_SIZE_MIN = Pyro4.config.THREADPOOL_SIZE_MIN, 16
+        # All that it may have, from the beginning: one that came later would be left behind by the test it came in.
+        previous, most = Pyro4.config.THREADPOOL_SIZE_MIN, Pyro4.config.THREADPOOL_SIZE
+        Pyro4.config.THREADPOOL_SIZE_MIN = most
         try:
             self._server = PyroServer(self.port)
         finally:
