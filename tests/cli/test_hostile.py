@@ -235,6 +235,13 @@ def test_nothing_that_a_daemon_raises_ends_the_command_as_if_it_were_done(
             assert f"{raised}: 0" in written.out + written.err
 
 
+@pytest.mark.parametrize("code", [-256, 256, 10**20, -(10**20)])
+@pytest.mark.parametrize("command", ["stop", "stop --daemon stand_in"])
+def test_no_code_of_an_odd_daemon_looks_like_a_success(script: Any, code: int, command: str) -> None:
+    script.answers = dict.fromkeys(script.answers, code)
+    assert 0 < main(command.split()) < 256
+
+
 @pytest.mark.parametrize("greets", [False, True])
 def test_an_answer_that_drips_is_not_waited_for_without_end(
     greets: bool, phone_book: Any, capsys: Any

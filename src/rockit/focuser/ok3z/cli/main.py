@@ -15,7 +15,7 @@ from ..client import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STO
 from ..constants import CommandStatus
 from ..errors import ConfigError
 from . import output
-from .options import EXIT_CODES, PLAIN_COMMANDS, USAGE_STATUS, Options, UsageError
+from .options import PLAIN_COMMANDS, USAGE_STATUS, Options, UsageError, exit_code
 
 if TYPE_CHECKING:
     from ..client.calls import Report
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         output.note(f"error: {error}")
         status = CommandStatus.Failed
     output.finish()
-    return status % EXIT_CODES
+    return exit_code(status)
 
 
 def _run(words: Sequence[str]) -> int:

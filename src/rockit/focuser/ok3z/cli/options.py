@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..constants import CommandStatus
+
 PLAIN_COMMANDS = ("stop", "status", "json", "init", "audit", "kill", "record", "watch")
 
 # Those that can be given to several focusers at once.
@@ -37,3 +39,8 @@ class Options:
     def means_several(self) -> bool:
         """Whether focusers of the phone book are meant, and not that of a configuration."""
         return self.all or self.daemon is not None
+
+
+def exit_code(status: int) -> int:
+    """The exit code of a status, 0 to 255. Of an odd daemon's no failure looks like a success."""
+    return status % EXIT_CODES or (CommandStatus.Failed if status else CommandStatus.Succeeded)

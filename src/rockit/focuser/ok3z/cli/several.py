@@ -19,7 +19,7 @@ from ..config.site import daemon_names, registered_daemon
 from ..constants import CommandStatus, FocuserStatus
 from ..errors import ConfigError
 from . import output, wording
-from .options import EXIT_CODES, Options
+from .options import Options, exit_code
 
 MOST_AT_ONCE = 32
 # Labels as a status line has them; what is none of them went wrong.
@@ -46,7 +46,7 @@ class Outcome:
     @property
     def code(self) -> int:
         """The exit code that it alone would have."""
-        return self.status % EXIT_CODES
+        return exit_code(self.status)
 
 
 def run(options: Options) -> int:
