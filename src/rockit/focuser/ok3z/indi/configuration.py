@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..config.model import DIRECTORY, PATH_VARIABLE, find
+from ..config.model import DIRECTORY, find
 from ..errors import ConfigError
 
 
@@ -15,16 +15,12 @@ def find_for(device: str, environ: Mapping[str, str], directory: Path = DIRECTOR
 
     Raises ConfigError if there is none, or if it cannot be told which.
     """
-    if environ.get(PATH_VARIABLE):
-        return find(environ, directory)
     try:
-        names = [
-            Path(name).stem for name in os.listdir(directory) if name.endswith(".json") and name[0] != "."
-        ]
-    except OSError:
-        names = []
-    if len(names) < 2:
         return find(environ, directory)
+    except ConfigError:
+        names = _names(directory)
+        if len(names) < 2:
+            raise
     meant = sorted((name for name in names if name.lower() in device.lower()), key=len)
     if not meant or (len(meant) > 1 and len(meant[-2]) == len(meant[-1])):
         raise ConfigError(
@@ -32,3 +28,13 @@ def find_for(device: str, environ: Mapping[str, str], directory: Path = DIRECTOR
             f"after one: {', '.join(sorted(names))}."
         )
     return directory / f"{meant[-1]}.json"
+
+
+def _names(directory: Path) -> list[str]:
+    """Of the configurations in it, without their endings."""
+    try:
+        return [
+            Path(name).stem for name in os.listdir(directory) if name.endswith(".json") and name[0] != "."
+        ]
+    except OSError:
+        return []

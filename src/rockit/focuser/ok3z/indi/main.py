@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import select
@@ -12,16 +13,6 @@ from collections.abc import Sequence
 from ..version import VERSION
 from .properties import EXECUTABLE, LABEL
 
-USAGE = f"""usage: {EXECUTABLE} [--help] [--version]
-
-The INDI driver of the focuser ASA OK3Z, which focusd drives. indiserver starts it, without arguments; it
-speaks INDI on stdin and stdout until stdin ends. Described in {EXECUTABLE}(1).
-
-environment:
-  INDIDEV             the name of the device (default: {LABEL})
-  FOCUSD_CONFIG_PATH  the configuration; else the single /etc/focusd/*.json, or of several the one whose
-                      name is in the name of the device
-"""
 # Of a read, in bytes.
 CHUNK = 65536
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -32,18 +23,27 @@ LAST_WORDS_S = 0.5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the driver; gives the exit code."""
-    words = sys.argv[1:] if argv is None else argv
-    if words:
-        is_asked = words[0] in ("--help", "-h", "--version")
-        text = f"{EXECUTABLE} {VERSION}\n" if words[0] == "--version" else USAGE
-        (sys.stdout if is_asked else sys.stderr).write(text)
-        return 0 if is_asked else 2
+    """Run the driver until stdin ends; gives the exit code."""
+    new_parser().parse_args(argv)
     # Ctrl-C of a server that runs in a terminal comes here too.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.setswitchinterval(SWITCH_S)
     serve(device_name(os.environ.get("INDIDEV", "")))
     return 0
+
+
+def new_parser() -> argparse.ArgumentParser:
+    """The command line, on which nothing need stand."""
+    parser = argparse.ArgumentParser(
+        prog=EXECUTABLE,
+        description="The INDI driver of the focuser that focusd drives. A server starts it without arguments; it "
+        "speaks INDI on stdin and stdout until stdin ends.",
+        epilog=f"INDIDEV in the environment is the name of the device (default: {LABEL}).",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"%(prog)s {VERSION}", help="show the version and exit"
+    )
+    return parser
 
 
 def device_name(asked_for: str) -> str:
