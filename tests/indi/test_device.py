@@ -457,6 +457,37 @@ def test_somebody_elses_stop_is_alert_and_holds_moves_back(focuser: Bench) -> No
     assert focuser.wait_s(1.1).set_abs(5000).abs == [("Busy", "6100")]
 
 
+def test_a_program_that_insists_is_held_back_as_long_as_it_insists(focuser: Bench) -> None:
+    """Ekos takes each Alert for one more failure of its autofocus, and asks for its return again at once."""
+    focuser.set_abs(7000)
+    focuser.arrive(6100, "stopped by 10.2.5.1.")
+    begun_s, asked = focuser.clock.now_s, 0
+    while focuser.clock.now_s < begun_s + 120:
+        told = focuser.wait_s(0.01).set_abs(5000).abs
+        asked += 1
+        while told[-1][0] == "Busy":
+            # The daemon is asked every five seconds.
+            told += focuser.wait_s(4.0).hear(status(steps=6100)).abs
+        assert told == [("Busy", "6100"), ("Alert", "6100")]
+    assert len(focuser.moves) == 1
+    assert asked < 4 + 120 / HOLD_S
+    # It gives up; and a person may move the focuser when the hold is over.
+    focuser.say(ABORT)
+    focuser.device.stopped("", status(steps=6100))
+    assert focuser.told("FOCUS_ABORT_MOTION")[-1] == ("Ok", "Off")
+    assert focuser.wait_s(HOLD_S + 0.1).set_abs(5000).abs == [("Busy", "6100")]
+    assert len(focuser.moves) == 2
+
+
+def test_who_asks_for_something_else_is_answered_at_once(focuser: Bench) -> None:
+    focuser.set_abs(7000)
+    focuser.arrive(6100, "stopped by 10.2.5.1.")
+    for steps in range(100, 120):
+        assert focuser.set_abs(steps).abs[-1][0] == "Alert"
+    for _ in range(10):
+        assert focuser.wait_s(0.6).set_abs(100).abs[-1][0] == "Alert"
+
+
 def test_somebody_elses_stop_at_rest_holds_moves_back_too(focuser: Bench) -> None:
     """An autofocus rests while it takes its pictures."""
     focuser.hear(status("stopping"))

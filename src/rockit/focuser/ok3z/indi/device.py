@@ -6,7 +6,8 @@ position is not Busy: so whatever is wrong with a message that comes during a mo
 the sentence comes with it. Ok is said after an arrival that the daemon has proven, of the position that was read then.
 
 Somebody at the telescope who stops the focuser in Ekos' autofocus must not see it run again a second later, because
-Ekos returns to where it began: for HOLD_S no move is taken from INDI.
+Ekos returns to where it began: for HOLD_S no move is taken from INDI. Ekos takes the Alert of that refusal for another
+failure and asks again within milliseconds, for ever. So who insists is answered late, and the hold lasts as long.
 """
 
 from __future__ import annotations
@@ -30,11 +31,18 @@ HOLD_S = 10.0
 # No sexagesimal, no comma, no underscore, and nothing that only Python takes for a number.
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 LONGEST_NUMBER = 40
+# Who asks for the same again so soon after a refusal, in seconds, and so often, is a program that insists.
+INSISTS_WITHIN_S = 0.5
+MOST_REFUSED_AT_ONCE = 3
 STOPPED = "stopped by"
 
 
 class RefusedError(Exception):
     """A client asked for what cannot be. The text is a sentence for it."""
+
+
+class HeldError(RefusedError):
+    """A client asked for a move after somebody else's stop."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +127,11 @@ class Device:
         self._was_moving = False
         self._due_s = 0.0
         self._held_until_s = -math.inf
+        self._refused: tuple[str, float] | None = None
+        self._refused_at_s = -math.inf
+        self._times_refused = 0
+        self._late: Vector | None = None
+        self._late_due_s = 0.0
         self._untold_stop = ""
 
     # What clients say
@@ -141,6 +154,8 @@ class Device:
             return message.name in self._when_connected
         try:
             self._set(vector, message)
+        except HeldError as error:
+            self._refuse_held(vector, _whole_steps(message.elements[0][1]), str(error))
         except RefusedError as error:
             self._refuse(vector, str(error))
         return True
@@ -192,6 +207,26 @@ class Device:
         else:
             self._conclude(vector, State.ALERT, message)
             self._due_s = 0.0
+
+    def _refuse_held(self, vector: Vector, number: float, why: str) -> None:
+        """Refuse a move after somebody else's stop; late, if a program asks for it again and again."""
+        now_s = self._monotonic_s()
+        insists = self._refused == (vector.name, number) and now_s < self._refused_at_s + INSISTS_WITHIN_S
+        self._times_refused = self._times_refused + 1 if insists else 1
+        self._refused, self._refused_at_s = (vector.name, number), now_s
+        if self._late is None and self._times_refused <= MOST_REFUSED_AT_ONCE:
+            self._refuse(vector, why)
+            return
+        self._late, self._late_due_s = vector, now_s + HOLD_S
+        self._tell(vector, State.BUSY, f"[WARNING] {printable(why)}")
+
+    def _refuse_late(self) -> None:
+        if self._late is not None:
+            vector, self._late = self._late, None
+            # It asks again at once, and shall not be obeyed then.
+            self._refused_at_s = self._monotonic_s()
+            self._held_until_s = max(self._held_until_s, self._refused_at_s + 2 * INSISTS_WITHIN_S)
+            self._refuse(vector, "The focuser was stopped by somebody else.")
 
     # Connecting
 
@@ -260,7 +295,7 @@ class Device:
     def _disconnect(self) -> None:
         """The focuser stays with the observatory: a motion goes on, and the daemon keeps its link."""
         self._attempt = None
-        self._move = None
+        self._move = self._late = None
         self._aborting = False
         self._requests.drop()
         self.connection.switch("DISCONNECT")
@@ -273,10 +308,11 @@ class Device:
     # Moving
 
     def _begin_move(self, vector: Vector, number: float) -> None:
-        if self._monotonic_s() < self._held_until_s:
-            raise RefusedError(
+        held_s = self._held_until_s - self._monotonic_s()
+        if held_s > 0 or self._late is not None:
+            raise HeldError(
                 "The focuser was stopped by somebody else: no move is taken from INDI for "
-                f"{math.ceil(self._held_until_s - self._monotonic_s())} s."
+                f"{math.ceil(max(held_s, 1.0))} s."
             )
         if self._told_trouble:
             raise RefusedError(self._told_trouble)
@@ -339,6 +375,7 @@ class Device:
 
     def _abort(self) -> None:
         self._was_moving = self._move is not None or self._status.moving
+        self._refuse_late()
         self._move = None
         self._aborting = True
         self._requests.drop()
@@ -385,6 +422,8 @@ class Device:
         elif not self._aborting:
             if _stopped_meanwhile(before, status):
                 self._untold_stop = self._hold(status.reason)
+            if self._monotonic_s() >= self._late_due_s:
+                self._refuse_late()
             self._look(status)
 
     def lost(self, reason: str) -> None:
@@ -410,8 +449,11 @@ class Device:
             self._told_trouble = ""
             self._on_the_way()
         elif not status.idle:
-            self._untold_stop = ""
+            self._untold_stop, self._late = "", None
             self._in_trouble(_trouble(status))
+        elif self._late is not None:
+            # Its answer is due later.
+            return
         elif self._untold_stop:
             message, self._untold_stop = f"[ERROR] {printable(self._untold_stop)}", ""
             self._conclude(self.abs, State.ALERT, message)
@@ -421,7 +463,7 @@ class Device:
 
     def _in_trouble(self, why: str) -> None:
         told, self._told_trouble = self._told_trouble, printable(why)
-        self._move = None
+        self._move = self._late = None
         self._requests.drop()
         # Ages and counts in it are no news.
         if re.sub("[0-9]", "", told) != re.sub("[0-9]", "", self._told_trouble):
