@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from indiserver.conftest import SETTINGS
-from rockit.focuser.ok3z.indi.device import HOLD_S
+from rockit.focuser.ok3z.indi.hold import HOLD_S
 from rockit.focuser.ok3z.indi.properties import LABEL
 from tests.support.processes import BIN, Focusd, running
 from tests.support.waiting import BOUND_S, wait_until
@@ -44,6 +44,7 @@ class KStars:
 
     def __init__(self, folder: Path, stack: ExitStack, environment: dict[str, str]) -> None:
         self.home = folder
+        self.held_until_s = 0.0
         runtime = folder / "runtime"
         runtime.mkdir(mode=0o700)
         self._stack = stack
@@ -195,12 +196,20 @@ def kstars(focusd: Focusd, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def at_rest(kstars: KStars, focusd: Focusd) -> KStars:
-    """The focuser stands at 2 mm, and KStars knows it."""
+    """The focuser stands at 2 mm, KStars knows it, and may move it."""
+    time.sleep(max(0.0, kstars.held_until_s - time.monotonic()))
     if focusd.status()["status"] != 1:
         focusd.call("initialize")
     assert focusd.call("set_focus", 2.0) == 0
     kstars.wait_for("Ok", 10176)
     return kstars
+
+
+def stop_as_an_operator(kstars: KStars, focusd: Focusd) -> int:
+    """Gives where it stands."""
+    assert focusd.call("stop") == 0
+    kstars.held_until_s = time.monotonic() + 1.1 * HOLD_S
+    return int(focusd.status()["current_steps"])
 
 
 def test_the_first_connection_has_homed_the_focuser(kstars: KStars, focusd: Focusd) -> None:
@@ -228,22 +237,19 @@ def test_an_abort_is_idle_at_standstill(at_rest: KStars, focusd: Focusd) -> None
 def test_an_operators_stop_is_alert_and_no_move_follows(at_rest: KStars, focusd: Focusd) -> None:
     at_rest.focus("focusOut", 15000)
     focusd.wait_for(lambda report: report["moving"] and report.get("current_steps", 0) > 10500, "the move")
-    assert focusd.call("stop") == 0
-    at_rest.wait_for("Alert", focusd.status()["current_steps"])
+    stands = stop_as_an_operator(at_rest, focusd)
+    at_rest.wait_for("Alert", stands)
     at_rest.focus("focusIn", 500)
     time.sleep(1.0)
-    assert not focusd.status()["moving"]
-    at_rest.wait_for("Alert", focusd.status()["current_steps"])
+    assert focusd.status()["current_steps"] == stands
+    at_rest.wait_for("Alert", stands)
 
 
 def test_an_operators_stop_is_not_undone_by_an_autofocus(at_rest: KStars, focusd: Focusd) -> None:
     """Ekos returns to where it began, and takes each refusal for one more failure."""
-    # After the stop of the test before.
-    time.sleep(HOLD_S)
     at_rest.focus("start")
     focusd.wait_for(lambda report: report.get("current_steps", 0) > 11000, "the first move of the autofocus")
-    assert focusd.call("stop") == 0
-    stands = focusd.status()["current_steps"]
+    stands = stop_as_an_operator(at_rest, focusd)
     time.sleep(2.5 * HOLD_S)
     assert focusd.status()["current_steps"] == stands
     assert at_rest.get("/KStars/Ekos/Focus", "Ekos.Focus", "logText").count("Focuser error") < 10

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from rockit.focuser.ok3z.indi.device import HOLD_S, PROGRESS_PERIOD_S
+from rockit.focuser.ok3z.indi.device import PROGRESS_PERIOD_S
+from rockit.focuser.ok3z.indi.hold import HOLD_S
 from rockit.focuser.ok3z.indi.vectors import Vector
 from rockit.focuser.ok3z.version import VERSION
 from tests.indi.conftest import MAX_STEPS, Bench, status
@@ -552,7 +553,7 @@ def test_a_daemon_that_goes_away_on_the_way_leaves_nothing_busy(focuser: Bench) 
     assert focuser.all == []
 
 
-@pytest.mark.parametrize("state", ["reconnecting", "unhomed", "disconnected", "fault", "connecting"])
+@pytest.mark.parametrize("state", ["reconnecting", "unhomed", "disconnected", "fault"])
 def test_a_focuser_that_cannot_be_used_is_alert_and_connect_mends_it(focuser: Bench, state: str) -> None:
     focuser.hear(status(state, reason="the cable is out (1 s)."))
     assert focuser.abs == [("Busy", "5000"), ("Alert", "5000")]
@@ -566,6 +567,13 @@ def test_a_focuser_that_cannot_be_used_is_alert_and_connect_mends_it(focuser: Be
     focuser.device.connected(focuser.asked[-1][1], MAX_STEPS, status(steps=0))
     assert focuser.tags == ["setSwitchVector CONNECTION", *2 * ["setNumberVector ABS_FOCUS_POSITION"]]
     assert focuser.abs == [("Busy", "0"), ("Ok", "0")]
+
+
+def test_a_focuser_that_somebody_homes_is_not_called_to_be_homed(focuser: Bench) -> None:
+    focuser.hear(status("homing"))
+    assert focuser.abs[-1][0] == "Alert"
+    assert "somebody has it connected and homed" in focuser.messages[0]
+    assert focuser.hear(status(steps=0)).abs == [("Busy", "0"), ("Ok", "0")]
 
 
 def test_a_connect_again_that_fails_keeps_clients_connected(focuser: Bench) -> None:

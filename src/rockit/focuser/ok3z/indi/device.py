@@ -4,37 +4,27 @@ Clients hang upon states. Ekos drops a message whose state and value are those o
 its clock, and then waits for ever: so Busy comes before every Ok and every Alert. CCDciel takes a picture as soon as a
 position is not Busy: so whatever is wrong with a message that comes during a move of ours, the position stays Busy, and
 the sentence comes with it. Ok is said after an arrival that the daemon has proven, of the position that was read then.
-
-Somebody at the telescope who stops the focuser in Ekos' autofocus must not see it run again a second later, because
-Ekos returns to where it began: for HOLD_S no move is taken from INDI. Ekos takes the Alert of that refusal for another
-failure and asks again within milliseconds, for ever. So who insists is answered late, and the hold lasts as long.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Callable, Protocol
 
 from ..client.report import Status, printable
 from . import properties
+from .hold import STOPPED, Hold
 from .properties import INWARD
 from .stream import Message
 from .vectors import OFF, ON, State, Vector, deleted, said
 
 # Between two positions on the way, in seconds.
 PROGRESS_PERIOD_S = 0.2
-# How long after somebody else's stop no move is taken from INDI, in seconds.
-HOLD_S = 10.0
 
 # No sexagesimal, no comma, no underscore, and nothing that only Python takes for a number.
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 LONGEST_NUMBER = 40
-# Who asks for the same again so soon after a refusal, in seconds, and so often, is a program that insists.
-INSISTS_WITHIN_S = 0.5
-MOST_REFUSED_AT_ONCE = 3
-STOPPED = "stopped by"
 
 
 class RefusedError(Exception):
@@ -126,12 +116,8 @@ class Device:
         self._aborting = False
         self._was_moving = False
         self._due_s = 0.0
-        self._held_until_s = -math.inf
-        self._refused: tuple[str, float] | None = None
-        self._refused_at_s = -math.inf
-        self._times_refused = 0
+        self._hold = Hold(monotonic_s)
         self._late: Vector | None = None
-        self._late_due_s = 0.0
         self._untold_stop = ""
 
     # What clients say
@@ -210,23 +196,23 @@ class Device:
 
     def _refuse_held(self, vector: Vector, number: float, why: str) -> None:
         """Refuse a move after somebody else's stop; late, if a program asks for it again and again."""
-        now_s = self._monotonic_s()
-        insists = self._refused == (vector.name, number) and now_s < self._refused_at_s + INSISTS_WITHIN_S
-        self._times_refused = self._times_refused + 1 if insists else 1
-        self._refused, self._refused_at_s = (vector.name, number), now_s
-        if self._late is None and self._times_refused <= MOST_REFUSED_AT_ONCE:
+        if self._hold.is_answered_late((vector.name, number)):
+            self._late = vector
+            self._tell(vector, State.BUSY, f"[WARNING] {printable(why)}")
+        else:
             self._refuse(vector, why)
-            return
-        self._late, self._late_due_s = vector, now_s + HOLD_S
-        self._tell(vector, State.BUSY, f"[WARNING] {printable(why)}")
 
     def _refuse_late(self) -> None:
         if self._late is not None:
-            vector, self._late = self._late, None
-            # It asks again at once, and shall not be obeyed then.
-            self._refused_at_s = self._monotonic_s()
-            self._held_until_s = max(self._held_until_s, self._refused_at_s + 2 * INSISTS_WITHIN_S)
-            self._refuse(vector, "The focuser was stopped by somebody else.")
+            vector = self._late
+            self._forget_late()
+            self._refuse(vector, self._hold.why_not)
+
+    def _forget_late(self) -> None:
+        """Whoever was to be answered late is answered otherwise."""
+        if self._late is not None:
+            self._late = None
+            self._hold.answer()
 
     # Connecting
 
@@ -295,7 +281,8 @@ class Device:
     def _disconnect(self) -> None:
         """The focuser stays with the observatory: a motion goes on, and the daemon keeps its link."""
         self._attempt = None
-        self._move = self._late = None
+        self._move = None
+        self._forget_late()
         self._aborting = False
         self._requests.drop()
         self.connection.switch("DISCONNECT")
@@ -308,12 +295,8 @@ class Device:
     # Moving
 
     def _begin_move(self, vector: Vector, number: float) -> None:
-        held_s = self._held_until_s - self._monotonic_s()
-        if held_s > 0 or self._late is not None:
-            raise HeldError(
-                "The focuser was stopped by somebody else: no move is taken from INDI for "
-                f"{math.ceil(max(held_s, 1.0))} s."
-            )
+        if why_not := self._hold.why_not:
+            raise HeldError(why_not)
         if self._told_trouble:
             raise RefusedError(self._told_trouble)
         is_ours = self._move is not None or self._aborting
@@ -365,7 +348,7 @@ class Device:
         is_arrived = not failure and status is not None
         state = State.OK if is_arrived else State.ALERT
         if failure.startswith(STOPPED):
-            failure = self._hold(failure)
+            failure = self._hold.begin(failure)
         message = "" if is_arrived else f"[ERROR] {printable(failure) or 'Nobody answers where it stands.'}"
         self._conclude(self.abs, state, message)
         if move.relative:
@@ -421,8 +404,8 @@ class Device:
             self._on_the_way()
         elif not self._aborting:
             if _stopped_meanwhile(before, status):
-                self._untold_stop = self._hold(status.reason)
-            if self._monotonic_s() >= self._late_due_s:
+                self._untold_stop = self._hold.begin(status.reason)
+            if self._hold.is_due:
                 self._refuse_late()
             self._look(status)
 
@@ -449,7 +432,7 @@ class Device:
             self._told_trouble = ""
             self._on_the_way()
         elif not status.idle:
-            self._untold_stop, self._late = "", None
+            self._untold_stop = ""
             self._in_trouble(_trouble(status))
         elif self._late is not None:
             # Its answer is due later.
@@ -463,19 +446,14 @@ class Device:
 
     def _in_trouble(self, why: str) -> None:
         told, self._told_trouble = self._told_trouble, printable(why)
-        self._move = self._late = None
+        self._move = None
+        self._forget_late()
         self._requests.drop()
         # Ages and counts in it are no news.
         if re.sub("[0-9]", "", told) != re.sub("[0-9]", "", self._told_trouble):
             self._conclude(self.abs, State.ALERT, f"[ERROR] {self._told_trouble}")
             if self.rel.state is State.BUSY:
                 self._conclude(self.rel, State.ALERT)
-
-    def _hold(self, reason: str) -> str:
-        """Somebody else has stopped the focuser. Gives the sentence for that."""
-        self._held_until_s = self._monotonic_s() + HOLD_S
-        who = reason if reason.startswith(STOPPED) else "stopped by somebody else."
-        return f"The focuser was {who} No move is taken from INDI for {HOLD_S:.0f} s."
 
     # What clients get
 
@@ -527,6 +505,8 @@ def _stopped_meanwhile(before: Status, now: Status) -> bool:
 
 
 def _trouble(status: Status) -> str:
+    if status.state in ("homing", "connecting"):
+        return f"The focuser cannot be used yet: somebody has it connected and homed ({status.state})."
     reason = status.reason or "home it: connect it again, or run focus init."
     return f"The focuser cannot be used ({status.state or status.label}): {reason}"
 
