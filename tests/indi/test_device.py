@@ -595,6 +595,11 @@ def test_what_clients_have_missed_is_told_anew(focuser: Bench) -> None:
     focuser.forget()
     focuser.device.tell_all()
     assert focuser.abs == [("Busy", "5000")] * 2
+    focuser.arrive(7000)
+    focuser.forget()
+    focuser.device.tell_all()
+    # Ekos would drop an Ok of a value that it has, and wait for ever.
+    assert focuser.abs == [("Ok", "7000"), ("Busy", "7000"), ("Ok", "7000")]
     focuser.say(DISCONNECT)
     focuser.forget()
     focuser.device.tell_all()

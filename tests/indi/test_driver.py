@@ -212,6 +212,23 @@ def test_the_driver_outlives_its_daemon(tmp_path: Path) -> None:
         daemon.dispose()
 
 
+def test_a_focuser_that_was_given_up_on_the_way_can_be_connected(tmp_path: Path) -> None:
+    """It says that its motor may run, for ever, and nobody's command is to be waited for."""
+    with running(Focusd(tmp_path, **SETTINGS)) as daemon, Program(daemon.environment) as program:
+        program.connect()
+        program.say(go_to(FAR))
+        daemon.wait_for(lambda report: report.get("current_steps", 0) > 2000, "the move")
+        daemon.tell("hang-up")
+        program.wait_for("ABS_FOCUS_POSITION", "Alert")
+        daemon.call("shutdown")
+        assert daemon.status()["moving"]
+        daemon.tell("return")
+        program.say(CONNECT)
+        program.wait_for("CONNECTION", "Ok")
+        program.wait_for("ABS_FOCUS_POSITION", "Ok")
+        assert program.end() == 0
+
+
 def test_a_homing_that_fails_and_a_configuration_that_is_wrong_can_be_mended(tmp_path: Path) -> None:
     with running(Focusd(tmp_path)) as daemon, Program(daemon.environment) as program:
         good = daemon.config_path.read_text()

@@ -490,7 +490,11 @@ class Device:
         for vector in self._defined.values():
             # Whoever knows the property already takes its state from the second.
             self._send(vector.defined(self.name, now))
-            self._send(vector.told(self.name, now))
+            if vector in (self.abs, self.rel):
+                # A Busy may be among what was missed, and then it waits for an end that is not what it was.
+                self._conclude(vector, vector.state)
+            else:
+                self._send(vector.told(self.name, now))
         if not self.online:
             for name in self._when_connected:
                 self._send(deleted(self.name, name, now))

@@ -40,6 +40,10 @@ STOP_ATTEMPTS = 3
 # Longer than the daemon allows, in seconds.
 LONGEST_CALL_S = 3600.0
 
+# What somebody else's command is seen by that may make the focuser usable. (One whose link was lost on the way `moves`
+# as well, and waits for somebody to connect it.)
+AT_WORK = ("connecting", "homing", "moving", "stopping")
+
 _log = logging.getLogger(__name__)
 
 
@@ -219,7 +223,7 @@ class Driver:
         status = _read(client)
         if status.current_steps is not None:
             return status, ""
-        if status.moving or status.state == "connecting":
+        if status.state in AT_WORK:
             with self._changed:
                 self._device.connecting(attempt, f"somebody else's command is waited for ({status.state}).")
             return None, ""

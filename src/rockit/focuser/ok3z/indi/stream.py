@@ -26,6 +26,8 @@ _TOP_LEVEL = re.compile(
     rb"getProperties|enableBLOB|delProperty|message|pingRe(quest|ply)"
     rb"|(new|set|def)(Text|Number|Switch|Light|BLOB)Vector"
 )
+# Where a piece may begin. What follows the last `<` may still come.
+_BEGIN = re.compile(rb"<(?=[A-Za-z_/!?]|\Z)")
 # A `<` belongs to no attribute, so that one whose quote does not end swallows no more than its own tag.
 _TAG = re.compile(rb"<(/?)([A-Za-z_][\w.:-]*)(?:[^<>\"']|\"[^<\"]*\"|'[^<']*')*>")
 # How what is no tag begins and ends. The more special ones come first.
@@ -79,11 +81,12 @@ class Cutter:
         text = self._unread + data
         at = 0
         while True:
-            begins = text.find(b"<", at)
-            if begins < 0:
+            begin = _BEGIN.search(text, at)
+            if begin is None:
                 self._keep(text, at, len(text))
                 self._unread = b""
                 return
+            begins = begin.start()
             self._keep(text, at, begins)
             ends, tag = _piece(text, begins)
             if ends < 0:
