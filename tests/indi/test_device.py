@@ -407,6 +407,14 @@ def test_abort_at_rest_is_ok_and_nothing_else(focuser: Bench) -> None:
     assert focuser.set_abs(7000).abs == [("Busy", "5000")]
 
 
+def test_abort_pressed_twice_ends_as_once(focuser: Bench) -> None:
+    focuser.set_rel(1000)
+    focuser.say(ABORT + ABORT)
+    focuser.device.stopped("", status(steps=4400))
+    assert (focuser.abs, focuser.rel) == ([("Idle", "4400")], [("Idle", "1000")])
+    assert focuser.told("FOCUS_ABORT_MOTION") == [("Busy", "Off"), ("Busy", "Off"), ("Ok", "Off")]
+
+
 def test_abort_without_proof_is_alert(focuser: Bench) -> None:
     focuser.set_abs(7000)
     focuser.say(ABORT)

@@ -357,7 +357,8 @@ class Device:
             self._look(self._status)
 
     def _abort(self) -> None:
-        self._was_moving = self._move is not None or self._status.moving
+        was_moving = self._aborting and self._was_moving
+        self._was_moving = was_moving or self._move is not None or self._status.moving
         self._refuse_late()
         self._move = None
         self._aborting = True
@@ -385,8 +386,11 @@ class Device:
             if self.rel.state is State.BUSY:
                 self._conclude(self.rel, State.ALERT)
         elif self._move is None and self._was_moving:
-            self._tell(self.abs, State.ALERT if failure else State.IDLE)
-            self._tell(self.rel, State.ALERT if failure else State.IDLE)
+            for vector in (self.abs, self.rel):
+                if failure:
+                    self._conclude(vector, State.ALERT)
+                else:
+                    self._tell(vector, State.IDLE)
         if aborting:
             self.abort.switch()
             self._tell(self.abort, State.ALERT if failure else State.OK, message if failure else "")
