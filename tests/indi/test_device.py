@@ -159,6 +159,16 @@ def test_a_connect_that_was_given_up_ends_nowhere(bench: Bench) -> None:
     assert bench.all == []
 
 
+def test_an_abort_ends_a_homing_that_a_connect_has_begun(bench: Bench) -> None:
+    bench.say(ABORT)
+    assert bench.stops == 0
+    bench.say(CONNECT).say(ABORT)
+    assert bench.stops == 1
+    bench.device.stopped("", status("unhomed"))
+    bench.device.not_connected(bench.asked[0][1], "stopped by 127.0.0.1.")
+    assert bench.told("CONNECTION") == [("Alert", "Off")]
+
+
 def test_a_wrong_connection_switch_disconnects_nobody(focuser: Bench) -> None:
     for text in (
         new_switch("CONNECTION", "CONNECT", "Off"),

@@ -175,6 +175,19 @@ def test_connect_homes_and_disconnect_takes_it_from_nobody(tmp_path: Path) -> No
         assert program.end() == 0
 
 
+def test_an_abort_ends_the_homing_of_a_connect(tmp_path: Path) -> None:
+    with (
+        running(Focusd(tmp_path, serial_port={"time_scale": 4})) as daemon,
+        Program(daemon.environment) as program,
+    ):
+        program.say(CONNECT)
+        daemon.wait_for(lambda report: report.get("homing_travelled_mm", 0) > 0.02, "the homing")
+        program.write(ABORT.encode())
+        assert "stopped by 127.0.0.1" in program.wait_for("CONNECTION", "Alert").message
+        assert daemon.status()["state"] == "unhomed"
+        assert program.end() == 0
+
+
 def test_the_driver_outlives_its_daemon(tmp_path: Path) -> None:
     daemon = Focusd(tmp_path)
     try:

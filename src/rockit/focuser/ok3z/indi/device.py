@@ -135,7 +135,10 @@ class Device:
             return True
         vector = self._defined.get(message.name)
         if vector is None:
-            if message.name in self._when_connected:
+            if message.name == self.abort.name and self._attempt is not None:
+                # It is being homed because a client has connected it.
+                self._requests.stop()
+            elif message.name in self._when_connected:
                 self._say(f"[ERROR] {message.name}: connect the focuser first.")
             return message.name in self._when_connected
         try:

@@ -189,8 +189,11 @@ class Driver:
             with self._changed:
                 self._device.not_connected(attempt, " ".join(str(error).split()))
             return
-        failure, status = "", None
-        told = ""
+        with self._changed:
+            # Stops need it before the homing has ended.
+            self._client = client
+            self._changed.notify_all()
+        failure, status, told = "", None, ""
         while self._device.is_connecting(attempt) and status is None and not failure:
             try:
                 status, failure = self._made_usable(client, attempt)
@@ -203,8 +206,6 @@ class Driver:
             if status is None and not failure:
                 time.sleep(AGAIN_AFTER_S)
         with self._changed:
-            self._client = client
-            self._changed.notify_all()
             if status is not None:
                 self._device.connected(attempt, max_steps, status)
             else:
