@@ -267,8 +267,9 @@ VALUE_LABELS = "return document.getElementById('chart').getAttribute('aria-label
 def test_the_chart_says_what_is_under_the_pointer_and_looks_closer(ready: Any) -> None:
     ready.set("5")
     ready.wait_for("#answer", "Move to 5.000 mm: done.")
+    # The chart is drawn with the next frame, and the answer is there at once.
+    ready.wait_until(lambda: ready.run(SHOWN)["legend"] == ["now", "5.000 mm", "5.000 mm"], "the arrival")
     shown = ready.run(SHOWN)
-    assert shown["legend"] == ["now", "5.000 mm", "5.000 mm"]
     over = ready.find("#chart .u-over")
     # Where nothing was yet.
     actions = webdriver.ActionChains(ready.driver)

@@ -21,7 +21,7 @@ from rockit.common import site_file
 
 from rockit.focuser.ok3z.cli import arguments
 from rockit.focuser.ok3z.cli import main as cli
-from rockit.focuser.ok3z.cli.options import USAGE_STATUS
+from rockit.focuser.ok3z.cli.options import EXIT_CODES, USAGE_STATUS
 from rockit.focuser.ok3z.config import model as config
 from rockit.focuser.ok3z.constants import CommandStatus
 from rockit.focuser.ok3z.daemon import main as daemon
@@ -182,7 +182,7 @@ def test_completions_are_what_shtab_makes_of_the_parsers(tmp_path: Path) -> None
 
 def test_exit_codes_of_focus() -> None:
     known = {
-        value % cli.EXIT_CODES
+        value % EXIT_CODES
         for name, value in vars(CommandStatus).items()
         if type(value) is int and not name.startswith("_")
     }

@@ -10,14 +10,14 @@ _shtab_focus_subparsers=(init set offset stop status json audit kill record watc
 _shtab_focus_init_option_strings=(-h --help --config --timeout --resume --restore --new-controller)
 _shtab_focus_set_option_strings=(-h --help --config --timeout)
 _shtab_focus_offset_option_strings=(-h --help --config --timeout)
-_shtab_focus_stop_option_strings=(-h --help --config --timeout)
-_shtab_focus_status_option_strings=(-h --help --config --timeout)
-_shtab_focus_json_option_strings=(-h --help --config --timeout)
+_shtab_focus_stop_option_strings=(-h --help --config --timeout --all --daemon)
+_shtab_focus_status_option_strings=(-h --help --config --timeout --all --daemon)
+_shtab_focus_json_option_strings=(-h --help --config --timeout --all --daemon)
 _shtab_focus_audit_option_strings=(-h --help --config --timeout)
 _shtab_focus_kill_option_strings=(-h --help --config --timeout)
 _shtab_focus_record_option_strings=(-h --help --config --timeout)
 _shtab_focus_watch_option_strings=(-h --help --config --timeout)
-_shtab_focus_option_strings=(-h --help --version --config --timeout)
+_shtab_focus_option_strings=(-h --help --version --config --timeout --all --daemon)
 
 _shtab_focus_init___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_set___config_COMPGEN=_shtab_glob_compgen_d0172c68
@@ -46,10 +46,13 @@ _shtab_focus_offset__h_nargs=0
 _shtab_focus_offset___help_nargs=0
 _shtab_focus_stop__h_nargs=0
 _shtab_focus_stop___help_nargs=0
+_shtab_focus_stop___all_nargs=0
 _shtab_focus_status__h_nargs=0
 _shtab_focus_status___help_nargs=0
+_shtab_focus_status___all_nargs=0
 _shtab_focus_json__h_nargs=0
 _shtab_focus_json___help_nargs=0
+_shtab_focus_json___all_nargs=0
 _shtab_focus_audit__h_nargs=0
 _shtab_focus_audit___help_nargs=0
 _shtab_focus_kill__h_nargs=0
@@ -62,6 +65,7 @@ _shtab_focus_pos_0_nargs=A...
 _shtab_focus__h_nargs=0
 _shtab_focus___help_nargs=0
 _shtab_focus___version_nargs=0
+_shtab_focus___all_nargs=0
 
 
 # Custom Preamble

@@ -67,7 +67,7 @@ function _shtab_focus_using
 end
 
 set -g _shtab_focus_commands init set offset stop status json audit kill record watch
-set -g _shtab_focus_opts_with_value --config --timeout
+set -g _shtab_focus_opts_with_value --config --daemon --timeout
 
 complete -c focus -e
 complete -c focus -f
@@ -76,6 +76,8 @@ complete -c focus -n _shtab_focus_using -s h -l help -d 'show this help message 
 complete -c focus -n _shtab_focus_using -l version -d 'show program'"'"'s version number and exit'
 complete -c focus -n _shtab_focus_using -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
 complete -c focus -n _shtab_focus_using -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 300 s for init, audit, set and offset, 10 s for stop and kill, 5 s for the others)'
+complete -c focus -n _shtab_focus_using -l all -d 'every focuser of rockit.common.daemons, for status, json and stop'
+complete -c focus -n _shtab_focus_using -l daemon -x -d 'the same, of those with such a name: a name, or a pattern such as '"'"'ngts_*'"'"''
 complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a init -d 'connect and home'
 complete -c focus -n '_shtab_focus_using init' -s h -l help -d 'show this help message and exit'
 complete -c focus -n '_shtab_focus_using init' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
@@ -95,14 +97,20 @@ complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a 
 complete -c focus -n '_shtab_focus_using stop' -s h -l help -d 'show this help message and exit'
 complete -c focus -n '_shtab_focus_using stop' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
 complete -c focus -n '_shtab_focus_using stop' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 10 s)'
+complete -c focus -n '_shtab_focus_using stop' -l all -d 'every focuser of rockit.common.daemons, for status, json and stop'
+complete -c focus -n '_shtab_focus_using stop' -l daemon -x -d 'the same, of those with such a name: a name, or a pattern such as '"'"'ngts_*'"'"''
 complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a status -d 'print state and position'
 complete -c focus -n '_shtab_focus_using status' -s h -l help -d 'show this help message and exit'
 complete -c focus -n '_shtab_focus_using status' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
 complete -c focus -n '_shtab_focus_using status' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 5 s)'
+complete -c focus -n '_shtab_focus_using status' -l all -d 'every focuser of rockit.common.daemons, for status, json and stop'
+complete -c focus -n '_shtab_focus_using status' -l daemon -x -d 'the same, of those with such a name: a name, or a pattern such as '"'"'ngts_*'"'"''
 complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a json -d 'print the status as JSON'
 complete -c focus -n '_shtab_focus_using json' -s h -l help -d 'show this help message and exit'
 complete -c focus -n '_shtab_focus_using json' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
 complete -c focus -n '_shtab_focus_using json' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 5 s)'
+complete -c focus -n '_shtab_focus_using json' -l all -d 'every focuser of rockit.common.daemons, for status, json and stop'
+complete -c focus -n '_shtab_focus_using json' -l daemon -x -d 'the same, of those with such a name: a name, or a pattern such as '"'"'ngts_*'"'"''
 complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a audit -d 'count lost steps'
 complete -c focus -n '_shtab_focus_using audit' -s h -l help -d 'show this help message and exit'
 complete -c focus -n '_shtab_focus_using audit' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'

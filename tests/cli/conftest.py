@@ -52,6 +52,7 @@ class Script:
             "begin_move": 0,
             "stop": 0,
             "last_failure": {},
+            "record": "recording.txt",
             # As on a machine that may not control.
             "wait_for_change": 3,
         }
@@ -134,6 +135,9 @@ class StandIn(OldStandIn):
 
     def last_failure(self) -> Any:
         return self._answer("last_failure")
+
+    def record(self) -> Any:
+        return self._answer("record")
 
     def wait_for_change(self, since: Any, timeout: Any) -> Any:
         return self._answer("wait_for_change", since, timeout)

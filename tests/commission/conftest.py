@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Callable
@@ -21,6 +22,7 @@ from rockit.focuser.ok3z.simulator import VirtualClock, VirtualOK3Z, register, u
 from rockit.focuser.ok3z.storage.state_file import Entry
 
 FIRST_NIGHT = datetime(2026, 11, 22, 18, 0, 0, tzinfo=timezone.utc)
+LIMITS = Limits.from_mm(6.0, 6.0, 0.5)
 _numbers = itertools.count()
 
 
@@ -105,17 +107,11 @@ class Night:
         self.url = register(self.name, self.model)
         self.file = folder / "focuser.commission.json"
 
-    def run(self) -> int:
+    def run(self, speed_mm_sec: float = 0.5) -> int:
         """One commissioning; gives its exit code."""
         tap = Wiretap(self.clock)
         setting = Setting(
-            "focuser",
-            "/dev/focuser",
-            38400,
-            Drive.from_mm(0.5, 5),
-            Limits.from_mm(6.0, 6.0, 0.5),
-            5.0,
-            self.file,
+            "focuser", "/dev/focuser", 38400, Drive.from_mm(speed_mm_sec, 5), LIMITS, 5.0, self.file
         )
         return Commissioning(
             setting,
@@ -135,6 +131,7 @@ class Night:
             "daemon": "focuser",
             "port": "/dev/focuser",
             "begun_at": "yesterday",
+            "settings": {**asdict(LIMITS), **asdict(Drive.from_mm(0.5, 5))},
             "trials": {trial.name: done for trial in TRIALS if trial.name not in trials},
             "measured": {"still_letters": [self.model.options.still_text]},
         }

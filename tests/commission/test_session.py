@@ -18,6 +18,7 @@ from rockit.focuser.ok3z.commission.trials import GATES, TRIALS
 from rockit.focuser.ok3z.driver.link import Link
 from rockit.focuser.ok3z.driver.protocol import QUERIES
 from rockit.focuser.ok3z.driver.rates import Ratios
+from rockit.focuser.ok3z.driver.refresh import NO_INTERVAL_S
 from rockit.focuser.ok3z.simulator import VirtualClock
 from rockit.focuser.ok3z.storage import state_file
 from rockit.focuser.ok3z.storage.state_file import Entry
@@ -94,7 +95,10 @@ def test_a_whole_night(make_night: MakeNight) -> None:
     assert kept.origin_register is kept.register is kept.way is None
     assert kept.ratios is not None
     assert (kept.ratios.homing, kept.ratios.legs) == (pytest.approx(1, abs=0.01), pytest.approx(1, abs=0.01))
-    assert (kept.answer_s, kept.refresh_s) == (0.0, 0.0)
+    assert kept.answer_s == 0.0
+    # The register changed at each look: it is known no better than they are apart.
+    assert kept.refresh_s is not None
+    assert 0 < kept.refresh_s < NO_INTERVAL_S
     assert set(night.model.frames_seen) <= CODES
     assert not night.model.refused
     assert night.model.hard_stop_hits == 0
@@ -210,6 +214,14 @@ def test_begun_anew_if_the_engineer_says_so(make_night: MakeNight) -> None:
     assert night.run() == 0
     assert len(night.report["trials"]) == len(TRIALS)
     assert night.verdicts["line"] == "confirmed"
+
+
+def test_what_was_found_at_other_settings_is_not_taken_up(make_night: MakeNight) -> None:
+    night = make_night()
+    night.leave_only()
+    assert night.run(speed_mm_sec=0.25) == 0
+    assert not any("Go on with it?" in question for question in night.engineer.asked)
+    assert night.report["trials"][TRIALS[0].name]["at"]
 
 
 def test_no_other_motion_without_the_first_ones(make_night: MakeNight) -> None:

@@ -175,6 +175,15 @@ def test_connect_homes_and_disconnect_takes_it_from_nobody(tmp_path: Path) -> No
         assert program.end() == 0
 
 
+def test_the_range_is_that_of_the_daemon(at_rest: Focusd, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.json"
+    mine.write_text(at_rest.config_path.read_text().replace('"focus_range_mm": 6.0', '"focus_range_mm": 5.0'))
+    with Program({**at_rest.environment, "FOCUSD_CONFIG_PATH": str(mine)}) as program:
+        program.connect()
+        assert program.of("FOCUS_MAX")[0].value == "30528"
+        assert program.end() == 0
+
+
 def test_an_abort_ends_the_homing_of_a_connect(tmp_path: Path) -> None:
     with (
         running(Focusd(tmp_path, serial_port={"time_scale": 4})) as daemon,

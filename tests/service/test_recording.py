@@ -7,6 +7,7 @@ from typing import Callable
 
 import pytest
 
+from rockit.focuser.ok3z.constants import FocuserStatus
 from rockit.focuser.ok3z.driver import recorder
 from rockit.focuser.ok3z.driver.recorder import Kind, Record, Recorder, Recording
 from rockit.focuser.ok3z.simulator import VirtualClock
@@ -81,9 +82,9 @@ def test_a_fault_is_kept_once_and_when_the_motor_stands(
     rig.rest(10)
     ((recording, why),) = rig.archive.kept
     assert stood == [True]
-    assert why == str(error)
+    assert why == error.reason
     concluded = texts(recording.records(), Kind.CONCLUDED)
-    assert f"fault: {error}" in concluded
+    assert f"fault: {error.reason}" in concluded
 
 
 def test_it_takes_less_than_a_megabyte() -> None:
@@ -105,3 +106,24 @@ def test_a_copy_does_not_change(rig: Rig) -> None:
     assert rig.move(1.0) is None
     assert copy.records() == before
     assert isinstance(copy, Recording)
+
+
+def test_what_a_stop_finds_is_kept_as_well(make_rig: Callable[..., Rig]) -> None:
+    """The power was cut just before the stop, and halting found it."""
+    rig = make_rig()
+    rig.home()
+    assert rig.move(2.0) is None
+    kept_before, cut_at = len(rig.archive.kept), rig.exchanges + 12
+
+    def cut_and_stop(number: int) -> None:
+        if number >= cut_at:
+            rig.at_exchange = lambda _number: None
+            rig.model.power_cut(0.0)
+            rig.interrupt_at(0)
+
+    rig.at_exchange = cut_and_stop
+    rig.move(5.0)
+    rig.rest(2.0)
+    assert rig.status != FocuserStatus.Idle
+    (_, why) = rig.archive.kept[kept_before]
+    assert "power" in why

@@ -129,6 +129,15 @@ def test_what_is_no_recording_is_refused_with_a_sentence(tmp_path: Path, content
         load(path)
 
 
+def test_of_a_recording_that_was_cut_what_is_whole_is_replayed(tmp_path: Path) -> None:
+    packed = (RECORDINGS / "power-cut-in-a-move.jsonl.gz").read_bytes()
+    whole, path = load(RECORDINGS / "power-cut-in-a-move.jsonl.gz"), tmp_path / "cut.jsonl.gz"
+    path.write_bytes(packed[: len(packed) * 3 // 4])
+    cut = load(path)
+    assert 0 < len(cut.motions) <= len(whole.motions)
+    assert whole.begin_s == cut.begin_s < cut.end_s < whole.end_s
+
+
 def test_its_port_is_that_of_a_file(tmp_path: Path) -> None:
     path = PATHS[0]
     bench = Bench(None, VirtualClock(), f"replay://{path}")  # type: ignore[arg-type]

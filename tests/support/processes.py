@@ -34,7 +34,7 @@ CONFIG: dict[str, Any] = {
 }
 # In a shell whose output nobody will read, as in `{ ... } | sleep 0`: goes on once nobody does.
 UNTIL_NOBODY_READS = 'trap "" PIPE; while printf x 2>&-; do :; done;'
-FAST_SIMULATOR = {"start_mm": 0.3, "time_scale": 20}
+FAST_SIMULATOR = {"start_mm": 0.3, "time_scale": 40}
 
 
 def clean_environment(**more: str) -> dict[str, str]:

@@ -7,7 +7,10 @@ import json
 from pathlib import Path
 from typing import Any, Callable
 
+import pytest
+
 from rockit.focuser.ok3z.constants import CommandStatus
+from tests.support.processes import run
 
 
 def recordings_of(daemon: Any) -> list[Path]:
@@ -82,3 +85,12 @@ def test_a_session_needs_a_place(make_daemon: Any) -> None:
     daemon.launch("--record", "/absent/session.jsonl.gz")
     assert daemon.wait() == 1
     assert "/absent/session.jsonl.gz cannot be written: No such file or directory." in daemon.log
+
+
+@pytest.mark.parametrize("what", ["--check", "--print-port"])
+def test_with_what_opens_no_port_nothing_can_be_recorded(make_daemon: Any, tmp_path: Path, what: str) -> None:
+    daemon, file = make_daemon(), tmp_path / "session.jsonl.gz"
+    ended = run(daemon.command, what, "--record", str(file), str(daemon.config_path))
+    assert ended.returncode == 2
+    assert "--record goes with what opens the serial port" in ended.stderr
+    assert not file.exists()

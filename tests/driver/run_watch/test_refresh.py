@@ -97,14 +97,17 @@ def test_an_interval_in_which_nobody_could_look_is_bounded() -> None:
     assert refresh.interval_s == LONGEST_INTERVAL_S
 
 
-def test_what_was_taken_for_slow_by_mistake_is_taken_back() -> None:
+# A move is looked at about every 0.06 s.
+@pytest.mark.parametrize(("spacing_s", "supposed_s"), [(0.025, 0.0), (0.061, 0.061)])
+def test_what_was_taken_for_slow_by_mistake_is_taken_back(spacing_s: float, supposed_s: float) -> None:
     refresh = Refresh()
     for register, at_s in ((0, 0.0), (100, 0.1), (100, 0.2), (400, 0.3)):
         refresh.take(Reading(register, False, T0_S + at_s))
     assert refresh.is_slow
-    watched(motor(0.0), 0.025, 1.0, refresh)
+    watched(motor(0.0), spacing_s, 1.0, refresh)
     assert not refresh.is_slow
-    assert refresh.supposed_s == 0.0
+    assert refresh.supposed_s == pytest.approx(supposed_s)
+    assert refresh.blur_s == 0.0
 
 
 @pytest.mark.parametrize("period_s", [0.2, 0.25, 0.4, 0.6])

@@ -7,11 +7,13 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from rockit.focuser.ok3z.commission.trials import TRIALS
+from rockit.focuser.ok3z.driver.planning import Drive, Limits
 
 BOUND_S = 20.0
 
@@ -50,11 +52,16 @@ def answer(process: subprocess.Popen[str], question: str, text: str) -> str:
 def leave_only(daemon: Any, port: str, *trials: str) -> None:
     """As a session that was broken off has it."""
     done = {"state": "done", "why": "", "at": "", "findings": [], "frames": []}
+    config = json.loads(daemon.config_path.read_text())
+    range_mm = config["focus_range_mm"]
+    limits = Limits.from_mm(range_mm, range_mm, config["anti_backlash_mm"])
+    drive = Drive.from_mm(config["speed_mm_sec"], config["acceleration_mm_sec_sec"])
     session = {
         "format": 1,
         "daemon": "system_test",
         "port": port,
         "begun_at": "yesterday",
+        "settings": {**asdict(limits), **asdict(drive)},
         "trials": {trial.name: done for trial in TRIALS if trial.name not in trials},
         "measured": {"still_letters": ["NS"]},
     }
@@ -63,14 +70,15 @@ def leave_only(daemon: Any, port: str, *trials: str) -> None:
     (folder / "system_test.commission.json").write_text(json.dumps(session))
 
 
-def test_it_is_refused_while_a_daemon_has_the_port(make_daemon: Any, make_simulator: Any) -> None:
+def test_it_is_refused_while_a_daemon_runs(make_daemon: Any, make_simulator: Any) -> None:
     simulator = make_simulator()
     daemon = make_daemon(**simulator.port).start()
     assert daemon.call("initialize") == 0
     with commissioned(daemon) as process:
         said, _ = process.communicate(timeout=BOUND_S)
     assert process.returncode == 1
-    assert "Another process holds it" in said
+    assert "cannot be listened on" in said
+    assert f"End the daemon first: sudo systemctl stop focusd@{daemon.config_path.stem}" in said
     assert daemon.status()["status"] == 1
     daemon.end()
 

@@ -10,14 +10,14 @@ from typing import NoReturn
 
 from ..client import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
 from ..version import VERSION
-from .options import Options, UsageError
+from .options import COMMANDS_FOR_SEVERAL, Options, UsageError
 from .suggestions import IN_ORDER, command_for, number_for, option_for
 
 # Written as the shell would: float() alone would also take 1_000 and other scripts' digits.
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 NO_FINITE_NUMBER = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
-VALUED_OPTIONS = ("--config", "--timeout")
-OTHER_OPTIONS = ("--help", "--version", "--resume", "--restore", "--new-controller")
+VALUED_OPTIONS = ("--config", "--timeout", "--daemon")
+OTHER_OPTIONS = ("--help", "--version", "--all", "--resume", "--restore", "--new-controller")
 MEANT_AS_NEGATIVE = re.compile(r"-[\d.]|-(nan|inf)", re.ASCII | re.IGNORECASE)
 
 EPILOG = """\
@@ -28,6 +28,7 @@ examples:
   focus offset -0.05        move 0.05 mm inward of the current target
   focus status              one line: state and position
   focus watch               the same, live
+  focus stop --all          stop every focuser of the site
 
 Positions are millimetres outward from the inner limit switch, from 0 to focus_range_mm.
 The configuration is the file $FOCUSD_CONFIG_PATH, else the single /etc/focusd/*.json.
@@ -56,20 +57,79 @@ class Parser(argparse.ArgumentParser):
 
 def parse(words: Sequence[str]) -> Options:
     """The options of a command line. Raises UsageError; --help and --version print and raise SystemExit."""
-    parser = new_parser()
     words = _without_words_for_help(words)
+    if _command_in(words) == "stop" and not {"-h", "--help", "--version"} & set(words):
+        return _stop_in(words)
+    words = [word for word in words if word != "--"]
     _require_known(words)
-    shielded = [_shielded(word) for word in words]
-    if next((word for word in words if word in IN_ORDER), "") == "stop":
-        # Whoever wants a stop gets one, whatever else was typed.
-        options, _ = parser.parse_known_args(shielded, namespace=Options())
-    else:
-        options = parser.parse_args(shielded, namespace=Options())
+    parser = new_parser()
+    options = parser.parse_args([_shielded(word) for word in words], namespace=Options())
+    _require_one_choice(options)
     if not options.command:
         raise UsageError(
             f"focus: a command is missing. See `focus --help`.\n{parser.format_usage().rstrip()}"
         )
     return options
+
+
+def _command_in(words: Sequence[str]) -> str:
+    """The first word that is a command, and no value of an option; empty if there is none."""
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if word in VALUED_OPTIONS:
+            del left[:1]
+        elif word in IN_ORDER:
+            return word
+    return ""
+
+
+def _stop_in(words: Sequence[str]) -> Options:
+    """Whoever wants a stop gets one, whatever else was typed: what cannot be understood is ignored."""
+    options = Options("stop")
+    left = list(words)
+    command_seen = False
+    while left:
+        word = left.pop(0)
+        name, equals, value = word.partition("=")
+        if word == "stop" and not command_seen:
+            command_seen = True
+        elif word == "--all":
+            options.all = True
+        elif name in VALUED_OPTIONS:
+            given = [value] if equals else left[:1]
+            del left[: 0 if equals else 1]
+            if not (given and _take(options, name, given[0])):
+                options.ignored += [word] if equals else [word, *given]
+        else:
+            options.ignored.append(word)
+    return options
+
+
+def _take(options: Options, name: str, value: str) -> bool:
+    """Give an option its value; False if it can be none."""
+    if name == "--timeout":
+        try:
+            options.timeout_s = _seconds(value)
+        except argparse.ArgumentTypeError:
+            return False
+    elif name == "--config":
+        options.config = value
+    else:
+        options.daemon = value
+    return True
+
+
+def _require_one_choice(options: Options) -> None:
+    """Complain of what does not say clearly which focusers are meant. Raises UsageError."""
+    given = [name for name in ("all", "daemon", "config") if getattr(options, name) not in (None, False)]
+    chosen = " and ".join(f"--{name}" for name in given)
+    if options.means_several and len(given) > 1:
+        raise UsageError(f"focus: {chosen} exclude each other. See `focus --help`.")
+    if options.means_several and options.command not in ("", None, *COMMANDS_FOR_SEVERAL):
+        raise UsageError(
+            f"focus {options.command}: {chosen} is for status, json and stop. See `focus --help`."
+        )
 
 
 def millimetres(options: Options) -> float:
@@ -103,6 +163,7 @@ def _require_known(words: Sequence[str]) -> None:
     """
     options = [*VALUED_OPTIONS, *OTHER_OPTIONS]
     left = list(words)
+    command = ""
     while left:
         word = left.pop(0)
         if word.startswith("--") and len(word) > 2:
@@ -112,14 +173,16 @@ def _require_known(words: Sequence[str]) -> None:
                 raise UsageError(f"focus: there is no option {word}.{hint} See `focus --help`.")
             if word in VALUED_OPTIONS:
                 del left[:1]
-        elif not word.startswith("-"):
+        elif not command and not word.startswith("-"):
             if word not in IN_ORDER:
                 raise UsageError(_no_such_command(word, left))
-            return
+            command = word
 
 
 def _no_such_command(word: str, others: Sequence[str]) -> str:
     meant = command_for(word)
+    if not meant and number_for([word, *others]):
+        meant, others = "set", [word, *others]
     said = f"focus: there is no command {word!r}."
     if not meant:
         return f"{said} See `focus --help`."
@@ -143,9 +206,15 @@ def _seconds(text: str) -> float:
 
 
 def new_parser() -> Parser:
-    parser = Parser(prog="focus", description="Control the telescope's focuser.", epilog=EPILOG)
+    parser = Parser(
+        prog="focus",
+        usage="focus [--config FILE | --all | --daemon PATTERN] [--timeout S] command ...",
+        description="Control the telescope's focuser.",
+        epilog=EPILOG,
+    )
     parser.add_argument("--version", action="version", version=f"focus {VERSION}")
     _add_common(parser, default=None)
+    _add_several(parser, default=None)
     commands = parser.add_subparsers(dest="command", metavar="command", prog="focus", parser_class=Parser)
     motion = f"{MOTION_TIMEOUT_S:g} s"
     initialize = _add_command(
@@ -248,7 +317,7 @@ def new_parser() -> Parser:
         "watch",
         "show the status live",
         "Show state, position, target, speed and time left until Ctrl-C. Waits for a daemon that is away.\n"
-        "If stdout is not a terminal, every change is a line.",
+        "If stdout is not a terminal, every change is a line that begins with its UTC time.",
         "examples:\n  focus watch\n  focus watch >> focus.log",
         f"{STATUS_TIMEOUT_S:g} s",
     )
@@ -265,6 +334,8 @@ def _add_command(
     number: str = "",
     flags: str = "",
 ) -> Parser:
+    if name in COMMANDS_FOR_SEVERAL:
+        flags = "[--all | --daemon PATTERN] "
     parser = commands.add_parser(
         name,
         help=summary,
@@ -277,7 +348,24 @@ def _add_command(
         parser.add_argument("number", metavar="MM", nargs="*", help=number)
     # SUPPRESS: without the option, what stood before the command must remain.
     _add_common(parser, default=argparse.SUPPRESS, default_timeout=default_timeout)
+    if name in COMMANDS_FOR_SEVERAL:
+        _add_several(parser, default=argparse.SUPPRESS)
     return parser
+
+
+def _add_several(parser: Parser, default: str | None) -> None:
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        default=default,
+        help="every focuser of rockit.common.daemons, for status, json and stop",
+    )
+    parser.add_argument(
+        "--daemon",
+        metavar="PATTERN",
+        default=default,
+        help="the same, of those with such a name: a name, or a pattern such as 'ngts_*'",
+    )
 
 
 def _add_common(parser: Parser, default: str | None, default_timeout: str = DEFAULT_TIMEOUTS) -> None:

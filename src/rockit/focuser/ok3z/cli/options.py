@@ -6,7 +6,11 @@ from collections.abc import Sequence
 
 PLAIN_COMMANDS = ("stop", "status", "json", "init", "audit", "kill", "record", "watch")
 
+# Those that can be given to several focusers at once.
+COMMANDS_FOR_SEVERAL = ("status", "json", "stop")
+
 USAGE_STATUS = 255
+EXIT_CODES = 256
 
 
 class UsageError(Exception):
@@ -20,7 +24,16 @@ class Options:
         self.command = command
         self.config: str | None = None
         self.timeout_s: float | None = None
+        self.all = False
+        self.daemon: str | None = None
+        # What of the command line was not understood, and did not keep the command from its work.
+        self.ignored: list[str] = []
         self.number: Sequence[str] = ()
         self.resume = False
         self.restore = False
         self.new_controller = False
+
+    @property
+    def means_several(self) -> bool:
+        """Whether focusers of the phone book are meant, and not that of a configuration."""
+        return self.all or self.daemon is not None

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-import zlib
-from functools import partial
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 import Pyro4
 import Pyro4.errors
@@ -21,14 +19,12 @@ from . import (
     STOP_TIMEOUT_S,
 )
 from .report import printable
+from .unpacking import plain_handshake
 
 if TYPE_CHECKING:
     from ..config.site import RegisteredDaemon
 
 Report = dict[str, Any]
-
-# A status is 2 kB.
-MOST_ANSWER_BYTES = 1_000_000
 
 
 class CallError(FocuserError):
@@ -49,6 +45,19 @@ class DaemonUnreachableError(CallError):
 
 class DaemonSilentError(DaemonUnreachableError):
     """Nothing answered in time, so nothing was asked for. Restart a daemon that hangs, or mend the network."""
+
+
+class NetworkError(DaemonUnreachableError):
+    """There is no way to the daemon's machine, so nothing was asked for. Mend the network.
+
+    Args:
+        message: what was seen.
+        errno: the system's reason.
+    """
+
+    def __init__(self, message: str = "", errno: int | None = None) -> None:
+        super().__init__(message)
+        self.errno = errno
 
 
 class WrongServiceError(DaemonUnreachableError):
@@ -87,32 +96,14 @@ def configured_daemon(path: str | os.PathLike[str]) -> RegisteredDaemon:
         raise ConfigError(f"{os.fspath(path)}: daemon: {error}") from error
 
 
-def bound_answers() -> None:
-    """Let nothing be received, nor unpacked, that is larger than MOST_ANSWER_BYTES. It holds for all of Pyro4 in this
-    process, so it is for a program, and not for a library to say."""
-    Pyro4.config.MAX_MESSAGE_SIZE = MOST_ANSWER_BYTES
-    for name in ("serpent", "marshal", "json"):
-        serializer = Pyro4.util.get_serializer(name)
-        serializer.deserializeData = partial(_unpacked, serializer.loads)
-
-
-def _unpacked(loads: Callable[[bytes], Any], data: bytes, compressed: int = 0) -> Any:
-    if compressed:
-        unpacking = zlib.decompressobj()
-        data = unpacking.decompress(data, MOST_ANSWER_BYTES)
-        if unpacking.unconsumed_tail:
-            raise Pyro4.errors.ProtocolError(f"more than {MOST_ANSWER_BYTES} bytes came")
-    return loads(data)
-
-
 class FocuserClient:
-    """The focuser behind one registered daemon.
+    """The focuser behind one registered daemon, `daemon`.
 
     Methods return a CommandStatus, or raise CallError. Timeouts are seconds, 0 for no limit.
     """
 
     def __init__(self, daemon: RegisteredDaemon) -> None:
-        self._daemon = daemon
+        self.daemon = daemon
 
     def initialize(
         self,
@@ -164,24 +155,24 @@ class FocuserClient:
 
     def report_status(self, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
         """What the daemon says of the focuser; any key of it may be missing."""
-        with StatusFeed(self._daemon, timeout_s) as feed:
+        with StatusFeed(self.daemon, timeout_s) as feed:
             return feed.read()
 
     def last_failure(self, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
         """The last command of this machine that failed: `command`, `status`, `reason`, `date`. {} if there is none."""
-        with StatusFeed(self._daemon, timeout_s) as feed:
+        with StatusFeed(self.daemon, timeout_s) as feed:
             return feed.last_failure()
 
     def status_feed(self, timeout_s: float = STATUS_TIMEOUT_S) -> StatusFeed:
         """A connection for many status calls, for displays that ask several times a second."""
-        return StatusFeed(self._daemon, timeout_s)
+        return StatusFeed(self.daemon, timeout_s)
 
     def _command(self, method: str, *arguments: float | bool, timeout_s: float, **asked_for: bool) -> int:
         return self._number(method, self._call(method, *arguments, timeout_s=timeout_s, **asked_for))
 
     def _call(self, method: str, *arguments: float | bool, timeout_s: float, **asked_for: bool) -> object:
-        with _bound_proxy(self._daemon, timeout_s) as proxy:
-            return _invoke(self._daemon, proxy, method, *arguments, timeout_s=timeout_s, **asked_for)
+        with _bound_proxy(self.daemon, timeout_s) as proxy:
+            return _invoke(self.daemon, proxy, method, *arguments, timeout_s=timeout_s, **asked_for)
 
     def _number(self, method: str, answer: object) -> int:
         if isinstance(answer, bool) or not isinstance(answer, int):
@@ -268,8 +259,9 @@ def _bound_proxy(daemon: RegisteredDaemon, timeout_s: float) -> Any:
     connect_timeout_s = min(timeout_s, CONNECT_TIMEOUT_S) if timeout_s > 0 else CONNECT_TIMEOUT_S
     proxy = daemon.connect(timeout=connect_timeout_s)
     try:
-        proxy._pyroBind()
-    except Pyro4.errors.PyroError as error:
+        with plain_handshake():
+            proxy._pyroBind()
+    except Exception as error:  # whatever comes of what somebody else's greeting holds
         proxy._pyroRelease()
         raise _unreachable(daemon, error, connect_timeout_s) from error
     _allow(proxy, timeout_s)
@@ -321,7 +313,7 @@ def _too_old(address: str, unknown: str) -> TooOldError:
 
 
 def _unreachable(
-    daemon: RegisteredDaemon, error: Pyro4.errors.PyroError, connect_timeout_s: float
+    daemon: RegisteredDaemon, error: Exception, connect_timeout_s: float
 ) -> DaemonUnreachableError:
     address = f"{daemon.host}:{daemon.port}"
     cause = error.__cause__
@@ -330,5 +322,5 @@ def _unreachable(
     if isinstance(cause, socket.timeout) or isinstance(error, Pyro4.errors.TimeoutError):
         return DaemonSilentError(f"{address} did not answer within {connect_timeout_s:g} s.")
     if isinstance(cause, OSError):
-        return DaemonUnreachableError(f"{address} cannot be reached: {cause.strerror or cause}.")
+        return NetworkError(f"{address} cannot be reached: {cause.strerror or cause}.", cause.errno)
     return WrongServiceError(f"What listens at {address} is no {daemon.name}: {error}.")

@@ -22,7 +22,7 @@ from ..driver.planning import Drive, Limits
 from ..driver.rates import Ratios
 from ..driver.registers import near_power_up
 from ..errors import FocuserError
-from ..storage.state_file import MOST_POWER_UP_REGISTERS, Entry
+from ..storage.state_file import MOST_POWER_UP_REGISTERS, Entry, write_durably
 from .assumptions import Verdict
 from .bench import Bench, DeclinedError, Finding
 from .person import AnswersEndedError, Person
@@ -305,7 +305,9 @@ class Commissioning:
             setting.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             for path, text in ((setting.file, content), (setting.text_file, as_text(session))):
                 new = path.with_name(f".{path.name}.new")
-                new.write_text(text, encoding="utf-8")
+                # Of an earlier session that was killed, or somebody's link.
+                new.unlink(missing_ok=True)
+                write_durably(new, text.encode("utf-8"))
                 new.replace(path)
         except OSError as error:
             self._person.tell(

@@ -96,7 +96,12 @@ def _run(words: Sequence[str]) -> int:
     said = io.StringIO()
     try:
         with redirect_stdout(said):
-            options = new_parser().parse_args(words)
+            parser = new_parser()
+            options = parser.parse_args(words)
+            if options.record and (options.check or options.print_port):
+                parser.error(
+                    "--record goes with what opens the serial port, so not with --check or --print-port"
+                )
     except SystemExit as ended:
         # --help and --version say something; wrong usage is told on stderr.
         return _show(said.getvalue()) if said.getvalue() else _exit_code(ended)

@@ -82,7 +82,12 @@ class Answers:
     @property
     def deadline_s(self) -> float:
         """How long an answer is waited for."""
-        return min(max(REPLY_DEADLINE_S, ANSWER_MARGIN * self.usual_s), self._longest_s)
+        return min(max(REPLY_DEADLINE_S, self.late_s), self._longest_s)
+
+    @property
+    def late_s(self) -> float:
+        """How long even a late answer takes."""
+        return min(ANSWER_MARGIN * self.usual_s, self._longest_s)
 
     @property
     def pair_deadline_s(self) -> float:
@@ -385,7 +390,7 @@ class Controller:
 
     def _expect_owed(self) -> None:
         """An answer that a stop cut off is waited for as long as this controller takes."""
-        self._link.owed_reply_s = max(OWED_REPLY_S, ANSWER_MARGIN * self._answers.usual_s)
+        self._link.owed_reply_s = max(OWED_REPLY_S, self._answers.late_s)
 
     def _exchange(self, query: protocol.Query, deadline_s: float, checkpoint: Checkpoint) -> protocol.Reply:
         self._expect_owed()

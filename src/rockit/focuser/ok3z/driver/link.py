@@ -381,9 +381,10 @@ class Link:
     def _hung_up(self, error: Exception) -> LinkLostError:
         look = "Look at the adapter, its cable and its power."
         self._note_noise(self._parser.reset())
-        self._recorder.lost(str(error))
         number = _system_error_number(error)
         public = f"the serial port failed ({os.strerror(number)})" if number else "the serial port failed"
+        # Recordings go to strangers who help: they name no address.
+        self._recorder.lost(public)
         return LinkLostError(
             f"the serial port failed ({error}).{_quoted(self._last_words)} {look}", public=f"{public}. {look}"
         )

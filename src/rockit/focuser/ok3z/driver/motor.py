@@ -17,7 +17,7 @@ from .controller import Controller
 from .halting import Halting
 from .hand import HandWatch
 from .planning import Drive, mm_from_steps, steps_from_mm
-from .rates import RateWatch, Ratios, learnable_steps
+from .rates import FEWEST_JUDGED, RateWatch, Ratios, learnable_steps
 from .reading import End, Progress, Reading
 from .refresh import STANDSTILL_GAP_S, Refresh
 from .registers import (
@@ -48,6 +48,8 @@ COMMAND_TRIES = 3
 # A run whose rate shall be proven must be seen at one speed for so long, and for so many answers more.
 PROOF_S = 0.3
 PROOF_ANSWERS = 30
+# For one whose rate shall only be judged, so many looks at one speed: FEWEST_JUDGED, and some that are blurred.
+JUDGING_LOOKS = 2 * FEWEST_JUDGED
 # So far a motor may have come when its run is first looked at.
 FIRST_STEPS = 64
 # Between two readings of a running motor, in seconds. An exchange itself takes about 10 ms.
@@ -115,7 +117,7 @@ class Motor:
         self._tracker: Tracker | None = None
         self._halting: Halting | None = None
         self._rate: RateWatch | None = None
-        self._must_prove = self._can_prove = False
+        self._must_prove = self._can_prove = self._is_watched_closely = False
         self._expected_s = 0.0
         self._is_measured = False
         self._is_commanded = False
@@ -239,16 +241,25 @@ class Motor:
         )
 
     def proof_steps(self, inward: bool) -> int:
-        """How long a leg from here must be to prove by its rate that the settings are there.
+        """How long a leg from here must be to tell by its rate that the settings are there: to prove it, or, if no leg
+        is long enough for that, to have its rate judged at all.
 
         0 if the register proves it, and if that cannot be asked.
         """
-        return self._rate_shows_from_steps if self._hides_power_cut(inward) else 0
+        if not self._hides_power_cut(inward):
+            return 0
+        return self._rate_shows_from_steps or self._rate_is_judged_from_steps
 
     @property
     def _rate_shows_from_steps(self) -> int:
-        """The same from anywhere."""
+        """How long a leg from anywhere must be to prove it; 0 if none is long enough."""
         return self._drive.proof_steps(self._ratios.legs, PROOF_S + PROOF_ANSWERS * self._controller.answer_s)
+
+    @property
+    def _rate_is_judged_from_steps(self) -> int:
+        """How long one must be for its rate to be judged; 0 if none is long enough."""
+        looks_s = JUDGING_LOOKS * (SHORTEST_PAUSE_S + 2 * self._controller.answer_s)
+        return self._drive.proof_steps(self._ratios.legs, looks_s)
 
     # Runs
 
@@ -294,8 +305,10 @@ class Motor:
         rate = RateWatch(start, target_register, speed_steps_s, ramp_steps, ratio, self._refresh)
         self._tracker, self._rate = tracker, rate
         inward = target_register > start.register
-        self._must_prove = switch_register is not None and self.proof_steps(inward) > 0
         self._can_prove = switch_register is not None and self._rate_shows_from_steps > 0
+        self._must_prove = self._can_prove and self._hides_power_cut(inward)
+        self._is_watched_closely = self._must_prove or must_take_its_time
+        can_judge = self._rate_is_judged_from_steps > 0
         run_s = drive.duration_s(target_register - start.register)
         # Legs are measured while the switch is not found yet.
         self._is_measured = switch_register is None and self._ratios.legs is None
@@ -314,7 +327,7 @@ class Motor:
             return is_at(self.standing.register, target_register)
         self._left_at_register = target_register
         self._require_proof(rate, tracker)
-        seen_well = watch.took_its_time and (rate.is_judged or self._ratios.legs is None)
+        seen_well = watch.took_its_time and (rate.is_judged or not can_judge)
         if must_take_its_time and ratio is not None and not seen_well:
             raise SettingsLostError(
                 "the motor ran from a register at which a power cut does not show, and nobody could see "
@@ -363,7 +376,7 @@ class Motor:
         self._tracker = tracker
         speed_steps_s = speed_mm_sec * STEPS_PER_MM
         self._rate = RateWatch(start, None, speed_steps_s, ramp_steps, ratio, self._refresh)
-        self._must_prove = self._can_prove = False
+        self._must_prove = self._can_prove = self._is_watched_closely = False
         self._is_measured = ratio is None
         self._expected_s = longest_mm / speed_mm_sec
         allowance = Allowance(self._drive.homing_deadline_s)
@@ -428,8 +441,8 @@ class Motor:
         if self._is_measured:
             # How fast it runs is being measured, and it may be faster than computed.
             return min(max(MEASURING_PAUSE_S, self._expected_s / MEASURING_READINGS), LONGEST_PAUSE_S)
-        if self._must_prove:
-            # How far it had come before a power cut, only readings can tell; and its rate is to be proven.
+        if self._is_watched_closely:
+            # How far it had come before a power cut, only readings can tell; and its rate is to be proven or judged.
             return SHORTEST_PAUSE_S
         seen_enough = self._refresh.is_prompt or self._refresh.is_slow
         usual_s = LONGEST_PAUSE_S if seen_enough else MEASURING_PAUSE_S

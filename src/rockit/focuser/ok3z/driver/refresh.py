@@ -132,7 +132,8 @@ class Refresh:
             self._looks_apart_s = min(self._looks_apart_s or apart_s, apart_s)
             if longest_s < self.interval_s:
                 self._intervals.clear()
-                if longest_s > NO_INTERVAL_S:
+                # So many looks, none of them at an old register: it is renewed about as often as it is looked at.
+                if apart_s > NO_INTERVAL_S:
                     self._intervals.append(longest_s)
 
     def _note_interval(self, seconds: float) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Callable
 
 from ..client import STATUS_TIMEOUT_S
 from ..client.calls import CallError, FocuserClient, StatusFeed, configured_daemon
-from ..client.report import Status, text_in
+from ..client.report import Status, number_in, text_in
 from ..config.model import Config
 from ..constants import CommandStatus
 from ..errors import ConfigError
@@ -184,7 +184,7 @@ class Driver:
 
     def _connect(self, attempt: int) -> None:
         try:
-            client, max_steps = self._configured()
+            client, range_mm = self._configured()
         except ConfigError as error:
             with self._changed:
                 self._device.not_connected(attempt, " ".join(str(error).split()))
@@ -207,17 +207,19 @@ class Driver:
                 time.sleep(AGAIN_AFTER_S)
         with self._changed:
             if status is not None:
+                # Here may be another configuration than there.
+                here_mm = number_in(status.report, "focus_range_mm") or range_mm
+                # No position lies outside; a product of floats may end in .999.
+                max_steps = int(here_mm * self._steps_per_mm + 1e-6)
                 self._device.connected(attempt, max_steps, status)
             else:
                 self._device.not_connected(attempt, failure)
 
-    def _configured(self) -> tuple[FocuserClient, int]:
+    def _configured(self) -> tuple[FocuserClient, float]:
         config = Config.load(find_for(self._name, self._environ))
         _log.info("%s is the focuser of %s", self._name, config.path)
         self._steps_per_mm = config.steps_per_mm
-        # No position lies outside; a product of floats may end in .999.
-        max_steps = int(config.focus_range_mm * config.steps_per_mm + 1e-6)
-        return FocuserClient(configured_daemon(config.path)), max_steps
+        return FocuserClient(configured_daemon(config.path)), config.focus_range_mm
 
     def _made_usable(self, client: FocuserClient, attempt: int) -> tuple[Status | None, str]:
         """The status of a focuser that can be used, or why it cannot be made so; neither: try again."""

@@ -53,11 +53,10 @@ def device_name(asked_for: str) -> str:
 
 def serve(name: str) -> None:
     """Serve clients on stdin and stdout until stdin ends."""
-    from ..client.calls import bound_answers
+    from ..client.unpacking import bounded_answers
     from .driver import Driver
     from .outlet import Outlet
 
-    bound_answers()
     _open_what_is_closed()
     complaints = Outlet(STDERR)
     handler = logging.StreamHandler(complaints)
@@ -67,10 +66,11 @@ def serve(name: str) -> None:
     driver = Driver(name, outlet)
     complaints.start()
     outlet.start()
-    driver.start()
-    while data := read():
-        driver.take(data)
-    outlet.finish(LAST_WORDS_S)
+    with bounded_answers():
+        driver.start()
+        while data := read():
+            driver.take(data)
+        outlet.finish(LAST_WORDS_S)
 
 
 def _open_what_is_closed() -> None:

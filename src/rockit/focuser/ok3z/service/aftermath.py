@@ -98,6 +98,8 @@ class Aftermath:
         news = not (after.halt is Halt.HAS_FAILED and self._publisher.state is State.STOPPING)
         halted = self._halt_after(error)
         after_halt = None if halted is None else consequence_of(halted)
+        if halted and after_halt and after_halt.is_fault:
+            self._recording.fault(str(halted.reason))
         if after.forgets or (after_halt and after_halt.forgets):
             self.forget_position()
         self._publish_after(error, halted)

@@ -9,6 +9,7 @@ the port hangs up with a sentence that says so, for an answer that was made up w
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import json
@@ -27,6 +28,7 @@ from .controller import HungUpError, PortBusyError
 
 FORMAT = 1
 MOST_BYTES = 200_000_000
+CHUNK_BYTES = 1 << 16
 """Of a recording, unpacked."""
 
 ANSWERS = {"S001": "S004", "S051": "S052", "P081": "P081"}
@@ -123,7 +125,7 @@ def load(path: Path) -> Recorded:
         with open(path, "rb") as file:
             packed = file.read(2) == b"\x1f\x8b"
         with gzip.open(path) if packed else open(path, "rb") as file:
-            content = file.read(MOST_BYTES + 1)
+            content = _whole_lines(file)
         if len(content) > MOST_BYTES:
             raise RecordingError(f"{path} is larger than {MOST_BYTES} bytes.")
         lines = [json.loads(line) for line in io.BytesIO(content)]
@@ -139,6 +141,15 @@ def load(path: Path) -> Recorded:
         if isinstance(error, RecordingError):
             raise
         raise RecordingError(f"{path} is no recording: {error}") from None
+
+
+def _whole_lines(file: io.BufferedIOBase) -> bytes:
+    """What a file holds, up to where the recording was broken off: a process that was killed ends it anywhere."""
+    content = bytearray()
+    with contextlib.suppress(EOFError):
+        while len(content) <= MOST_BYTES and (more := file.read1(CHUNK_BYTES)):
+            content += more
+    return bytes(content[: content.rfind(b"\n") + 1])
 
 
 class _Reader:

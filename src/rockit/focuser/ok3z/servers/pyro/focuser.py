@@ -86,6 +86,7 @@ class PyroFocuser:
         control_ips: the addresses that may control; everybody may ask for the status.
         machine_names: names of machines by their address, for the log.
         alpaca_problem: why Alpaca programs are not served though they should be, in a sentence; empty if they are.
+        range_mm: focus_range_mm, which the status tells everybody; None: it does not.
     """
 
     def __init__(
@@ -94,8 +95,10 @@ class PyroFocuser:
         control_ips: Sequence[str],
         machine_names: Mapping[str, str] | None = None,
         alpaca_problem: Callable[[], str] = lambda: "",
+        range_mm: float | None = None,
     ) -> None:
         self._focuser = focuser
+        self._range_mm = range_mm
         self._alpaca_problem = alpaca_problem
         self._permission = Permission(control_ips)
         self._callers = Callers(control_ips, machine_names or {})
@@ -214,7 +217,7 @@ class PyroFocuser:
         may_control = self._callers.may_control(address)
         now = datetime.now(timezone.utc)
         age_s = self._focuser.reading_age_s(snapshot)
-        answer = report(snapshot, age_s, now, may_control, self._alpaca_problem())
+        answer = report(snapshot, age_s, now, may_control, self._alpaca_problem(), self._range_mm)
         failure = self._callers.last_failure(address)
         if failure is not None and failure.explains(whole(snapshot.reason)):
             answer["reason"] = failure.reason
