@@ -306,8 +306,9 @@ class Driver:
                 self._device.lost(str(error))
             time.sleep(AGAIN_AFTER_S)
             return None
+        status = Status.of(report)
         with self._changed:
-            self._device.heard(Status.of(report))
+            self._device.heard(status)
         change = report.get("change")
         # A daemon that lets nobody wait any more answers at once.
         if change in (seen, None) and time.monotonic() < begun_s + PATIENCE_S / 2:

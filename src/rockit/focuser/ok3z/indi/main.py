@@ -17,7 +17,7 @@ from .properties import EXECUTABLE, LABEL
 CHUNK = 65536
 STDIN, STDOUT, STDERR = 0, 1, 2
 # How long a thread may keep the others waiting, in seconds. Python's 5 ms would delay each answer during a move.
-SWITCH_S = 0.0005
+SWITCH_S = 0.0001
 # How long what was said last may take to be read, in seconds.
 LAST_WORDS_S = 0.5
 
