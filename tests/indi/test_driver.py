@@ -266,6 +266,23 @@ def test_a_homing_that_fails_and_a_configuration_that_is_wrong_can_be_mended(tmp
         assert program.end() == 0
 
 
+def test_what_broke_on_the_way_is_told(tmp_path: Path) -> None:
+    daemon = Focusd(tmp_path, **SETTINGS)
+    try:
+        daemon.start()
+        with Program(daemon.environment) as program:
+            program.connect()
+            program.say(go_to(FAR))
+            daemon.wait_for(lambda report: report.get("current_steps", 0) > 1000, "the move")
+            daemon.kill()
+            assert "broke before" in program.wait_for("ABS_FOCUS_POSITION", "Alert").message
+            program.say(ABORT)
+            assert "Nothing listens" in program.wait_for("FOCUS_ABORT_MOTION", "Alert").message
+            assert program.end() == 0
+    finally:
+        daemon.dispose()
+
+
 # Its ends
 
 

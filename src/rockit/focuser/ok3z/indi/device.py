@@ -191,7 +191,7 @@ class Device:
         if vector is self.connection:
             # Anything but the truth would disconnect every client.
             self._tell(vector, vector.state, message)
-        elif self._move is not None and vector.state is State.BUSY:
+        elif (self._move is not None or self._aborting) and vector.state is State.BUSY:
             self._tell(vector, State.BUSY, message)
         else:
             self._conclude(vector, State.ALERT, message)
@@ -255,7 +255,7 @@ class Device:
         self.max.values = {"FOCUS_MAX_VALUE": str(max_steps)}
         self.abort.state = self.motion.state = State.IDLE
         self._note(status)
-        self._told_trouble = ""
+        self._told_trouble = self._untold_stop = ""
         self.abs.values = {"FOCUS_ABSOLUTE_POSITION": str(self._position)}
         self.abs.state = State.OK if self._status.idle else State.BUSY
         self.online = True

@@ -155,23 +155,22 @@ class Driver:
     def _move(self, move: Move) -> None:
         client = self._client
         assert client is not None
-        failure, status = "it was not begun.", None
-        try:
-            here_steps = _read(client).current_steps if move.relative else 0
-            if here_steps is None:
-                failure = "it is not known where the focuser stands."
-            elif self._begins(move, lambda: self._device.wants(move)):
-                failure = self._set_focus(client, move.target_from(here_steps))
-            status = _read(client)
-        except CallError as error:
-            failure = failure or str(error)
+        failure = _failure_of(lambda: self._carried_out(client, move))
+        status = _read_or_none(client)
         with self._changed:
             self._call = None
             self._changed.notify_all()
             self._device.moved(move, failure, status)
 
-    def _set_focus(self, client: FocuserClient, target_steps: int) -> str:
-        answer = client.set_focus(target_steps / self._steps_per_mm, timeout_s=LONGEST_CALL_S, exact=True)
+    def _carried_out(self, client: FocuserClient, move: Move) -> str:
+        """Why a move did not arrive; empty if it did."""
+        here_steps = _read(client).current_steps if move.relative else 0
+        if here_steps is None:
+            return "it is not known where the focuser stands."
+        if not self._begins(move, lambda: self._device.wants(move)):
+            return "it was not begun."
+        target_mm = move.target_from(here_steps) / self._steps_per_mm
+        answer = client.set_focus(target_mm, timeout_s=LONGEST_CALL_S, exact=True)
         return "" if answer == CommandStatus.Succeeded else _why(client, "set_focus", answer)
 
     def _begins(self, call: object, is_wanted: Callable[[], bool]) -> bool:
@@ -203,6 +202,8 @@ class Driver:
                     _log.warning("%s", told)
                     with self._changed:
                         self._device.connecting(attempt, f"focusd is waited for: {told}")
+            except Exception as error:
+                failure = _mistake(error)
             if status is None and not failure:
                 time.sleep(AGAIN_AFTER_S)
         with self._changed:
@@ -252,12 +253,10 @@ class Driver:
             self._stop_asked, self._stopping = False, True
             client = self._client
         failure, status = "there is no connection to focusd.", None
-        try:
-            if client is not None:
-                failure = self._halt(client)
-                status = _read(client)
-        except CallError as error:
-            failure = failure or str(error)
+        if client is not None:
+            asked = client
+            failure = _failure_of(lambda: self._halt(asked))
+            status = _read_or_none(client)
         with self._changed:
             self._stopping = False
             self._changed.notify_all()
@@ -292,11 +291,11 @@ class Driver:
         change: object = None
         with client.status_feed(ANSWER_S) as feed:
             while self._client is client:
-                change = self._next_change(feed, change)
+                change = self._next_change(client, feed, change)
                 with self._changed:
                     self._skipped.say(time.monotonic())
 
-    def _next_change(self, feed: StatusFeed, seen: object) -> object:
+    def _next_change(self, client: FocuserClient, feed: StatusFeed, seen: object) -> object:
         """Wait for what is new, and give the count of changes that it has."""
         begun_s = time.monotonic()
         try:
@@ -308,7 +307,9 @@ class Driver:
             return None
         status = Status.of(report)
         with self._changed:
-            self._device.heard(status)
+            # The next CONNECT may have found another daemon.
+            if self._client is client:
+                self._device.heard(status)
         change = report.get("change")
         # A daemon that lets nobody wait any more answers at once.
         if change in (seen, None) and time.monotonic() < begun_s + PATIENCE_S / 2:
@@ -328,6 +329,28 @@ def _read(client: FocuserClient) -> Status:
     """The status now, with its count of changes, which tells older ones from newer ones."""
     with client.status_feed(ANSWER_S) as feed:
         return Status.of(feed.next(0.0))
+
+
+def _read_or_none(client: FocuserClient) -> Status | None:
+    try:
+        return _read(client)
+    except CallError:
+        return None
+
+
+def _failure_of(call: Callable[[], str]) -> str:
+    """Why a call failed; empty if it did not. Whatever it was, clients are told an end."""
+    try:
+        return call()
+    except CallError as error:
+        return str(error)
+    except Exception as error:
+        return _mistake(error)
+
+
+def _mistake(error: Exception) -> str:
+    _log.exception("a mistake in this program")
+    return f"the driver made a mistake ({type(error).__name__}); the log of the server has the details."
 
 
 def _why(client: FocuserClient, command: str, answer: int) -> str:
