@@ -18,13 +18,8 @@ from tests.support.indi import ABORT, CONNECT, DISCONNECT, GET, NAME, Program, g
 from tests.support.processes import BIN, Focusd, clean_environment, run, running
 from tests.support.waiting import wait_until
 
-# 2 mm/s for the clock on the wall: time enough to step in. It begins at 0.1 mm with a register of 0, as after a power
-# cut: a target in mm that is there becomes its neighbour, so there is one that would not be exact.
-SETTINGS: dict[str, Any] = {
-    "serial_port": {"time_scale": 10, "register": 0, "start_mm": 0.1},
-    "speed_mm_sec": 0.2,
-    "anti_backlash_mm": 0.5,
-}
+# 2 mm/s for the clock on the wall: time enough to step in.
+SETTINGS: dict[str, Any] = {"serial_port": {"time_scale": 10}, "speed_mm_sec": 0.2, "anti_backlash_mm": 0.5}
 HERE, FAR = 2000, 25000
 
 
@@ -63,14 +58,26 @@ def begun(program: Program, steps: int = FAR) -> None:
 
 
 def test_moves_arrive_at_the_step_that_was_asked_for(program: Program, at_rest: Focusd) -> None:
-    power_up = at_rest.status()["current_steps"] + at_rest.truth()["register"]
-    assert 0 < power_up < HERE
-    for steps in (HERE - 1, HERE + 1, 3001, power_up, 0, HERE):
+    for steps in (HERE - 1, HERE + 1, 3001, 0, HERE):
         program.say(go_to(steps))
         program.wait_for("ABS_FOCUS_POSITION", "Ok")
         assert program.abs[-1] == ("Ok", str(steps))
         assert {state for state, _ in program.abs[:-1]} == {"Busy"}
         assert at_rest.status()["current_steps"] == steps
+
+
+def test_a_step_at_which_a_power_cut_would_not_show_is_exact_too(tmp_path: Path) -> None:
+    """The daemon takes its neighbour for a target in mm."""
+    focusd = Focusd(tmp_path, serial_port={"register": 0, "start_mm": 1.0})
+    with running(focusd) as daemon, Program(daemon.environment) as program:
+        program.connect()
+        power_up = daemon.status()["current_steps"] + daemon.truth()["register"]
+        assert 1000 < power_up < FAR
+        program.say(go_to(power_up))
+        program.wait_for("ABS_FOCUS_POSITION", "Ok")
+        assert program.abs[-1] == ("Ok", str(power_up))
+        assert daemon.status()["current_steps"] == power_up
+        assert program.end() == 0
 
 
 def test_an_overshoot_is_part_of_the_move(program: Program) -> None:
