@@ -32,7 +32,8 @@ test: lint types contracts suite ## all that a change must pass; FOCUSER_EVERY_C
 
 # What one waits for after each edit. Left out are matrices of which even `make test` has a sample, and all that starts a
 # process or opens a port.
-PURE := tests/client tests/config tests/driver tests/service tests/servers/pyro/object tests/storage tests/test_constants.py \
+PURE := tests/client tests/config tests/driver tests/indi/test_any_order.py tests/indi/test_device.py tests/indi/test_stream.py \
+	tests/service tests/servers/pyro/object tests/storage tests/test_constants.py \
 	tests/test_errors.py
 quick: lint types contracts ## in a minute: lint, types, contracts, pure rooms, and the driver without its matrices
 	$(BIN)/pytest $(SIDE_BY_SIDE) -q -m "not matrix" $(PURE)
