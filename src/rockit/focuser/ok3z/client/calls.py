@@ -126,9 +126,17 @@ class FocuserClient:
         """Disconnect from the focuser."""
         return self._command("shutdown", timeout_s=timeout_s)
 
-    def set_focus(self, position_mm: float, offset: bool = False, timeout_s: float = MOTION_TIMEOUT_S) -> int:
-        """Move to a position, or with `offset` by a distance from the current target. Returns on arrival."""
-        return self._command("set_focus", position_mm, offset, timeout_s=timeout_s)
+    def set_focus(
+        self,
+        position_mm: float,
+        offset: bool = False,
+        timeout_s: float = MOTION_TIMEOUT_S,
+        exact: bool = False,
+    ) -> int:
+        """Move to a position, or with `offset` by a distance from the current target. Returns on arrival. `exact`: no
+        neighbouring step will do."""
+        asked_for = {"exact": True} if exact else {}
+        return self._command("set_focus", position_mm, offset, timeout_s=timeout_s, **asked_for)
 
     def begin_move(
         self, position_mm: float, offset: bool = False, timeout_s: float = MOTION_TIMEOUT_S

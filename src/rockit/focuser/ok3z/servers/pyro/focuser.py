@@ -132,21 +132,24 @@ class PyroFocuser:
         return self._carry_out(self._asked("shutdown"), self._focuser.begin_shutdown, outcomes.disconnected)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
-    def set_focus(self, pos: Any, offset: Any = False) -> Any:
-        """Move to `pos` mm, or by `pos` mm from the target; answered when the focuser stands there."""
+    def set_focus(self, pos: Any, offset: Any = False, exact: Any = False) -> Any:
+        """Move to `pos` mm, or by `pos` mm from the target; answered when the focuser stands there. `exact`: no
+        neighbouring step will do."""
 
         def begin() -> Ending:
-            return self._focuser.begin_move(pos, _yes_or_no("offset", offset)).ended
+            return self._focuser.begin_move(
+                pos, _yes_or_no("offset", offset), _yes_or_no("exact", exact)
+            ).ended
 
         return self._carry_out(self._asked_to_move("set_focus", pos, offset), begin, outcomes.arrived)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
-    def begin_move(self, pos: Any, offset: Any = False) -> Any:
+    def begin_move(self, pos: Any, offset: Any = False, exact: Any = False) -> Any:
         """As `set_focus`, but answered as soon as the status says that the focuser moves."""
         asked = self._asked_to_move("begin_move", pos, offset)
 
         def begin() -> AtEnd:
-            begun = self._focuser.begin_move(pos, _yes_or_no("offset", offset))
+            begun = self._focuser.begin_move(pos, _yes_or_no("offset", offset), _yes_or_no("exact", exact))
             return AtEnd(begun.under_way, begun.under_way.patience_s, lambda: self._under_way(asked, begun))
 
         return self._if_permitted(asked, begin)
