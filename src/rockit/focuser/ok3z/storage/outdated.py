@@ -43,6 +43,15 @@ def _folder(environ: Mapping[str, str]) -> Path:
     return Path(runtime, "focusd") if os.path.isabs(runtime) else SHARED_MEMORY / f"focusd-{os.getuid()}"
 
 
+def make_own_folder(folder: Path) -> None:
+    """Make a folder, unless it is there. Raises OSError, also if it is of somebody else's making: what lies in it could
+    be made by anybody."""
+    os.makedirs(folder, _FOLDER_MODE, exist_ok=True)
+    found = os.lstat(folder)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(f"{folder} is of another user")
+
+
 class Outdated:
     """The note of one state file.
 
@@ -52,6 +61,11 @@ class Outdated:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+
+    @property
+    def path(self) -> Path | None:
+        """Where it is; None if there is no place for it."""
+        return self._path
 
     @property
     def is_set(self) -> bool:
@@ -75,9 +89,5 @@ class Outdated:
                 _log.debug("no note to remove: %s", error)
 
     def _make(self, path: Path) -> None:
-        os.makedirs(path.parent, _FOLDER_MODE, exist_ok=True)
-        folder = os.lstat(path.parent)
-        # In a folder of somebody else's making the note could be made by anybody.
-        if not stat.S_ISDIR(folder.st_mode) or folder.st_uid != os.getuid():
-            raise PermissionError(f"{path.parent} is of another user")
+        make_own_folder(path.parent)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE))
