@@ -104,7 +104,8 @@ def uri(pyro_focuser: PyroFocuser) -> Iterator[str]:
     published = Exposed(
         "focuser",
         pyro_focuser,
-        open_methods=["report_status", "last_measurement", "last_failure"],
+        open_methods=["report_status", "last_measurement", "last_failure", "focus_header", "holds"],
+        questions=["moved_between", "moves"],
         urgent_methods=["stop"],
         control_ips=CONTROL_IPS,
         not_permitted=3,

@@ -261,14 +261,15 @@ class PyroServer:
             return failure(header, unknown)
         if self._published.is_open(call):
             return self._published.answer_at_once(connection, header, call)
-        if not connection.may_control:
+        is_question = self._published.is_question(call)
+        if not (connection.may_control or is_question):
             # Its arguments have not been looked at, nor will they be.
             why = f"{address} is not among control_machines"
             self._tally.count(f"{call.method} refused: {why}")
             self._published.refused(address, call.method, self._published.not_permitted, f"{why}.")
             return result(header, self._published.not_permitted)
-        asker = Asker(connection, header, self._published.is_urgent(call))
-        if self._running.is_full and not asker.is_urgent:
+        asker = Asker(connection, header, self._published.is_urgent(call), is_question)
+        if self._running.is_full_for(asker):
             why = "too many calls run already. Wait for the end of some."
             self._published.refused(address, call.method, self._published.busy, why)
             return result(header, self._published.busy)
