@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Callable
 
 from rockit.focuser.ok3z.driver.planning import Limits, requested_target, steps_from_mm
@@ -74,6 +76,14 @@ class FakeHistory:
         elif not self.hangs:
             asked.set_exception(OSError("there is no history."))
         return asked
+
+
+def history_file(path: Path, begin: Moment) -> HistoryFile:
+    """A history that any thread may ask."""
+    file = HistoryFile(path, "3.0", begin, "this boot")
+    file._connection.close()
+    file._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    return file
 
 
 class FakeFocuser:
