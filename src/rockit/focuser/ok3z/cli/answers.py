@@ -17,7 +17,7 @@ from ..client.calls import (
     TooOldError,
     WrongServiceError,
 )
-from ..client.report import number_in
+from ..client.report import number_in, text_in
 from ..config.model import DIRECTORY
 from ..constants import CommandStatus
 from . import output, wording
@@ -75,6 +75,8 @@ class Answers:
         if status == CommandStatus.PositionOutsideLimits and self.asked_for is not None:
             number_mm, offset = self.asked_for
             output.note(wording.outside_range(number_mm, self._range_mm(), offset, report))
+        elif status == CommandStatus.Blocked and (held := self._why_held()):
+            output.note(f"{CommandStatus.message(status)}. {held}")
         elif status != CommandStatus.Succeeded:
             output.note(wording.refusal(status, report))
         elif report is None:
@@ -82,6 +84,19 @@ class Answers:
         else:
             self._show_success(report)
         return status
+
+    def _why_held(self) -> str:
+        """Who holds the focuser, if that was the reason of the refusal."""
+        try:
+            failure = self.client.last_failure()
+        except CallError:
+            return ""
+        reason = text_in(failure, "reason")
+        return (
+            reason
+            if failure.get("status") == CommandStatus.Blocked and " holds the focuser " in reason
+            else ""
+        )
 
     def _show_success(self, report: Report) -> None:
         try:

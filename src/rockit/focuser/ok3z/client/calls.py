@@ -135,9 +135,20 @@ class FocuserClient:
         """Disconnect from the focuser."""
         return self._command("shutdown", timeout_s=timeout_s)
 
-    def set_focus(self, position_mm: float, offset: bool = False, timeout_s: float = MOTION_TIMEOUT_S) -> int:
-        """Move to a position, or with `offset` by a distance from the current target. Returns on arrival."""
-        return self._command("set_focus", position_mm, offset, timeout_s=timeout_s)
+    def set_focus(
+        self,
+        position_mm: float,
+        offset: bool = False,
+        timeout_s: float = MOTION_TIMEOUT_S,
+        wait_s: float = 0.0,
+        why: str = "",
+    ) -> int:
+        """Move to a position, or with `offset` by a distance from the current target. Returns on arrival. `wait_s`: how
+        long to wait while others hold it. `why`: for the history."""
+        # Earlier daemons know neither.
+        asked_for = {name: value for name, value in (("wait_s", wait_s), ("why", why)) if value}
+        longest_s = timeout_s + wait_s if timeout_s > 0 else 0.0
+        return self._command("set_focus", position_mm, offset, timeout_s=longest_s, **asked_for)
 
     def begin_move(
         self, position_mm: float, offset: bool = False, timeout_s: float = MOTION_TIMEOUT_S
@@ -148,6 +159,41 @@ class FocuserClient:
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
         """Stop any movement. Returns when the focuser stands still."""
         return self._command("stop", timeout_s=timeout_s)
+
+    def hold(
+        self, name: str, seconds: float, token: str = "", timeout_s: float = STATUS_TIMEOUT_S
+    ) -> str | int:
+        """Have nothing move for so many seconds. Returns a token, with which it can be made longer; or a
+        CommandStatus."""
+        answer = self._call("hold", name, seconds, token, timeout_s=timeout_s)
+        return printable(answer) if isinstance(answer, str) else self._number("hold", answer)
+
+    def release(self, token: str, timeout_s: float = STATUS_TIMEOUT_S) -> int:
+        """End a hold."""
+        return self._command("release", token, timeout_s=timeout_s)
+
+    def moved_between(self, t0: str | float, t1: str | float, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
+        """Whether the focuser moved between two moments: `moved` ("yes", "no", "unknown"), `reason`, `motions`."""
+        answer = self._call("moved_between", t0, t1, timeout_s=timeout_s)
+        if not isinstance(answer, dict):
+            raise DaemonFaultError(f"The daemon answered moved_between with {answer!r}.")
+        return answer
+
+    def focus_header(self, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
+        """What belongs into the header of an exposure, by FITS keyword."""
+        answer = self._call("focus_header", timeout_s=timeout_s)
+        if not isinstance(answer, dict):
+            raise DaemonFaultError(f"The daemon answered focus_header with {answer!r}.")
+        return answer
+
+    def moves(
+        self, since: str | float, until: str | float, limit: int = 100, timeout_s: float = STATUS_TIMEOUT_S
+    ) -> list[Report]:
+        """What is in the history between two moments, the oldest first."""
+        answer = self._call("moves", since, until, limit, timeout_s=timeout_s)
+        if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
+            raise DaemonFaultError("The daemon cannot tell its history now. Its log says why.")
+        return answer
 
     def record(self, timeout_s: float = STATUS_TIMEOUT_S) -> str | int:
         """Have the last frames on the wire recorded. Returns the name of the file, or a CommandStatus."""
@@ -168,10 +214,10 @@ class FocuserClient:
         """A connection for many status calls, for displays that ask several times a second."""
         return StatusFeed(self._daemon, timeout_s)
 
-    def _command(self, method: str, *arguments: float | bool, timeout_s: float, **asked_for: bool) -> int:
+    def _command(self, method: str, *arguments: float | str, timeout_s: float, **asked_for: object) -> int:
         return self._number(method, self._call(method, *arguments, timeout_s=timeout_s, **asked_for))
 
-    def _call(self, method: str, *arguments: float | bool, timeout_s: float, **asked_for: bool) -> object:
+    def _call(self, method: str, *arguments: float | str, timeout_s: float, **asked_for: object) -> object:
         with _bound_proxy(self._daemon, timeout_s) as proxy:
             return _invoke(self._daemon, proxy, method, *arguments, timeout_s=timeout_s, **asked_for)
 
@@ -279,7 +325,7 @@ def _invoke(
     method: str,
     *arguments: Any,
     timeout_s: float,
-    **asked_for: bool,
+    **asked_for: object,
 ) -> Any:
     address = f"{daemon.host}:{daemon.port}"
     try:
