@@ -15,7 +15,7 @@ from rockit.focuser.ok3z.service.focuser import BegunMove, Ending
 from rockit.focuser.ok3z.service.history import NOBODY, Asker, Now
 from rockit.focuser.ok3z.service.holds import NO_SHELF, Holds
 from rockit.focuser.ok3z.service.motion_log import Record
-from rockit.focuser.ok3z.service.moved import Verdict, judge
+from rockit.focuser.ok3z.service.moved import Good, Verdict, judge, last_good
 from rockit.focuser.ok3z.service.status import Snapshot, State
 from rockit.focuser.ok3z.storage.history_file import HistoryFile, Moment, Motion
 from tests.support.waiting import BOUND_S
@@ -167,6 +167,9 @@ class FakeFocuser:
 
     def ask_moved(self, t0_s: float, t1_s: float) -> Future[Verdict]:
         return self.history.ask(lambda file: judge(file, self.history.now, t0_s, t1_s))
+
+    def ask_good(self) -> Future[Good | None]:
+        return self.history.ask(lambda file: last_good(file, self.history.now, self.history.moment().utc_s))
 
     def ask_rows(self, since_s: float, until_s: float, most: int) -> Future[list[Motion]]:
         return self.history.ask(lambda file: file.rows(since_s, until_s, most))

@@ -33,7 +33,7 @@ from .history import NO_LEDGER, NOBODY, Asker, History, Ledger
 from .holds import NO_SHELF, Holds, Shelf
 from .memory import Keeper
 from .motion_log import Record, unanswered
-from .moved import Verdict, judge
+from .moved import Good, Verdict, judge, last_good
 from .settings import Port, Settings
 from .status import Snapshot, State
 
@@ -399,6 +399,11 @@ class Focuser:
     def ask_rows(self, since_s: float, until_s: float, most: int) -> Future[list[Motion]]:
         """The rows that began between two moments, the oldest first. As above."""
         return self.history.ask(lambda file: file.rows(since_s, until_s, most))
+
+    def ask_good(self) -> Future[Good | None]:
+        """Where it last stood for a while before it came where it is. As above."""
+        now, now_s = self.history.now, self.history.moment().utc_s
+        return self.history.ask(lambda file: last_good(file, now, now_s))
 
     def _what_moves(self) -> str:
         if self._task is not None:

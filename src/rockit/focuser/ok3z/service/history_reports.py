@@ -9,7 +9,9 @@ from typing import Any
 
 from ..driver.planning import mm_from_steps
 from ..errors import InvalidArgumentError
-from ..storage.history_file import Moment, Motion
+from ..storage.history_file import MOVING_KINDS as MOVING_KINDS
+from ..storage.history_file import Moment
+from ..storage.history_file import Motion as Motion
 from .history import Now
 from .moved import UNKNOWN, Verdict
 from .status import Snapshot

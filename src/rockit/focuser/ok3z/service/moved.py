@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from ..driver.planning import mm_from_steps
-from ..storage.history_file import HistoryFile, Motion, Stretch
+from ..driver.registers import POSITION_TOLERANCE_STEPS
+from ..storage.history_file import MOVING_KINDS, HistoryFile, Motion, Stretch
 from .history import LONGEST_PAUSE_S, Now
 
 YES, NO, UNKNOWN = "yes", "no", "unknown"
@@ -19,6 +20,8 @@ MOST_MOTIONS = 100
 # So long after somebody has set the clock others may still go by the time before.
 OTHERS_FOLLOW_S = 3600.0
 MOST_HOLDS = 64
+# Who stands so long at a position has used it.
+GOOD_FOR_S = 300.0
 REVERSED = "the end lies before the beginning."
 
 
@@ -67,6 +70,37 @@ def judge(file: HistoryFile, now: Now, t0_s: float, t1_s: float) -> Verdict:
         )
     at_mm = mm_from_steps(proof.steps)
     return Verdict(NO, f"it was read standing at {at_mm:.3f} mm from before it to after it.", (), holds)
+
+
+@dataclass(frozen=True)
+class Good:
+    """Where the focuser was sent, and then stood for a while.
+
+    Args:
+        steps: where, in steps out.
+        since_s, until_s: from when to when, in Unix seconds.
+    """
+
+    steps: int
+    since_s: float
+    until_s: float
+
+
+def last_good(file: HistoryFile, now: Now, now_s: float) -> Good | None:
+    """Where a move last led to that the focuser then stood at for GOOD_FOR_S; elsewhere than where it stands now. None
+    if there was no such move among the last MOST_MOTIONS."""
+    rows = [row for kind in MOVING_KINDS for row in file.of_kind(kind, now_s, MOST_MOTIONS)]
+    rows.sort(key=lambda row: row.begin.utc_s, reverse=True)
+    here = now.stretch.steps if now.stretch else None
+    until_s = now_s
+    for row in rows:
+        arrived = row.kind == "move" and row.result == "arrived" and row.end is not None
+        if arrived and row.end is not None and row.to_steps is not None:
+            elsewhere = here is None or abs(row.to_steps - here) > POSITION_TOLERANCE_STEPS
+            if elsewhere and until_s - row.end.utc_s >= GOOD_FOR_S:
+                return Good(row.to_steps, row.end.utc_s, until_s)
+        until_s = row.begin.utc_s
+    return None
 
 
 def _covering(file: HistoryFile, now: Now, t0_s: float, t1_s: float) -> Stretch | None:
