@@ -18,7 +18,7 @@ import pytest
 
 from rockit.focuser.ok3z.service.history import Now
 from rockit.focuser.ok3z.service.moved import NO, UNKNOWN, YES, judge
-from rockit.focuser.ok3z.storage import history_file, history_store
+from rockit.focuser.ok3z.storage import history_file, history_store, outdated
 from rockit.focuser.ok3z.storage.history_file import Beat, HistoryFile, Moment, Motion, Stretch
 from rockit.focuser.ok3z.storage.history_store import HistoryStore
 from rockit.focuser.ok3z.storage.holds_file import Hold, HoldsFile
@@ -71,7 +71,7 @@ def make_store(path: Path, announced: list[str]) -> Iterator[Callable[..., Histo
     stores: list[HistoryStore] = []
 
     def make(where: Path | None = path) -> HistoryStore:
-        store = HistoryStore(where, lambda _, sentence: announced.append(sentence), lambda: at(0.0))
+        store = HistoryStore(where, lambda _, sentence: announced.append(sentence), lambda: at(0.0), BOOT)
         store.start()
         stores.append(store)
         return store
@@ -312,6 +312,24 @@ def test_a_kill_in_a_write_leaves_all_that_was_written(path: Path, some_of: Call
             # What nobody has told is not known.
             assert moved(file, told[-1] + 5.0, told[-1] + 6.0) == UNKNOWN
     assert kept
+
+
+# Which boot it is
+
+
+def test_a_sandbox_that_hides_the_boot_has_a_word_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told_by_the_kernel = outdated.this_boot(outdated.Outdated(None))
+    assert told_by_the_kernel == outdated.BOOT_ID.read_text().strip()
+    monkeypatch.setattr(outdated, "BOOT_ID", tmp_path / "hidden")
+    note = outdated.Outdated(tmp_path / "run" / "focuser.outdated")
+    word = outdated.this_boot(note)
+    # The next daemon on this boot, and the first on the next one.
+    assert outdated.this_boot(note) == word
+    shutil.rmtree(tmp_path / "run")
+    assert outdated.this_boot(note) != word
+    assert outdated.this_boot(outdated.Outdated(None)) != outdated.this_boot(outdated.Outdated(None))
 
 
 # How fast

@@ -292,6 +292,7 @@ def serve(config: Config, time_scale: float | None = None, record: str | None = 
     from ..storage.history_store import HistoryStore, file_beside
     from ..storage.holds_file import HoldsFile
     from ..storage.holds_file import path_for as holds_path_for
+    from ..storage.outdated import this_boot
     from ..storage.recordings import Recordings, SessionFile, folder_beside
     from ..storage.state_store import StateStore, note_for, path_for
     from .systemd import SystemdNotifier, status_line
@@ -317,7 +318,8 @@ def serve(config: Config, time_scale: float | None = None, record: str | None = 
     state_store = StateStore(state_file, site_log.announce, note_for(state_file, os.environ))
     recordings = Recordings(folder_beside(state_file), about, site_log.announce)
     moment = History(NO_LEDGER, SystemClock()).moment
-    history_store = HistoryStore(file_beside(state_file), site_log.announce, moment)
+    boot = this_boot(note_for(state_file, os.environ))
+    history_store = HistoryStore(file_beside(state_file), site_log.announce, moment, boot)
     systemd = SystemdNotifier(os.environ, time.monotonic)
     focuser = new_focuser(
         config,
@@ -328,7 +330,7 @@ def serve(config: Config, time_scale: float | None = None, record: str | None = 
         Recorder(SystemClock(), session.add if session else None),
         recordings,
         history_store,
-        HoldsFile(holds_path_for(state_file, os.environ)),
+        HoldsFile(holds_path_for(state_file, os.environ), boot),
     )
     servers = Servers(config, listener, focuser)
     site_log.start()

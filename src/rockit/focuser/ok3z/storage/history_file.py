@@ -26,7 +26,6 @@ FREED_SHARE = 0.1
 LONGEST_MOTION_S = 6 * 3600.0
 # Clocks that are only slewed differ by no more, in seconds, and in seconds per second.
 CLOCK_TOLERANCE_S, CLOCK_DRIFT = 0.1, 1e-3
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 MOVING_KINDS = ("homing", "move", "audit", "hand")
 _FILE_MODE, _FOLDER_MODE = 0o600, 0o700
@@ -389,14 +388,6 @@ def set_aside(path: Path) -> None:
     for left in ("-wal", "-shm"):
         with suppress(FileNotFoundError):
             os.unlink(path.with_name(path.name + left))
-
-
-def this_boot() -> str:
-    """Which boot of the machine this is; empty if it does not say."""
-    try:
-        return BOOT_ID.read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
 
 
 def _pair(moment: Moment | None) -> tuple[float | None, float | None]:

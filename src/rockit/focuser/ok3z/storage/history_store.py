@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Callable, TypeVar, Union
 
 from ..version import VERSION
-from .history_file import Beat, HistoryFile, Moment, Motion, Stretch, set_aside, this_boot
+from .history_file import Beat, HistoryFile, Moment, Motion, Stretch, set_aside
 
 _log = logging.getLogger(__name__)
 
@@ -46,12 +46,18 @@ class HistoryStore:
         path: the file; None: there is no place for one.
         announce: passes a message on: a level of `logging` and a sentence. Must not wait.
         now: the moment, by both clocks.
+        boot: which boot of the machine this is.
     """
 
     def __init__(
-        self, path: Path | None, announce: Callable[[int, str], None], now: Callable[[], Moment]
+        self,
+        path: Path | None,
+        announce: Callable[[int, str], None],
+        now: Callable[[], Moment],
+        boot: str,
     ) -> None:
         self._path = path
+        self._boot = boot
         self._announce = announce
         self._now = now
         self._thread = threading.Thread(target=self._work, name="history-store", daemon=True)
@@ -163,7 +169,7 @@ class HistoryStore:
     def _opened(self) -> HistoryFile:
         if self._file is None:
             assert self._path is not None
-            self._file = HistoryFile(self._path, VERSION, self._now(), this_boot())
+            self._file = HistoryFile(self._path, VERSION, self._now(), self._boot)
         return self._file
 
     def _fail(self, error: Exception) -> None:

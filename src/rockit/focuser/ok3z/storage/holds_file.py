@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .history_file import this_boot
 from .outdated import make_own_folder, note_for
 from .state_file import write_durably
 
@@ -61,9 +60,9 @@ class HoldsFile:
         boot: which boot of the machine this is.
     """
 
-    def __init__(self, path: Path | None, boot: str | None = None) -> None:
+    def __init__(self, path: Path | None, boot: str) -> None:
         self._path = path
-        self._boot = this_boot() if boot is None else boot
+        self._boot = boot
 
     def read(self) -> list[Hold]:
         """Those of this boot of the machine."""

@@ -9,8 +9,12 @@ import hashlib
 import logging
 import os
 import stat
+import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+from .state_file import write_durably
 
 _log = logging.getLogger(__name__)
 
@@ -18,6 +22,7 @@ _log = logging.getLogger(__name__)
 RUNTIME_VARIABLE = "RUNTIME_DIRECTORY"
 XDG_VARIABLE = "XDG_RUNTIME_DIR"
 SHARED_MEMORY = Path("/dev/shm")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 
@@ -50,6 +55,26 @@ def make_own_folder(folder: Path) -> None:
     found = os.lstat(folder)
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise PermissionError(f"{folder} is of another user")
+
+
+def this_boot(note: Outdated) -> str:
+    """Which boot of the machine this is, as the kernel says. A sandbox may hide that (ProcSubset=pid): then by a word
+    beside the note, which outlives the daemon and not the machine; and if there is no place for that, one that no other
+    process has."""
+    with suppress(OSError):
+        return BOOT_ID.read_text(encoding="ascii").strip()
+    word = uuid.uuid4().hex
+    if note.path is None:
+        return word
+    marker = note.path.with_suffix(".boot")
+    try:
+        make_own_folder(marker.parent)
+        with suppress(FileExistsError):
+            write_durably(marker, word.encode("ascii"))
+        return marker.read_text(encoding="ascii")
+    except (OSError, ValueError) as error:
+        _log.debug("no word for this boot of the machine: %s", error)
+        return word
 
 
 class Outdated:
