@@ -258,6 +258,18 @@ def test_a_disk_that_loses_rows_makes_unknown(told):
     assert expose(told).moved == NO
 
 
+def test_a_motion_whose_end_the_disk_has_lost_is_over_when_it_stands(told):
+    told.rig.rest(2.0)
+    begin_s = told.now_s
+    told.rig.do_at(60, lambda: setattr(told.ledger, "is_lost", True))
+    assert told.rig.move(2.5) is None
+    told.ledger.is_lost = False
+    assert told.rows("move")[-1].end is None
+    told.rig.rest(5.0)
+    assert told.moved(begin_s, told.now_s - 2.0) == YES
+    assert expose(told).moved == NO
+
+
 def test_a_mistake_in_the_telling_costs_no_motion(told, monkeypatch):
     told.rig.rest(2.0)
 

@@ -139,6 +139,7 @@ class History:
         self._legs = 0
         self._surprises = 0
         self._last: Moment | None = None
+        self._broken_boot_s = 0.0
         self._beaten_s = 0.0
         self.now = Now()
         """What is known of this run, for any thread."""
@@ -206,9 +207,14 @@ class History:
             steps: where that is, in steps out.
             surprises: how many readings at rest have surprised so far; they were asked again.
         """
+        before_s = self._clock.monotonic()
         now = self._tick()
+        # Held up in between, it says of the beginning too late a moment, and of the end too early a one.
+        heard = now.earlier(max(0.0, before_s - reading.at_s))
         asked = now.earlier(max(0.0, self._clock.monotonic() - reading.earliest_s))
-        heard = now.earlier(max(0.0, self._clock.monotonic() - reading.at_s))
+        if heard.boot_s < self._broken_boot_s:
+            # It tells of what was before.
+            return
         was = self.now.stretch
         goes_on = (
             was is not None
@@ -220,7 +226,7 @@ class History:
         if was is not None and goes_on:
             stretch = replace(was, end=max(was.end, asked, key=lambda moment: moment.boot_s))
         else:
-            self._break()
+            self._end_stretch()
             stretch = Stretch(next(self._numbers), heard, heard, reading.register, steps)
         self.now = replace(self.now, stretch=stretch, last_reading=heard)
 
@@ -282,7 +288,12 @@ class History:
         return now
 
     def _break(self) -> None:
-        """What was proven so far is over."""
+        """What was proven so far is over, and what was read before says nothing any more."""
+        if self.now.stretch is not None and self._last is not None:
+            self._broken_boot_s = self._last.boot_s
+        self._end_stretch()
+
+    def _end_stretch(self) -> None:
         if self.now.stretch is not None:
             self._ledger.put(self.now.stretch)
             self.now = replace(self.now, stretch=None)

@@ -52,7 +52,7 @@ def judge(file: HistoryFile, now: Now, t0_s: float, t1_s: float) -> Verdict:
     """
     if t1_s < t0_s:
         return Verdict(UNKNOWN, REVERSED)
-    motions = [one for one in file.moving(t0_s, t1_s, MOST_MOTIONS) if _may_last(one, file.run, t0_s)]
+    motions = [one for one in file.moving(t0_s, t1_s, MOST_MOTIONS) if _may_last(one, file.run, now, t0_s)]
     holds = _holds(file, t0_s, t1_s)
     clock = next((row for row in file.all_clocks() if _is_within(row, t0_s, t1_s)), None)
     if clock is not None:
@@ -135,10 +135,14 @@ def _own(now: Now) -> list[Stretch]:
     return [] if now.stretch is None else [now.stretch]
 
 
-def _may_last(motion: Motion, this_run: int, t0_s: float) -> bool:
+def _may_last(motion: Motion, this_run: int, now: Now, t0_s: float) -> bool:
     """Whether it lasted in some part of a time that it began before the end of."""
-    # Of a daemon that was killed nobody saw its end: what stands later has its own proof.
-    return motion.end is not None or motion.run == this_run or motion.begin.utc_s >= t0_s
+    if motion.end is not None or motion.begin.utc_s >= t0_s:
+        return True
+    # Of a daemon that was killed nobody saw its end, and a disk that hung may have lost it: what stands later has its
+    # own proof.
+    stands = now.stretch
+    return motion.run == this_run and not (stands and motion.begin.utc_s <= stands.begin.utc_s <= t0_s)
 
 
 def _is_within(clock: Motion, t0_s: float, t1_s: float) -> bool:
