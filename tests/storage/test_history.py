@@ -314,6 +314,17 @@ def test_a_kill_in_a_write_leaves_all_that_was_written(path: Path, some_of: Call
     assert kept
 
 
+def test_a_clock_that_was_set_is_no_matter_of_another_boot(open_file: Callable[..., HistoryFile]) -> None:
+    """What stands now stands since this boot: seconds since another one are others."""
+    file = open_file(0.0, ANOTHER_BOOT)
+    file.write([rest(1, 30.0, 100.0), Motion(2, "clock", at(150.0), Moment(NIGHT_S + 190.0, 1150.0))])
+    file = open_file(1000.0)
+    stretch = Stretch(1, Moment(NIGHT_S + 2000.0, 0.0), Moment(NIGHT_S + 9000.0, 7000.0), 4710, 5088)
+    now = Now(stretch, None, stretch.end)
+    asked = [judge(file, now, NIGHT_S + begin_s, NIGHT_S + begin_s + 10.0).moved for begin_s in (80.0, 50.0)]
+    assert asked == [NO, UNKNOWN]
+
+
 # Which boot it is
 
 

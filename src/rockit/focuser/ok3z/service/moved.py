@@ -54,12 +54,11 @@ def judge(file: HistoryFile, now: Now, t0_s: float, t1_s: float) -> Verdict:
         return Verdict(UNKNOWN, REVERSED)
     motions = [one for one in file.moving(t0_s, t1_s, MOST_MOTIONS) if _may_last(one, file.run, now, t0_s)]
     holds = _holds(file, t0_s, t1_s)
-    clock = next((row for row in file.all_clocks() if _is_within(row, t0_s, t1_s)), None)
-    if clock is not None:
+    for clock in file.clocks_within(t0_s, t1_s):
         return Verdict(UNKNOWN, f"somebody set the clock: {_told(clock)}", motions, holds)
-    certain = [motion for motion in motions if motion.moved]
-    if certain:
-        return Verdict(YES, _moved(certain[0]), motions, holds)
+    for motion in motions:
+        if motion.moved:
+            return Verdict(YES, _moved(motion), motions, holds)
     proof = _covering(file, now, t0_s, t1_s)
     if proof is None:
         return Verdict(UNKNOWN, _why_unproven(file, now, t0_s, t1_s), motions, holds)
@@ -114,18 +113,20 @@ def _another_reckoning(file: HistoryFile, now: Now, proof: Stretch, t0_s: float,
     if any(one.id != run for one in file.runs(t0_s, t1_s)):
         return "the clock was set back between two starts of the daemon, so that this time was there twice."
     boot = file.boot_of(run)
+    # What is known beyond the file is of this boot of the machine.
+    here = now if boot == file.boot_of(file.run) else Now()
     clocks = [(one.begin, one.end) for one in file.clocks(boot) if one.end is not None]
     # Until somebody set it the clock was wrong: by that of today this is another time.
     reckonings = [after for _, after in clocks if after.boot_s >= proof.end.boot_s]
     reckonings += [before for before, _ in clocks if 0 <= proof.end.boot_s - before.boot_s < OTHERS_FOLLOW_S]
     for other in reckonings:
         since_boot_s = [t_s - other.utc_s + other.boot_s for t_s in (t0_s, t1_s)]
-        if now.last_reading is not None and since_boot_s[1] > now.last_reading.boot_s + LONGEST_PAUSE_S:
+        if here.last_reading is not None and since_boot_s[1] > here.last_reading.boot_s + LONGEST_PAUSE_S:
             # Nobody asks of what is to come.
             continue
         if not any(
             one.begin.boot_s <= since_boot_s[0] and since_boot_s[1] <= one.end.boot_s
-            for one in (*_own(now), *file.stretches_since_boot(boot, since_boot_s[0]))
+            for one in (*_own(here), *file.stretches_since_boot(boot, since_boot_s[0]))
         ):
             return "somebody set the clock, and by the other reckoning nothing is proven for that time."
     return ""
@@ -143,13 +144,6 @@ def _may_last(motion: Motion, this_run: int, now: Now, t0_s: float) -> bool:
     # own proof.
     stands = now.stretch
     return motion.run == this_run and not (stands and motion.begin.utc_s <= stands.begin.utc_s <= t0_s)
-
-
-def _is_within(clock: Motion, t0_s: float, t1_s: float) -> bool:
-    """Whether a time holds a part of what was there twice, or never, when somebody set the clock."""
-    assert clock.end is not None
-    first_s, last_s = sorted((clock.begin.utc_s, clock.end.utc_s))
-    return first_s <= t1_s and last_s >= t0_s
 
 
 def _moved(motion: Motion) -> str:

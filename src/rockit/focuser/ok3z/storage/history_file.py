@@ -348,9 +348,12 @@ class HistoryFile:
             (boot,),
         )
 
-    def all_clocks(self) -> list[Motion]:
-        """Each time that somebody set the clock."""
-        return self._motions("WHERE kind = 'clock'", ())
+    def clocks_within(self, t0_s: float, t1_s: float) -> list[Motion]:
+        """Each time that somebody set the clock, if what was there twice, or never, reaches between two moments."""
+        return self._motions(
+            "WHERE kind = 'clock' AND min(begin_utc, end_utc) <= ? AND max(begin_utc, end_utc) >= ?",
+            (t1_s, t0_s),
+        )
 
     def rows(self, since_s: float, until_s: float, most: int) -> list[Motion]:
         """All that began between two moments, the oldest first."""
