@@ -137,7 +137,7 @@ def _shown(row: Motion, may_control: bool) -> dict[str, Any]:
         "at": history_reports.utc(row.begin)[:19].replace("T", " ") + " UTC",
         "what": what,
         "result": row.result if row.kind in MOVING_KINDS else "",
-        "words": row.result,
+        "words": "homed" if row.kind == "homing" and row.result == "arrived" else row.result,
         "reason": sentence(values["sentence"]),
         "by": " ".join(filter(None, (by, f"({values['door']})" if values.get("door") else ""))),
         "why": row.why,

@@ -81,7 +81,10 @@ export class Nights {
       ...this.size(),
       tzDate: (s) => uPlot.tzDate(new Date(s * 1000), "UTC"),
       scales: { x: { range: [min, max] } },
-      axes: [{ ...axis, size: 24 }, { ...axis, size: 56 }],
+      axes: [
+        { ...axis, size: 24, values: (_, splits) => splits.map((s) => new Date(s * 1000).toISOString().slice(11, 16)) },
+        { ...axis, size: 56 },
+      ],
       series: [{}, { stroke: colour("line"), width: 2, points: { show: false } }],
       legend: { show: false },
       cursor: { show: false },

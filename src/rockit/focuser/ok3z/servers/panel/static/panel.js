@@ -56,5 +56,8 @@ const stream = new Stream({
   },
 });
 
-wireNight(() => chart.recolour());
+wireNight(() => {
+  chart.recolour();
+  nights.refresh();
+});
 stream.open();
