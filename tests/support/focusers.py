@@ -165,14 +165,16 @@ class FakeFocuser:
         self._note("release")
         self.holds.release(token)
 
-    def ask_moved(self, t0_s: float, t1_s: float) -> Future[Verdict]:
-        return self.history.ask(lambda file: judge(file, self.history.now, t0_s, t1_s))
+    def ask_moved(self, t0_s: float, t1_s: float, tell: Callable[[Verdict], Any]) -> Future[Any]:
+        return self.history.ask(lambda file: tell(judge(file, self.history.now, t0_s, t1_s)))
 
     def ask_good(self) -> Future[Good | None]:
         return self.history.ask(lambda file: last_good(file, self.history.now, self.history.moment().utc_s))
 
-    def ask_rows(self, since_s: float, until_s: float, most: int) -> Future[list[Motion]]:
-        return self.history.ask(lambda file: file.rows(since_s, until_s, most))
+    def ask_rows(
+        self, since_s: float, until_s: float, most: int, tell: Callable[[list[Motion]], Any]
+    ) -> Future[Any]:
+        return self.history.ask(lambda file: tell(file.rows(since_s, until_s, most)))
 
     def begin_move(
         self,

@@ -9,9 +9,11 @@ from typing import Any, Callable, cast
 
 import Pyro4
 import pytest
+import serpent
 
 from rockit.focuser.ok3z.servers.pyro import Exposed, PyroFocuser
 from rockit.focuser.ok3z.servers.pyro.later import AtEnd
+from rockit.focuser.ok3z.servers.pyro.message import Prepared
 from rockit.focuser.ok3z.service.focuser import Focuser
 from tests.support.focusers import FakeFocuser
 from tests.support.pyro import serving
@@ -37,7 +39,7 @@ class Asking:
             while isinstance(answer, AtEnd):
                 wait([answer.end], min(answer.patience_s, BOUND_S))
                 answer = answer.answer()
-            return answer
+            return serpent.loads(answer) if isinstance(answer, Prepared) else answer
 
         return ask
 

@@ -205,6 +205,22 @@ def test_a_stranger_may_ask_with_a_few_plain_arguments(uri: str) -> None:
             proxy.moved_between(1, 2, 3)
 
 
+def test_strangers_ask_so_often_and_machines_that_may_control_as_they_like(uri: str) -> None:
+    for source, expected in (("127.0.0.9", {2, "no"}), ("127.0.0.1", {"no"})):
+        with proxy_from(uri, source) as proxy:
+            answers = [proxy.moved_between(NIGHT_S + 20, NIGHT_S + 30) for _ in range(100)]
+        assert {answer if answer == 2 else answer["moved"] for answer in answers} == expected
+
+
+def test_of_many_rows_strangers_get_some(
+    service: Any, file: HistoryFile, called_from: Callable[[str], None]
+) -> None:
+    file.write([Motion(number, "stop", at(200.0), at(200.0)) for number in range(10, 400)])
+    assert len(service.moves(NIGHT_S + 150, NIGHT_S + 250, 1000)) == 390
+    called_from(STRANGER)
+    assert len(service.moves(NIGHT_S + 150, NIGHT_S + 250, 1000)) == 100
+
+
 def test_questions_take_no_room_from_commands(uri: str, focuser: Any) -> None:
     focuser.history.file = None
     focuser.history.hangs = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import zlib
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 Report = dict[str, Any]
 
+# How often a question is asked again if too many are asked, and how long after, in seconds.
+ASKED_AGAIN, ASK_AGAIN_S = 20, 0.3
 # A status is 2 kB.
 MOST_ANSWER_BYTES = 1_000_000
 
@@ -175,6 +178,12 @@ class FocuserClient:
     def moved_between(self, t0: str | float, t1: str | float, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
         """Whether the focuser moved between two moments: `moved` ("yes", "no", "unknown"), `reason`, `motions`."""
         answer = self._call("moved_between", t0, t1, timeout_s=timeout_s)
+        for _ in range(ASKED_AGAIN):
+            # Many ask at once, or this program many times.
+            if answer != CommandStatus.Blocked:
+                break
+            time.sleep(ASK_AGAIN_S)
+            answer = self._call("moved_between", t0, t1, timeout_s=timeout_s)
         if not isinstance(answer, dict):
             raise DaemonFaultError(f"The daemon answered moved_between with {answer!r}.")
         return answer

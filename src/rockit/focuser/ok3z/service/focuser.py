@@ -11,7 +11,7 @@ import logging
 import threading
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Callable, NamedTuple, cast
+from typing import Callable, NamedTuple, TypeVar, cast
 
 from ..constants import FocuserStatus
 from ..driver.clock import BootClock, SystemClock
@@ -38,6 +38,8 @@ from .settings import Port, Settings
 from .status import Snapshot, State
 
 _log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 # How often the controller is asked at rest whether it is still there, in seconds.
 REST_PERIOD_S = 1.0
@@ -391,14 +393,17 @@ class Focuser:
 
     # The history: answers come from its thread
 
-    def ask_moved(self, t0_s: float, t1_s: float) -> Future[Verdict]:
-        """Whether it moved between two moments, in Unix seconds. An OSError says why nobody can tell."""
+    def ask_moved(self, t0_s: float, t1_s: float, tell: Callable[[Verdict], Answer]) -> Future[Answer]:
+        """Whether it moved between two moments, in Unix seconds: what `tell` makes of it there, for that takes long. An
+        OSError says why nobody can tell."""
         now = self.history.now
-        return self.history.ask(lambda file: judge(file, now, t0_s, t1_s))
+        return self.history.ask(lambda file: tell(judge(file, now, t0_s, t1_s)))
 
-    def ask_rows(self, since_s: float, until_s: float, most: int) -> Future[list[Motion]]:
+    def ask_rows(
+        self, since_s: float, until_s: float, most: int, tell: Callable[[list[Motion]], Answer]
+    ) -> Future[Answer]:
         """The rows that began between two moments, the oldest first. As above."""
-        return self.history.ask(lambda file: file.rows(since_s, until_s, most))
+        return self.history.ask(lambda file: tell(file.rows(since_s, until_s, most)))
 
     def ask_good(self) -> Future[Good | None]:
         """Where it last stood for a while before it came where it is. As above."""

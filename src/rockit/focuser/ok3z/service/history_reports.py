@@ -17,6 +17,7 @@ from .moved import UNKNOWN, Verdict
 from .status import Snapshot
 
 MOST_ROWS = 1000
+MOST_ROWS_OF_STRANGERS = 100
 MOST_WHY_LETTERS = 200
 LONGEST_WAIT_S = 3600.0
 _ISO = re.compile(
@@ -60,11 +61,11 @@ def wait_of(value: object) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
-def limit_of(value: object) -> int:
-    """How many rows somebody wants. Raises InvalidArgumentError."""
+def limit_of(value: object, may_control: bool) -> int:
+    """How many rows somebody wants, and gets. Raises InvalidArgumentError."""
     if type(value) is not int or not 0 < value <= MOST_ROWS:
         raise InvalidArgumentError(f"limit must be a whole number from 1 to {MOST_ROWS}.")
-    return value
+    return value if may_control else min(value, MOST_ROWS_OF_STRANGERS)
 
 
 def answer(verdict: Verdict, may_control: bool) -> dict[str, Any]:

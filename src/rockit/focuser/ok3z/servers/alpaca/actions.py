@@ -12,6 +12,7 @@ from ...errors import FocuserError, InvalidArgumentError
 from ...service import history_reports
 from ...service.focuser import Focuser
 from ...service.history import Asker
+from ...service.history_reports import Motion
 from .responses import UnknownActionError
 
 DOOR = "alpaca"
@@ -19,7 +20,7 @@ MOST_LETTERS = 2000
 # How long a question waits for the disk of the history, in seconds.
 PATIENCE_S = 0.8
 
-Action = Callable[[dict[str, Any], str], Awaitable[object]]
+Action = Callable[[dict[str, Any], str], Awaitable[str]]
 
 
 class Actions:
@@ -63,41 +64,47 @@ class Actions:
             raise InvalidArgumentError(
                 f"Parameters must be a JSON object of {', '.join(wanted) or 'nothing'}."
             )
-        return json.dumps(await action(values, address))
+        return await action(values, address)
 
-    async def _moved_between(self, values: dict[str, Any], _: str) -> object:
+    async def _moved_between(self, values: dict[str, Any], _: str) -> str:
         t0_s, t1_s = (history_reports.moment_of(name, values[name]) for name in ("t0", "t1"))
+        asked = self._focuser.ask_moved(
+            t0_s, t1_s, lambda verdict: json.dumps(history_reports.answer(verdict, may_control=True))
+        )
         try:
-            verdict = await _answer(self._focuser.ask_moved(t0_s, t1_s))
+            return await _answer(asked)
         except FocuserError as error:
-            return history_reports.unknown(str(error))
-        return history_reports.answer(verdict, may_control=True)
+            return json.dumps(history_reports.unknown(str(error)))
 
-    async def _moves(self, values: dict[str, Any], _: str) -> object:
+    async def _moves(self, values: dict[str, Any], _: str) -> str:
         since_s, until_s = (history_reports.moment_of(name, values[name]) for name in ("since", "until"))
-        most = history_reports.limit_of(values.get("limit", 100))
-        rows = await _answer(self._focuser.ask_rows(since_s, until_s, most))
-        return [history_reports.row(one, may_control=True) for one in rows]
+        most = history_reports.limit_of(values.get("limit", 100), may_control=True)
 
-    async def _header(self, _: dict[str, Any], __: str) -> object:
+        def tell(rows: list[Motion]) -> str:
+            return json.dumps([history_reports.row(one, may_control=True) for one in rows])
+
+        return await _answer(self._focuser.ask_rows(since_s, until_s, most, tell))
+
+    async def _header(self, _: dict[str, Any], __: str) -> str:
         focuser = self._focuser
-        return history_reports.header(
-            focuser.snapshot, focuser.history.now, focuser.history.moment(), focuser.holds.names()
+        now, moment = focuser.history.now, focuser.history.moment()
+        return json.dumps(history_reports.header(focuser.snapshot, now, moment, focuser.holds.names()))
+
+    async def _hold(self, values: dict[str, Any], address: str) -> str:
+        asker = Asker(address, DOOR)
+        return json.dumps(
+            self._focuser.hold(values["name"], values["seconds"], values.get("token", ""), asker)
         )
 
-    async def _hold(self, values: dict[str, Any], address: str) -> object:
-        asker = Asker(address, DOOR)
-        return self._focuser.hold(values["name"], values["seconds"], values.get("token", ""), asker)
-
-    async def _release(self, values: dict[str, Any], _: str) -> object:
+    async def _release(self, values: dict[str, Any], _: str) -> str:
         self._focuser.release(values["token"])
-        return 0
+        return json.dumps(0)
 
-    async def _holds(self, _: dict[str, Any], __: str) -> object:
-        return self._focuser.holds.published()
+    async def _holds(self, _: dict[str, Any], __: str) -> str:
+        return json.dumps(self._focuser.holds.published())
 
 
-async def _answer(asked: Future[Any]) -> Any:
+async def _answer(asked: Future[str]) -> str:
     """What the history says. Raises FocuserError if it cannot be asked."""
     try:
         return await asyncio.wait_for(asyncio.wrap_future(asked), PATIENCE_S)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import json
 from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any, Callable
 
 from aiohttp import web
@@ -18,7 +20,7 @@ from ...service.focuser import Focuser
 from ...service.history_reports import MOVING_KINDS, Motion
 from ..http.framing import RefusedError
 from ..http.rate_limit import Rates
-from .pages import HEADERS, answered
+from .pages import HEADERS
 from .view import sentence
 
 NOON_H = 12
@@ -65,41 +67,35 @@ class Nights:
 
     async def night(self, request: web.Request) -> web.Response:
         """GET ?day=2026-11-22: what the page shows of the night that began on that day; of this one without."""
-        noon, rows = await self._rows(request)
         may_control = self._may_control(request.remote or "")
-        shown = [_shown(row, may_control) for row in reversed(rows)]
+        noon, told = await self._told(request, partial(_night, may_control=may_control))
         values: dict[str, Any] = {
             "day": f"{noon:%Y-%m-%d}",
             "from_s": noon.timestamp(),
             "to_s": (noon + NIGHT).timestamp(),
-            "rows": shown,
-            "points": _points(rows),
             "good": await self._good() if may_control else None,
         }
-        return answered(values)
+        return web.Response(
+            text=f"{json.dumps(values)[:-1]}, {told}", content_type="application/json", headers=HEADERS
+        )
 
     async def csv(self, request: web.Request) -> web.Response:
         """The same as a file, with all that is known."""
-        noon, rows = await self._rows(request)
         may_control = self._may_control(request.remote or "")
-        file = io.StringIO()
-        writer: csv.DictWriter[str] | None = None
-        for row in rows:
-            values = history_reports.row(row, may_control)
-            if writer is None:
-                writer = csv.DictWriter(file, list(values))
-                writer.writeheader()
-            writer.writerow(values)
+        noon, told = await self._told(request, partial(_csv, may_control=may_control))
         headers = {**HEADERS, "Content-Disposition": f'attachment; filename="focuser-{noon:%Y-%m-%d}.csv"'}
-        return web.Response(text=file.getvalue(), content_type="text/csv", headers=headers)
+        return web.Response(text=told, content_type="text/csv", headers=headers)
 
-    async def _rows(self, request: web.Request) -> tuple[datetime, Sequence[Motion]]:
+    async def _told(
+        self, request: web.Request, tell: Callable[[Sequence[Motion]], str]
+    ) -> tuple[datetime, str]:
         if not self._rates.allows(request.remote or "", self._now_s()):
             raise RefusedError(429, "This machine asks for the history too often. Wait a few seconds.")
         noon = self._noon(request.query.get("day", ""))
         until = noon + NIGHT
         most = history_reports.MOST_ROWS
-        return noon, await _answer(self._focuser.ask_rows(noon.timestamp(), until.timestamp(), most))
+        asked = self._focuser.ask_rows(noon.timestamp(), until.timestamp(), most, tell)
+        return noon, await _answer(asked)
 
     def _noon(self, day: str) -> datetime:
         if not day:
@@ -126,6 +122,27 @@ async def _answer(asked: Future[Any]) -> Any:
         return await asyncio.wait_for(asyncio.wrap_future(asked), PATIENCE_S)
     except (asyncio.TimeoutError, OSError) as error:
         raise RefusedError(503, sentence(str(error)) or "The disk of the history does not answer.") from None
+
+
+# On the thread of the history, for they take long
+
+
+def _night(rows: Sequence[Motion], may_control: bool) -> str:
+    """The rest of a JSON object."""
+    shown = [_shown(row, may_control) for row in reversed(rows)]
+    return json.dumps({"rows": shown, "points": _points(rows)})[1:]
+
+
+def _csv(rows: Sequence[Motion], may_control: bool) -> str:
+    file = io.StringIO()
+    writer: csv.DictWriter[str] | None = None
+    for row in rows:
+        values = history_reports.row(row, may_control)
+        if writer is None:
+            writer = csv.DictWriter(file, list(values))
+            writer.writeheader()
+        writer.writerow(values)
+    return file.getvalue()
 
 
 def _shown(row: Motion, may_control: bool) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from ...service.history import Asker
 from ...service.status import Snapshot
 from .callers import Callers, Failure
 from .later import AtEnd, Later
+from .message import prepared
 from .permission import LOOK_UP_PATIENCE_S, STOP_LOOK_UP_PATIENCE_S, Permission
 from .refusals import RefusalLog
 from .reports import last_ended, measurement, report
@@ -255,11 +256,10 @@ class PyroFocuser:
             t0_s, t1_s = history_reports.moment_of("t0", t0), history_reports.moment_of("t1", t1)
         except InvalidArgumentError as error:
             return history_reports.unknown(str(error))
-        return _told(
-            self._focuser.ask_moved(t0_s, t1_s),
-            lambda verdict: history_reports.answer(verdict, may_control),
-            history_reports.unknown,
+        asked = self._focuser.ask_moved(
+            t0_s, t1_s, lambda verdict: prepared(history_reports.answer(verdict, may_control))
         )
+        return _told(asked, history_reports.unknown)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def moves(self, since: Any, until: Any, limit: Any = 100) -> Any:
@@ -271,14 +271,16 @@ class PyroFocuser:
                 history_reports.moment_of("since", since),
                 history_reports.moment_of("until", until),
             )
-            most = history_reports.limit_of(limit)
+            most = history_reports.limit_of(limit, may_control)
         except InvalidArgumentError:
             return CommandStatus.Failed
-        return _told(
-            self._focuser.ask_rows(since_s, until_s, most),
-            lambda rows: [history_reports.row(one, may_control) for one in rows],
-            lambda _: CommandStatus.Failed,
+        asked = self._focuser.ask_rows(
+            since_s,
+            until_s,
+            most,
+            lambda rows: prepared([history_reports.row(one, may_control) for one in rows]),
         )
+        return _told(asked, lambda _: CommandStatus.Failed)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def last_failure(self) -> dict[str, Any]:
@@ -426,14 +428,14 @@ class PyroFocuser:
         _log.info("%s, asked by %s: %s", asked.what, self._callers.named(asked.address), end)
 
 
-def _told(asked: Future[Any], tell: Callable[[Any], object], unable: Callable[[str], object]) -> AtEnd:
+def _told(asked: Future[Any], unable: Callable[[str], object]) -> AtEnd:
     """What the history says, when it has said it; or what is answered if it cannot be asked."""
 
     def say() -> object:
         if not asked.done():
             return unable("the disk of the history does not answer. Look at it.")
         error = asked.exception()
-        return tell(asked.result()) if error is None else unable(str(error))
+        return asked.result() if error is None else unable(str(error))
 
     return AtEnd(asked, HISTORY_PATIENCE_S, say)
 

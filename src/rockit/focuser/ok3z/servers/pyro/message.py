@@ -230,6 +230,15 @@ def pong(ping: Header) -> bytes:
     return answer
 
 
+class Prepared(bytes):
+    """An answer as serpent writes it: long ones are written on another thread than the port's."""
+
+
+def prepared(value: Any) -> Prepared:
+    """Write an answer."""
+    return Prepared(_SERPENT.dumps(value))
+
+
 def result(call: Header, value: Any) -> bytes:
     return _message(message.MSG_RESULT, value, call.sequence)
 
@@ -240,7 +249,7 @@ def failure(call: Header, error: Exception) -> bytes:
 
 
 def _message(kind: int, content: Any, sequence: int, flags: int = 0) -> bytes:
-    data = _SERPENT.dumps(content)
+    data = content if isinstance(content, Prepared) else _SERPENT.dumps(content)
     answer: bytes = message.Message(kind, data, _SERPENT.serializer_id, flags, sequence).to_bytes()
     return answer
 
