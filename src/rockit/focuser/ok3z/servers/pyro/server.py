@@ -13,7 +13,7 @@ from itertools import chain
 
 from Pyro4.errors import MessageTooLargeError, ProtocolError
 
-from ..http.rate_limit import Allowance
+from ..net.allowance import Allowance
 from ..net.listener import Manner
 from ..net.log_throttle import LogThrottle
 from .calls import Asker, RunningCalls
