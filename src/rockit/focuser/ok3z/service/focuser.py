@@ -366,9 +366,11 @@ class Focuser:
             if self._closing:
                 raise NotConnectedError("the daemon is ending.")
             if self._stop is None:
+                self._stopped_by = Asker(by, door)
                 self._stop = Ending(STOP_PATIENCE_S)
-                self._stopped_by, self._stop_asked_at = Asker(by, door), self.history.moment()
                 self._attention.notify_all()
+                # Not before: the worker has seen it by now.
+                self._stop_asked_at = self.history.moment()
             stop, waiting, self._waiting = self._stop, self._waiting, None
         if waiting is not None:
             waiting.task.end(_stopped(by))
