@@ -21,6 +21,7 @@ from rockit.common import site_file
 
 from rockit.focuser.ok3z.cli import arguments
 from rockit.focuser.ok3z.cli import main as cli
+from rockit.focuser.ok3z.cli.history import MOVED_UNKNOWN
 from rockit.focuser.ok3z.cli.options import EXIT_CODES, USAGE_STATUS
 from rockit.focuser.ok3z.config import model as config
 from rockit.focuser.ok3z.constants import CommandStatus
@@ -186,7 +187,7 @@ def test_exit_codes_of_focus() -> None:
         for name, value in vars(CommandStatus).items()
         if type(value) is int and not name.startswith("_")
     }
-    assert exit_codes("focus") == {*known, USAGE_STATUS}
+    assert exit_codes("focus") == {*known, USAGE_STATUS, MOVED_UNKNOWN}
 
 
 def exit_codes(name: str) -> set[int]:
@@ -327,7 +328,8 @@ def test_every_example_can_be_parsed(name: str) -> None:
         # Of a line, what is typed before a pipe, and for this machine.
         program, *words = shlex.split(re.split(r" [|>]+ ", line)[0].replace("ssh telescope ", ""))
         if program in PARSERS:
-            PARSERS[program].parse_args([f" {word}" if re.match(r"-[\d.]", word) else word for word in words])
+            parse = arguments.parse if program == "focus" else PARSERS[program].parse_args
+            parse(words)
             parsed += 1
         else:
             assert re.search(r" focusd@ngts_m06$|^python3 -m rockit\.common$", line)

@@ -66,8 +66,8 @@ function _shtab_focus_using
   test "$_shtab_focus_cmdpath" = "$argv"
 end
 
-set -g _shtab_focus_commands init set offset stop status json audit kill record watch
-set -g _shtab_focus_opts_with_value --config --daemon --timeout
+set -g _shtab_focus_commands init set offset stop status json audit kill record watch log moved hold release run
+set -g _shtab_focus_opts_with_value --config --daemon --hold --name --since --timeout --wait --why
 
 complete -c focus -e
 complete -c focus -f
@@ -89,10 +89,14 @@ complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a 
 complete -c focus -n '_shtab_focus_using set' -s h -l help -d 'show this help message and exit'
 complete -c focus -n '_shtab_focus_using set' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
 complete -c focus -n '_shtab_focus_using set' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 300 s)'
+complete -c focus -n '_shtab_focus_using set' -l why -x -d 'what for, for the history'
+complete -c focus -n '_shtab_focus_using set' -l wait -x -d 'seconds to wait while others hold the focuser (default: 0)'
 complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a offset -d 'move by a distance'
 complete -c focus -n '_shtab_focus_using offset' -s h -l help -d 'show this help message and exit'
 complete -c focus -n '_shtab_focus_using offset' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
 complete -c focus -n '_shtab_focus_using offset' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 300 s)'
+complete -c focus -n '_shtab_focus_using offset' -l why -x -d 'what for, for the history'
+complete -c focus -n '_shtab_focus_using offset' -l wait -x -d 'seconds to wait while others hold the focuser (default: 0)'
 complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a stop -d 'stop any movement'
 complete -c focus -n '_shtab_focus_using stop' -s h -l help -d 'show this help message and exit'
 complete -c focus -n '_shtab_focus_using stop' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
@@ -127,3 +131,28 @@ complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a 
 complete -c focus -n '_shtab_focus_using watch' -s h -l help -d 'show this help message and exit'
 complete -c focus -n '_shtab_focus_using watch' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
 complete -c focus -n '_shtab_focus_using watch' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 5 s)'
+complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a log -d 'print what has moved'
+complete -c focus -n '_shtab_focus_using log' -s h -l help -d 'show this help message and exit'
+complete -c focus -n '_shtab_focus_using log' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
+complete -c focus -n '_shtab_focus_using log' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 5 s)'
+complete -c focus -n '_shtab_focus_using log' -l since -x -d 'from when on: 90s, 30m, 12h or 1d ago, or a moment in UTC (default: 1d)'
+complete -c focus -n '_shtab_focus_using log' -l csv -d 'as CSV'
+complete -c focus -n '_shtab_focus_using log' -l json -d 'one JSON object a line'
+complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a moved -d 'say whether it moved'
+complete -c focus -n '_shtab_focus_using moved' -s h -l help -d 'show this help message and exit'
+complete -c focus -n '_shtab_focus_using moved' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
+complete -c focus -n '_shtab_focus_using moved' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 5 s)'
+complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a hold -d 'keep it from moving'
+complete -c focus -n '_shtab_focus_using hold' -s h -l help -d 'show this help message and exit'
+complete -c focus -n '_shtab_focus_using hold' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
+complete -c focus -n '_shtab_focus_using hold' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 5 s)'
+complete -c focus -n '_shtab_focus_using hold' -l name -x -d 'who holds it, for those who are refused'
+complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a release -d 'let it move again'
+complete -c focus -n '_shtab_focus_using release' -s h -l help -d 'show this help message and exit'
+complete -c focus -n '_shtab_focus_using release' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
+complete -c focus -n '_shtab_focus_using release' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 5 s)'
+complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a run -d 'run a program while nothing moves'
+complete -c focus -n '_shtab_focus_using run' -s h -l help -d 'show this help message and exit'
+complete -c focus -n '_shtab_focus_using run' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
+complete -c focus -n '_shtab_focus_using run' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 5 s)'
+complete -c focus -n '_shtab_focus_using run' -l hold -x -d 'who holds it, for those who are refused'

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 COMPLETIONS = Path(__file__).parents[1] / "completions"
-COMMANDS = {"set", "offset", "stop", "status", "json", "init", "audit", "kill", "record", "watch"}
+COMMANDS = {
+    *("set", "offset", "stop", "status", "json", "init", "audit", "kill", "watch", "record"),
+    *("log", "moved", "hold", "release", "run"),
+}
 OF_INIT = {"--help", "--config", "--timeout", "--resume", "--restore", "--new-controller"}
-OF_FOCUSD = {"--help", "--check", "--print-port", "--record", "--commission", "--verbose", "--version"}
+OF_FOCUSD = {"--help", "--check", "--print-port", "--commission", "--verbose", "--record", "--version"}
 BOUND_S = 30
 # The words as bash parts them; the last is the one at the cursor. No program can be found.
 BASH = """

@@ -133,6 +133,21 @@ class StandIn(OldStandIn):
     def begin_move(self, pos: Any, offset: Any = False) -> Any:
         return self._answer("begin_move", pos, offset)
 
+    def set_focus(self, pos: Any, offset: Any = False, **asked_for: Any) -> Any:
+        return self._answer("set_focus", pos, offset, *([asked_for] if asked_for else []))
+
+    def hold(self, name: Any, seconds: Any, token: Any = "") -> Any:
+        return self._answer("hold", name, seconds, token)
+
+    def release(self, token: Any) -> Any:
+        return self._answer("release", token)
+
+    def moved_between(self, t0: Any, t1: Any) -> Any:
+        return self._answer("moved_between", t0, t1)
+
+    def moves(self, since: Any, until: Any, limit: Any) -> Any:
+        return self._answer("moves", since, limit)
+
     def last_failure(self) -> Any:
         return self._answer("last_failure")
 

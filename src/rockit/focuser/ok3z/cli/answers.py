@@ -14,6 +14,7 @@ from ..client.calls import (
     Report,
     TooOldError,
 )
+from ..client.report import text_in
 from ..constants import CommandStatus
 from . import output, wording
 from .advice import Place
@@ -79,6 +80,8 @@ class Answers:
             )
         elif status == CommandStatus.InvalidControlIP:
             self.show_refusal(status, self._place.who_may_control())
+        elif status == CommandStatus.Blocked and (held := self._why_held()):
+            output.note(f"{CommandStatus.message(status)}. {held}")
         elif status != CommandStatus.Succeeded:
             output.note(wording.refusal(status, report))
         elif report is None:
@@ -86,6 +89,19 @@ class Answers:
         else:
             self._show_success(report)
         return status
+
+    def _why_held(self) -> str:
+        """Who holds the focuser, if that was the reason of the refusal."""
+        try:
+            failure = self.client.last_failure()
+        except CallError:
+            return ""
+        reason = text_in(failure, "reason")
+        return (
+            reason
+            if failure.get("status") == CommandStatus.Blocked and " holds the focuser " in reason
+            else ""
+        )
 
     def _show_success(self, report: Report) -> None:
         try:

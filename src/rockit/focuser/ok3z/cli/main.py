@@ -211,8 +211,17 @@ def _move(options: Options) -> int:
         return CommandStatus.PositionOutsideLimits
     target = Target(options, MOTION_TIMEOUT_S)
     return target.carry_out(
-        lambda: target.client.set_focus(number_mm, offset, target.timeout_s), asked_for=(number_mm, offset)
+        lambda: target.client.set_focus(number_mm, offset, target.timeout_s, options.wait_s, options.why),
+        asked_for=(number_mm, offset),
     )
+
+
+def _of_history(options: Options) -> int:
+    """`log`, `moved`, `hold`, `release` and `run`."""
+    from . import history
+
+    target = Target(options, STATUS_TIMEOUT_S)
+    return getattr(history, options.command)(options, target.client, target.answers(), target.timeout_s)  # type: ignore[no-any-return]
 
 
 COMMANDS: dict[str, Callable[[Options], int]] = {
@@ -226,6 +235,7 @@ COMMANDS: dict[str, Callable[[Options], int]] = {
     "kill": _shutdown,
     "record": _record,
     "watch": _watch,
+    **dict.fromkeys(("log", "moved", "hold", "release", "run"), _of_history),
 }
 
 if __name__ == "__main__":

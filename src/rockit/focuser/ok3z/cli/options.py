@@ -34,6 +34,17 @@ class Options:
         self.resume = False
         self.restore = False
         self.new_controller = False
+        self.why = ""
+        self.wait_s = 0.0
+        # Of the history and of holds.
+        self.since = ""
+        self.csv = False
+        self.json = False
+        self.t0 = self.t1 = ""
+        self.seconds = 0.0
+        self.name = ""
+        self.token = ""
+        self.program: Sequence[str] = ()
 
     @property
     def means_several(self) -> bool:

@@ -15,9 +15,13 @@ SYNONYMS = {
     **dict.fromkeys(("halt", "abort", "break"), "stop"),
     **dict.fromkeys(("live", "monitor"), "watch"),
     **dict.fromkeys(("by", "step", "relative"), "offset"),
+    **dict.fromkeys(("history", "moves"), "log"),
 }
 # Of several that begin so, the harmless one first.
-IN_ORDER = ("status", "json", "watch", "set", "offset", "init", "stop", "audit", "kill", "record")
+IN_ORDER = (
+    *("status", "json", "watch", "set", "offset", "init", "stop", "audit", "kill", "record"),
+    *("log", "moved", "hold", "release", "run"),
+)
 # A comma for the point, a typographic minus, a unit behind it.
 _TYPED = str.maketrans("\u2212\u2013\u2014,", "---.")
 _WITH_UNIT = re.compile(

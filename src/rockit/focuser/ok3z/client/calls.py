@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from typing import TYPE_CHECKING, Any
 
 import Pyro4
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from ..config.site import RegisteredDaemon
 
 Report = dict[str, Any]
+
+# How often a question is asked again if too many are asked, and how long after, in seconds.
+ASKED_AGAIN, ASK_AGAIN_S = 20, 0.3
 
 
 class CallError(FocuserError):
@@ -131,12 +135,18 @@ class FocuserClient:
         position_mm: float,
         offset: bool = False,
         timeout_s: float = MOTION_TIMEOUT_S,
+        wait_s: float = 0.0,
+        why: str = "",
         exact: bool = False,
     ) -> int:
-        """Move to a position, or with `offset` by a distance from the current target. Returns on arrival. `exact`: no
+        """Move to a position, or with `offset` by a distance from the current target. Returns on arrival. `wait_s`: how
+        long to wait while others hold it. `why`: for the history. `exact`: no
         neighbouring step will do."""
-        asked_for = {"exact": True} if exact else {}
-        return self._command("set_focus", position_mm, offset, timeout_s=timeout_s, **asked_for)
+        given = (("wait_s", wait_s), ("why", why), ("exact", exact))
+        # Earlier daemons know none of them.
+        asked_for = {name: value for name, value in given if value}
+        longest_s = timeout_s + wait_s if timeout_s > 0 else 0.0
+        return self._command("set_focus", position_mm, offset, timeout_s=longest_s, **asked_for)
 
     def begin_move(
         self, position_mm: float, offset: bool = False, timeout_s: float = MOTION_TIMEOUT_S
@@ -147,6 +157,47 @@ class FocuserClient:
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> int:
         """Stop any movement. Returns when the focuser stands still."""
         return self._command("stop", timeout_s=timeout_s)
+
+    def hold(
+        self, name: str, seconds: float, token: str = "", timeout_s: float = STATUS_TIMEOUT_S
+    ) -> str | int:
+        """Have nothing move for so many seconds. Returns a token, with which it can be made longer; or a
+        CommandStatus."""
+        answer = self._call("hold", name, seconds, token, timeout_s=timeout_s)
+        return printable(answer) if isinstance(answer, str) else self._number("hold", answer)
+
+    def release(self, token: str, timeout_s: float = STATUS_TIMEOUT_S) -> int:
+        """End a hold."""
+        return self._command("release", token, timeout_s=timeout_s)
+
+    def moved_between(self, t0: str | float, t1: str | float, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
+        """Whether the focuser moved between two moments: `moved` ("yes", "no", "unknown"), `reason`, `motions`."""
+        answer = self._call("moved_between", t0, t1, timeout_s=timeout_s)
+        for _ in range(ASKED_AGAIN):
+            # Many ask at once, or this program many times.
+            if answer != CommandStatus.Blocked:
+                break
+            time.sleep(ASK_AGAIN_S)
+            answer = self._call("moved_between", t0, t1, timeout_s=timeout_s)
+        if not isinstance(answer, dict):
+            raise DaemonFaultError(f"The daemon answered moved_between with {answer!r}.")
+        return answer
+
+    def focus_header(self, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
+        """What belongs into the header of an exposure, by FITS keyword."""
+        answer = self._call("focus_header", timeout_s=timeout_s)
+        if not isinstance(answer, dict):
+            raise DaemonFaultError(f"The daemon answered focus_header with {answer!r}.")
+        return answer
+
+    def moves(
+        self, since: str | float, until: str | float, limit: int = 100, timeout_s: float = STATUS_TIMEOUT_S
+    ) -> list[Report]:
+        """What is in the history between two moments, the oldest first."""
+        answer = self._call("moves", since, until, limit, timeout_s=timeout_s)
+        if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
+            raise DaemonFaultError("The daemon cannot tell its history now. Its log says why.")
+        return answer
 
     def record(self, timeout_s: float = STATUS_TIMEOUT_S) -> str | int:
         """Have the last frames on the wire recorded. Returns the name of the file, or a CommandStatus."""
@@ -167,10 +218,10 @@ class FocuserClient:
         """A connection for many status calls, for displays that ask several times a second."""
         return StatusFeed(self.daemon, timeout_s)
 
-    def _command(self, method: str, *arguments: float | bool, timeout_s: float, **asked_for: bool) -> int:
+    def _command(self, method: str, *arguments: float | str, timeout_s: float, **asked_for: object) -> int:
         return self._number(method, self._call(method, *arguments, timeout_s=timeout_s, **asked_for))
 
-    def _call(self, method: str, *arguments: float | bool, timeout_s: float, **asked_for: bool) -> object:
+    def _call(self, method: str, *arguments: float | str, timeout_s: float, **asked_for: object) -> object:
         with _bound_proxy(self.daemon, timeout_s) as proxy:
             return _invoke(self.daemon, proxy, method, *arguments, timeout_s=timeout_s, **asked_for)
 
@@ -279,7 +330,7 @@ def _invoke(
     method: str,
     *arguments: Any,
     timeout_s: float,
-    **asked_for: bool,
+    **asked_for: object,
 ) -> Any:
     address = f"{daemon.host}:{daemon.port}"
     try:

@@ -209,7 +209,8 @@ def _pyro_server(
     published = Exposed(
         config.daemon.name,
         service,
-        open_methods=["report_status", "last_measurement", "last_failure"],
+        open_methods=["report_status", "last_measurement", "last_failure", "focus_header", "holds"],
+        questions=["moved_between", "moves"],
         urgent_methods=["stop"],
         control_ips=config.control_ips,
         not_permitted=CommandStatus.InvalidControlIP,

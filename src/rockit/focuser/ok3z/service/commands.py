@@ -10,7 +10,7 @@ import logging
 from dataclasses import replace
 
 from ..driver.axis import Axis, Homing
-from ..driver.clock import WallClock
+from ..driver.clock import BootClock
 from ..driver.planning import Plan, Target, mm_from_steps, requested_target
 from ..driver.reading import Progress
 from ..errors import (
@@ -28,6 +28,7 @@ from ..errors import (
 from .aftermath import Aftermath
 from .failures import consequence_of
 from .fault_recording import FaultRecording
+from .history import NO_LEDGER, History
 from .memory import Keeper, Memory
 from .motion_log import Record
 from .publisher import Publisher
@@ -55,6 +56,7 @@ class Commands:
         worker: the thread that runs the commands.
         clock: the time, and the time of day.
         recording: has what went over the wire before a fault kept.
+        history: is told what moves, and what is read at rest; None: nobody is.
     """
 
     def __init__(
@@ -63,8 +65,9 @@ class Commands:
         port: Port,
         keeper: Keeper,
         worker: Worker,
-        clock: WallClock,
+        clock: BootClock,
         recording: FaultRecording,
+        history: History | None = None,
     ) -> None:
         self._settings = settings
         self._worker = worker
@@ -73,7 +76,9 @@ class Commands:
         self._announce = worker.announce
         self._follows_hand = False
         self._memory = Memory(settings.port_name, keeper, clock.utc_now)
-        self._publisher = Publisher(self._memory, clock.utc_now, recording, worker.changed)
+        self._publisher = Publisher(
+            self._memory, clock.utc_now, recording, history or History(NO_LEDGER, clock), worker.changed
+        )
         self._session = Session(
             settings, port, worker, clock, self._memory, self._progress, self._publisher.leg_begins
         )
@@ -387,7 +392,7 @@ class Commands:
                 raise
             self._follow_hand(axis)
             return
-        self._publisher.seen_at(axis.steps_out(reading), reading)
+        self._publisher.seen_at(axis, reading)
 
     def _follow_hand(self, axis: Axis) -> None:
         was_at = self._publisher.where

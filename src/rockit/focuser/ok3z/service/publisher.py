@@ -15,6 +15,7 @@ from ..driver.axis import Axis
 from ..driver.planning import Leg, Target, mm_from_steps
 from ..driver.reading import Progress, Reading
 from .fault_recording import FaultRecording
+from .history import History
 from .memory import Memory
 from .motion_log import MotionLog, Record, Result
 from .states import Event, State, StateMachine
@@ -31,6 +32,7 @@ class Publisher:
         memory: says what is thought of the position.
         utc_now: the time of day.
         recording: is told what is concluded, and when the motor stands.
+        history: is told what moves, and what is read at rest.
         changed: called after each snapshot that tells its readers something new.
     """
 
@@ -39,11 +41,13 @@ class Publisher:
         memory: Memory,
         utc_now: Callable[[], datetime],
         recording: FaultRecording,
+        history: History,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._memory = memory
         self._utc_now = utc_now
         self._recording = recording
+        self._history = history
         self._changed = changed
         self._machine = StateMachine()
         # What there is to say beside state and position; these come to it as it is put up.
@@ -150,7 +154,9 @@ class Publisher:
         standing = axis.standing
         if axis.homed:
             self._memory.stands(axis, reached)
-            self._stands_at(standing, axis.steps_out(standing), reason, shortfall_steps)
+            here_steps = axis.steps_out(standing)
+            self._stands_at(standing, here_steps, reason, shortfall_steps)
+            self._history.stands(standing, here_steps, axis.surprises)
             return
         self._memory.stands_somewhere(axis)
         result = Result.STOPPED if stopped else Result.FAILED
@@ -222,6 +228,7 @@ class Publisher:
 
     def leg_begins(self, leg: Leg) -> None:
         """A leg of a move begins."""
+        self._history.leg_begins()
         self._say(leg=leg, speed_mm_sec=0.0)
 
     def progress(self, progress: Progress, axis: Axis | None) -> None:
@@ -236,9 +243,11 @@ class Publisher:
             read_at_s=progress.reading.at_s,
         )
 
-    def seen_at(self, here_steps: int, reading: Reading) -> None:
+    def seen_at(self, axis: Axis, reading: Reading) -> None:
         """It stands where it was left, as far as its register shows."""
+        here_steps = axis.steps_out(reading)
         self._say(current_steps=here_steps, read_at_s=reading.at_s)
+        self._history.stands(reading, here_steps, axis.surprises)
 
     def heard_of(self, reading: Reading) -> None:
         """The controller answers; where the focuser stands is not known."""
@@ -276,6 +285,7 @@ class Publisher:
         # First: whoever has read a snapshot finds the motions that belong to it.
         self.motions = self._motion_log.record
         self.snapshot = published
+        self._history.published(published, self.motions)
         if is_news:
             self._changed()
 
