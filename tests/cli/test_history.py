@@ -101,6 +101,16 @@ def test_the_log_as_csv_and_as_json(script: Any, capsys: Any) -> None:
     assert json.loads(capsys.readouterr().out)["kind"] == "move"
 
 
+def test_a_part_of_a_log_in_which_each_row_says_much_is_not_too_large(script: Any, capsys: Any) -> None:
+    """No answer is unpacked that is larger than `unpacking.MOST_ANSWER_BYTES`."""
+    wordy = {**MOVE, "sentence": "x" * 300, "why": "y" * 200}
+    rows = [{**wordy, "legs": number} for number in range(history.ROWS_AT_ONCE)]
+    parts = iter([rows])
+    script.answers["moves"] = lambda: next(parts, rows[-1:])
+    assert main(["log", "--json"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == history.ROWS_AT_ONCE
+
+
 def test_a_long_log_comes_in_parts(script: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "ROWS_AT_ONCE", 2)
     rows = [{**MOVE, "begin": f"2026-11-22T20:00:0{number}.000Z"} for number in range(4)]

@@ -25,7 +25,8 @@ MOVED = {"no": 0, "yes": 1}
 MOVED_UNKNOWN = 10
 # At rest there is a reading a second: whoever asks of the moment that was is asked to wait that long.
 NEXT_READING_S = 1.5
-ROWS_AT_ONCE = 500
+# As many as fit into `unpacking.MOST_ANSWER_BYTES` even if each says much.
+ROWS_AT_ONCE = 100
 # A hold lasts as long as the program does, and little longer than this command.
 HELD_FOR_S, RENEWED_EVERY_S = 60.0, 15.0
 NOT_RUNNABLE, NOT_FOUND = 126, 127
