@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +13,21 @@ from tests.support.processes import Simulator, clean_environment
 from tests.support.waiting import wait_until
 
 # Debian's; or one that is named.
-FAKETIME = Path(os.environ.get("FAKETIME_LIBRARY", "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"))
+# The daemon's time of day is ahead by what stands in a file.
+SET_CLOCK = """
+import datetime, os, pathlib
+from rockit.focuser.ok3z.driver import clock
+
+true_now = clock.SystemClock.utc_now
+
+
+def utc_now(self):
+    ahead_s = float(pathlib.Path(os.environ["AHEAD"]).read_text())
+    return true_now(self) + datetime.timedelta(seconds=ahead_s)
+
+
+clock.SystemClock.utc_now = utc_now
+"""
 
 
 @pytest.fixture(name="simulator")
@@ -123,19 +136,15 @@ def test_a_damaged_history_keeps_nobody_from_moving(daemon: Any) -> None:
     assert Path(f"{path}.unusable").exists()
 
 
-@pytest.mark.skipif(not FAKETIME.exists(), reason="the clock of a process is set with libfaketime")
 @pytest.mark.parametrize("step", ["+3600", "-3600", "+20", "-20"])
 def test_a_clock_that_is_set_makes_unknown_and_moves_nothing(
     make_daemon: Any, simulator: Simulator, tmp_path: Path, step: str
 ) -> None:
     ahead = tmp_path / "ahead"
     ahead.write_text("+0\n")
-    environment = clean_environment(
-        LD_PRELOAD=str(FAKETIME),
-        FAKETIME_TIMESTAMP_FILE=str(ahead),
-        FAKETIME_NO_CACHE="1",
-        DONT_FAKE_MONOTONIC="1",
-    )
+    # Python carries this out at its start.
+    (tmp_path / "sitecustomize.py").write_text(SET_CLOCK)
+    environment = clean_environment(PYTHONPATH=str(tmp_path), AHEAD=str(ahead))
     daemon = make_daemon(environment=environment, **simulator.port).start()
     assert daemon.call("initialize") == 0
     assert daemon.call("hold", "cam1", 60)
