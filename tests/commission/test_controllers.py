@@ -121,6 +121,16 @@ CANNOT_BE_TOLD = {
 }
 
 
+def lived_through(
+    make_night: Callable[..., Night], options: dict[str, Any], trials: tuple[str, ...]
+) -> Night:
+    """A night with such a controller, of which only these trials are left."""
+    night = make_night(**options)
+    night.leave_only(*trials)
+    assert night.run() == 0, night.engineer.told
+    return night
+
+
 @pytest.mark.parametrize(("options", "trials", "assumption", "said"), TOLD, ids=lambda value: str(value)[:40])
 def test_an_option_is_refuted_by_name(
     make_night: Callable[..., Night],
@@ -129,9 +139,7 @@ def test_an_option_is_refuted_by_name(
     assumption: str,
     said: str,
 ) -> None:
-    night = make_night(**options)
-    night.leave_only(*trials)
-    assert night.run() == 0, night.engineer.told
+    night = lived_through(make_night, options, trials)
     assert night.verdicts[assumption] == "refuted", night.sentences(assumption)
     assert re.search(said, night.sentences(assumption)), night.sentences(assumption)
     assert night.model.ground_mm == (pytest.approx(0.8, abs=0.01) if "travel_mm" in options else 0)
@@ -147,9 +155,7 @@ def test_an_option_is_measured(
     assumption: str,
     said: str,
 ) -> None:
-    night = make_night(**options)
-    night.leave_only(*trials)
-    assert night.run() == 0, night.engineer.told
+    night = lived_through(make_night, options, trials)
     assert re.search(said, night.sentences(assumption)), night.sentences(assumption)
 
 
