@@ -459,6 +459,9 @@ class Focuser:
             else:
                 self._task = task
             self._attention.notify_all()
+            waits = self._waiting is not None and self._waiting.task is task
+        if waits:
+            _log.info("%s waits for the end of the holds, up to %g s", name, wait_s)
         return task
 
     def _why_held(self) -> BusyError | None:
