@@ -70,7 +70,11 @@ def violations(document: Document) -> list[Violation]:
     found += [*_of_host(values, faulty), *_of_names(values, faulty), *_of_serial_port(values, faulty)]
     # A relation between two values says nothing new if one of them is wrong by itself.
     faulty = {violation.location for violation in found}
-    found += [*_of_relations(values, {str(key) for key, *_ in faulty}), *_of_ports(values, faulty)]
+    found += [
+        *_of_relations(values, {str(key) for key, *_ in faulty}),
+        *_of_ports(values, faulty),
+        *_of_metrics(values, faulty),
+    ]
     found += [Violation(place, "is there more than once; expected once") for place in document.repeated_keys]
     return sorted(found)
 
@@ -256,6 +260,15 @@ def _of_ports(values: Values, faulty: set[Location]) -> Iterator[Violation]:
     if alpaca["port"] == daemon.port and _overlap(alpaca["host"], daemon.host):
         expected = f"another than that of {values['daemon']}, which is called at {daemon.host}:{daemon.port}"
         yield Violation(("alpaca", "port"), f"{daemon.port} was given; expected {expected}")
+
+
+def _of_metrics(values: Values, faulty: set[Location]) -> Iterator[Violation]:
+    if any(key == "metrics" for key, *_ in faulty):
+        return
+    if "metrics" in values and "alpaca" not in values:
+        yield Violation(
+            ("metrics",), "is served at the port of alpaca, which is left out; expected alpaca too"
+        )
 
 
 def _overlap(host: str, other: str) -> bool:

@@ -23,9 +23,11 @@ from ..errors import (
     HaltFailedError,
     InternalError,
     NotConnectedError,
+    RequestError,
     StoppedError,
 )
 from .commands import Commands
+from .counters import Counters
 from .fault_recording import NO_ARCHIVE, Archive, FaultRecording
 from .memory import Keeper
 from .motion_log import Record, unanswered
@@ -151,6 +153,7 @@ class Focuser:
         self._task: _Task | None = None
         self._stop: Ending | None = None
         self._stopped_by = ""
+        self._stop_asked_s = 0.0
         self._closing = False
         self._close_by_s = 0.0
         self._worker = threading.Thread(target=self._work, name="focuser", daemon=True)
@@ -197,6 +200,11 @@ class Focuser:
         """The last motions, the newest last: no lock, no I/O. Read after a snapshot they are not older than that."""
         motions = self._commands.motions
         return unanswered(motions) if self.snapshot.state is State.FAULT else motions
+
+    @property
+    def counters(self) -> Counters:
+        """What was counted since this process began: no lock, no I/O."""
+        return self._commands.counters
 
     def on_change(self, call: Callable[[], None]) -> None:
         """Have something called whenever the snapshot's `change` has grown: on the worker thread, so it must not wait.
@@ -305,6 +313,7 @@ class Focuser:
             if self._stop is None:
                 self._stop = Ending(STOP_PATIENCE_S)
                 self._stopped_by = by
+                self._stop_asked_s = self._clock.monotonic()
                 self._attention.notify_all()
             return self._stop
 
@@ -325,10 +334,13 @@ class Focuser:
                 raise NotConnectedError("the daemon is ending.")
             if self._task is not None or self._stop is not None:
                 running = self._task.name if self._task else "stop"
-                raise BusyError(f"{running} is still running. Wait for its end, or stop it (focus stop).")
+                busy = BusyError(f"{running} is still running. Wait for its end, or stop it (focus stop).")
+                self.counters.refuse(busy.code)
+                raise busy
             if needs_link and self._commands.is_reconnecting:
                 # On the worker it would only end the attempt that is under way, and who asks again and again would keep
                 # the link from coming back.
+                self.counters.refuse(NotConnectedError.code)
                 raise NotConnectedError(
                     "the focuser is not connected: its link is lost, and is tried again. Look at cable and power."
                 )
@@ -358,6 +370,8 @@ class Focuser:
     def _perform(self, task: _Task) -> None:
         _log.debug("%s begins", task.name)
         outcome = self._attempt(task.run)
+        if isinstance(outcome, RequestError):
+            self.counters.refuse(outcome.code)
         stop = self._stop if isinstance(outcome, StoppedError) else None
         unhalted = self._settle(outcome)
         _log.debug("%s ends: %s", task.name, outcome or "succeeded")
@@ -413,6 +427,7 @@ class Focuser:
         if unhalted:
             self.announce(logging.ERROR, f"stopped by {self._stopped_by}, without proof: {unhalted}")
             return
+        self.counters.stop_s.note(self._clock.monotonic() - self._stop_asked_s)
         self.announce(logging.INFO, f"stopped by {self._stopped_by} at {self._commands.where}")
 
     def _dismiss(self) -> None:
