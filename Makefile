@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # One that was made with other versions is made anew.
 INSTALLED := $(VENV)/.installed$(if $(CONSTRAINTS),-$(notdir $(CONSTRAINTS)))
 
-.PHONY: help demo test quick coverage test-bench test-packaging test-browser pictures rpm completions lint types contracts suite bench \
+.PHONY: help demo test quick coverage test-bench test-packaging test-browser test-monitoring pictures rpm completions lint types contracts suite bench \
 	soak format venv clean
 
 help:
@@ -42,7 +42,7 @@ lint: venv ## ruff
 	$(BIN)/ruff format --check . packaging/rpm/check-imports
 
 types: venv ## mypy
-	$(BIN)/mypy src common/src docs/examples bench tests common/tests browser conftest.py
+	$(BIN)/mypy src common/src docs/examples bench tests common/tests browser monitoring conftest.py
 	$(BIN)/mypy packaging/rpm packaging/repository packaging/completions
 
 contracts: venv ## who may import whom
@@ -72,6 +72,10 @@ test-packaging: venv ## the packages, as root on Debian 12
 # With Debian's chromium and chromium-driver (.ci/run).
 test-browser: venv ## the panel in a real browser
 	$(BIN)/pytest browser
+
+# With Debian's prometheus, which has promtool (.ci/run).
+test-monitoring: venv ## alerts and dashboard, with a real Prometheus
+	$(BIN)/pytest monitoring
 
 pictures: venv ## the pictures of the panel in docs/
 	$(BIN)/pytest browser/pictures.py
