@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from ..driver import registers
 from ..errors import ConfigError
 from . import site
+from .plain import surely_keeps
 from .reader import Document, UnusableNumber, shown
 
 Location = tuple[Union[str, int], ...]
@@ -133,7 +134,9 @@ def _of_inner_keys(values: Values, schema: Values) -> Iterator[Violation]:
 
 
 def _of_values(values: Values, schema: Values) -> Iterator[Violation]:
-    # Slow to import, and needed for a full check only.
+    if surely_keeps(values, schema):
+        return
+    # Slow to import, and large.
     import jsonschema
 
     # Whether the items of a list differ is a question of quadratic cost. One too many is as wrong as thousands.
