@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # One that was made with other versions is made anew.
 INSTALLED := $(VENV)/.installed$(if $(CONSTRAINTS),-$(notdir $(CONSTRAINTS)))
 
-.PHONY: help demo test quick coverage test-bench test-packaging test-browser test-monitoring pictures rpm completions lint types contracts suite bench \
+.PHONY: help demo test quick coverage test-bench test-packaging test-browser test-monitoring pictures rpm completions lint types contracts suite bench fleet \
 	soak format venv clean
 
 help:
@@ -86,6 +86,11 @@ test-bench: venv ## the tests of bench/
 # ARGS="--page docs/performance.md" renews the published tables; ARGS=--quick is a smoke run.
 bench: test-bench ## how fast it is, once its own tests have passed
 	$(BIN)/python -m bench $(ARGS)
+
+# Many daemons on one machine (docs/scale.md). ARGS="--compare ../other/.venv/bin" measures another clone before and after.
+N ?= 100
+fleet: venv ## N daemons on this machine: start, memory, processor, a stop of all
+	$(BIN)/python bench/fleet.py $(N) $(ARGS)
 
 # For so many minutes (docs/reliability.md). A seed repeats a run.
 MINUTES ?= 5

@@ -34,7 +34,7 @@ from tests.support.processes import run
 PACKAGE = PROJECT / "src/rockit/focuser/ok3z"
 PAGES = sorted(
     path
-    for where in ("*.md", "docs/**/*.md", "common/*.md", "tests/*.md", "tests/*/*.md")
+    for where in ("*.md", "docs/**/*.md", "common/*.md", "tests/*.md", "tests/*/*.md", "monitoring/**/*.md")
     for path in PROJECT.glob(where)
 )
 SOURCES = sorted([*PROJECT.glob("src/**/*.py"), *PROJECT.glob("common/src/**/*.py")])
