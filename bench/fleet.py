@@ -22,14 +22,17 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Callable
 
-# It is run as a file: what it imports is beside its folder, and not in it.
-sys.path[0] = str(Path(__file__).resolve().parents[1])
+if __name__ == "__main__":
+    # It is run as a file: what it imports is beside its folder, and not in it.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from bench import rig as rigs  # noqa: E402
-from bench.interruption import watch_for_signals  # noqa: E402
-from bench.rig import BenchError, Rig  # noqa: E402
+from bench import rig as rigs
+from bench.interruption import watch_for_signals
+from bench.rig import BenchError, Rig
 
 SIMULATOR = "sim://?start_mm=0.3"
+# Until readings are one round trip.
+SETTLED_S = 5.0
 REST_S = 20.0
 MOVING_S = 4.0
 FAR_MM = 5.0
@@ -65,8 +68,7 @@ def measured(number: int, alpaca: bool) -> Figures:
         list(pool.map(Rig.start, made))
         figures = {"all serve, s": time.monotonic() - begun_s}
         list(pool.map(lambda one: one.expect("initialize"), made))
-        # Until readings are one round trip.
-        time.sleep(5)
+        time.sleep(SETTLED_S)
         figures["memory of each, PSS, MB"] = statistics.mean(one.usage().pss_mb for one in made)
         figures["threads of each"] = statistics.mean(one.usage().threads for one in made)
         figures["processor at rest, % of a core"] = busy_percent(made, lambda: time.sleep(REST_S))
