@@ -11,8 +11,8 @@ BIN := $(VENV)/bin
 # One that was made with other versions is made anew.
 INSTALLED := $(VENV)/.installed$(if $(CONSTRAINTS),-$(notdir $(CONSTRAINTS)))
 
-.PHONY: help demo test quick coverage test-bench test-packaging test-browser test-monitoring pictures rpm completions lint types contracts suite bench fleet \
-	soak format venv clean
+.PHONY: help demo test quick coverage test-bench test-packaging test-browser test-monitoring pictures rpm \
+	completions lint types contracts suite bench fleet soak format venv clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
