@@ -11,8 +11,8 @@ BIN := $(VENV)/bin
 # One that was made with other versions is made anew.
 INSTALLED := $(VENV)/.installed$(if $(CONSTRAINTS),-$(notdir $(CONSTRAINTS)))
 
-.PHONY: help demo test quick coverage test-bench test-packaging test-browser test-monitoring pictures rpm \
-	completions lint types contracts suite bench fleet soak format venv clean
+.PHONY: help demo test quick coverage test-bench test-packaging test-browser test-indi test-kstars test-monitoring \
+	pictures rpm completions lint types contracts suite bench fleet soak format venv clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -32,7 +32,8 @@ test: lint types contracts suite ## all that a change must pass; FOCUSER_EVERY_C
 
 # What one waits for after each edit. Left out are matrices of which even `make test` has a sample, and all that starts a
 # process or opens a port.
-PURE := tests/client tests/config tests/driver tests/service tests/servers/pyro/object tests/storage tests/test_constants.py \
+PURE := tests/client tests/config tests/driver tests/indi/test_any_order.py tests/indi/test_device.py tests/indi/test_stream.py \
+	tests/service tests/servers/pyro/object tests/storage tests/test_constants.py \
 	tests/test_errors.py
 quick: lint types contracts ## in a minute: lint, types, contracts, pure rooms, and the driver without its matrices
 	$(BIN)/pytest $(SIDE_BY_SIDE) -q -m "not matrix" $(PURE)
@@ -42,7 +43,7 @@ lint: venv ## ruff
 	$(BIN)/ruff format --check . packaging/rpm/check-imports
 
 types: venv ## mypy
-	$(BIN)/mypy src common/src docs/examples bench tests common/tests browser monitoring conftest.py
+	$(BIN)/mypy src common/src docs/examples bench tests common/tests browser indiserver monitoring conftest.py
 	$(BIN)/mypy packaging/rpm packaging/repository packaging/completions
 
 contracts: venv ## who may import whom
@@ -72,6 +73,14 @@ test-packaging: venv ## the packages, as root on Debian 12
 # With Debian's chromium and chromium-driver (.ci/run).
 test-browser: venv ## the panel in a real browser
 	$(BIN)/pytest browser
+
+# With Debian's indi-bin (.ci/run).
+test-indi: venv ## the INDI driver in Debian's indiserver, before its clients
+	$(BIN)/pytest indiserver/test_indiserver.py
+
+# With Debian's kstars, xvfb and dbus, which are 340 MB: not in .ci/run.
+test-kstars: venv ## the INDI driver in KStars, without a screen
+	$(BIN)/pytest indiserver/test_kstars.py
 
 # With Debian's prometheus, which has promtool (.ci/run).
 test-monitoring: venv ## alerts and dashboard, with a real Prometheus

@@ -151,7 +151,7 @@ def some_of() -> Callable[..., Sequence[Any]]:
 @pytest.fixture(autouse=True, scope="session")
 def _no_signal_is_ignored() -> None:
     """Processes inherit it where one is, as from `nohup` or a script's `&`: then no test could end them by it."""
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
 

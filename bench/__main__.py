@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from bench import alpaca, crowded, idle, moves, round_trips, startup, status, stop
+from bench import alpaca, crowded, idle, indi, moves, round_trips, startup, status, stop
 from bench.conditions import conditions
 from bench.figures import Figure, markdown
 from bench.interruption import watch_for_signals
@@ -59,6 +59,7 @@ PARTS: dict[str, Callable[[Amount, random.Random], list[Figure]]] = {
     "idle": lambda amount, _: idle.measure(amount.rest_s),
     "crowd": lambda amount, chance: crowded.measure(amount.stops, amount.calls, chance),
     "alpaca": lambda amount, chance: alpaca.measure(amount.stops, amount.calls, chance),
+    "indi": lambda amount, chance: indi.measure(amount.stops, amount.calls, amount.rest_s, chance),
 }
 
 

@@ -67,7 +67,8 @@ def test_who_may_not_control_sees_everything_and_can_press_nothing(page: Any, ma
     page.open(daemon).wait_for("#state", "OFFLINE")
     assert "control_machines" in page.text("main")
     pressable = page.all("button:not([data-span]), input, form, a")
-    assert [button.get_attribute("id") for button in pressable] == ["night"]
+    looks = ["history-before", "history-after", "history-csv"]
+    assert [button.get_attribute("id") for button in pressable] == ["night", *looks]
     # And the daemon refuses anyway.
     script = """
         const done = arguments[arguments.length - 1];
@@ -195,7 +196,8 @@ def test_the_chart_is_drawn_and_says_in_words_what_it_shows(ready: Any) -> None:
 
 def test_every_key_stop_is_seen_and_none_is_missed(ready: Any) -> None:
     seen = []
-    for _ in range(24):
+    ready.wait_for("#history", "Homing")
+    for _ in range(27):
         ready.press(Keys.TAB)
         name, outline = ready.run("""
             const at = document.activeElement;
@@ -211,8 +213,9 @@ def test_every_key_stop_is_seen_and_none_is_missed(ready: Any) -> None:
     offsets = ["-1", "-0.1", "-0.01", "1", "0.1", "0.01"]
     rare = ["initialise", "audit-question", "disconnect"]
     spans = ["1 min", "5 min", "10 min"]
+    nights = ["history-before", "history-after", "history-csv"]
     assert [name for name in seen if name != "page"] == [
-        *("night", "set-to", "Move", *offsets, "step-by", "-1", "1", *rare, *spans, "stop")
+        *("night", "set-to", "Move", *offsets, "step-by", "-1", "1", *rare, *spans, *nights, "stop")
     ]
 
 
@@ -267,8 +270,9 @@ VALUE_LABELS = "return document.getElementById('chart').getAttribute('aria-label
 def test_the_chart_says_what_is_under_the_pointer_and_looks_closer(ready: Any) -> None:
     ready.set("5")
     ready.wait_for("#answer", "Move to 5.000 mm: done.")
+    # The chart is drawn with the next frame, and the answer is there at once.
+    ready.wait_until(lambda: ready.run(SHOWN)["legend"] == ["now", "5.000 mm", "5.000 mm"], "the arrival")
     shown = ready.run(SHOWN)
-    assert shown["legend"] == ["now", "5.000 mm", "5.000 mm"]
     over = ready.find("#chart .u-over")
     # Where nothing was yet.
     actions = webdriver.ActionChains(ready.driver)

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parents[1] / "src/rockit/focuser/ok3z"
 Floors = Sequence[Sequence[str]]
 # From the street down to the device. Each floor may import from those below it.
 HOUSE: Floors = (
-    ("daemon", "cli", "simulator"),
+    ("daemon", "cli", "indi", "simulator"),
     ("servers", "client", "commission"),
     ("service",),
     ("storage", "config"),

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import rockit.focuser.ok3z as ok3z
-from rockit.focuser.ok3z.cli import main as cli
+from rockit.focuser.ok3z.cli.options import EXIT_CODES
 from rockit.focuser.ok3z.commission.trials import TRIALS
 from rockit.focuser.ok3z.constants import CommandStatus, FocuserStatus
 from rockit.focuser.ok3z.daemon import main as daemon
@@ -160,7 +160,7 @@ def test_focuser_statuses() -> None:
 @pytest.mark.parametrize(("name", "title"), [("README.md", "Exit code"), ("docs/commands.md", "Code")])
 def test_exit_codes(name: str, title: str) -> None:
     described = [int(row[title]) for row in rows(page(name), title)]
-    assert described == sorted({number % cli.EXIT_CODES for number in published_numbers()} | {255})
+    assert described == sorted({number % EXIT_CODES for number in published_numbers()} | {255})
 
 
 def test_methods() -> None:
@@ -182,8 +182,8 @@ def reports() -> Iterator[tuple[Snapshot, dict[str, Any]]]:
                 state_file_problem="why",
                 ratios=Ratios(2.0, 0.5, 41, 437),
             )
-            yield snapshot, report(snapshot, 0.1, now, alpaca_problem="why")
-    yield Snapshot(), report(Snapshot(), None, now)
+            yield snapshot, report(snapshot, 0.1, now, alpaca_problem="why", range_mm=6.0)
+    yield Snapshot(), report(Snapshot(), None, now, range_mm=6.0)
 
 
 def test_keys_of_the_status() -> None:

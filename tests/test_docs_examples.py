@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import signal
+import time
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from rockit.focuser.ok3z.simulator.control_commands import obey
 from rockit.focuser.ok3z.simulator.controller import VirtualOK3Z
 from tests.support.markdown import PROJECT, blocks, page
 from tests.support.processes import Focusd, Program, run, running
+from tests.support.waiting import wait_until
 
 
 def test_the_site_of_the_readme_is_valid() -> None:
@@ -158,3 +161,40 @@ def test_the_temperature_is_followed(focusd: Focusd, focuser: RemoteFocuser, tmp
         renew(thermometer, "0.0")
         loop.read_line("ended: ")
         assert loop.end()[0] == 1
+
+
+def test_the_header_writer(focusd: Focusd, focuser: RemoteFocuser) -> None:
+    focuser.initialize()
+    focuser.move_to(1.5)
+    with focuser.held("cam1"):
+        ran = run("python", str(EXAMPLES / "fits_header.py"), str(focusd.config_path), env=focusd.environment)
+    assert ran.stderr == ""
+    cards = dict(line.split("=", 1) for line in ran.stdout.splitlines())
+    assert {len(line) for line in ran.stdout.splitlines()} == {80}
+    assert cards["FOCPOS  "].split("/")[0].strip() == "1.5"
+    assert cards["FOCHOLDS"].split("/")[0].strip() == "'cam1    '"
+    assert float(cards["FOCSETTL"].split("/")[0]) > 0
+
+
+def test_the_pipeline_check(focusd: Focusd, focuser: RemoteFocuser) -> None:
+    focuser.initialize()
+    # Two readings at rest, one before an exposure and one after it, and a move in the next.
+    wait_until(lambda: _moved(focuser, time.time() - 1.5, time.time() - 1.4) == "no")
+    begin_s = time.time() - 1.5
+    quiet = f"quiet.fits {_utc(begin_s)} {_utc(begin_s + 0.1)}"
+    focuser.move_to(1.5)
+    moved = f"moved.fits {_utc(begin_s)} {_utc(time.time())}"
+    command = ("python", str(EXAMPLES / "check_exposures.py"), str(focusd.config_path))
+    first = run(*command, env=focusd.environment, stdin=f"{quiet}\n")
+    assert (first.returncode, first.stdout.split()[:2]) == (0, ["quiet.fits", "no"])
+    both = run(*command, env=focusd.environment, stdin=f"{quiet}\n{moved}\n")
+    assert both.returncode == 1
+    assert both.stdout.splitlines()[1].startswith("moved.fits yes it was moved at 20")
+
+
+def _moved(focuser: RemoteFocuser, begin_s: float, end_s: float) -> str:
+    return str(focuser.moved_between(begin_s, end_s)["moved"])
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat()

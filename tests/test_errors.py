@@ -19,6 +19,7 @@ CODES = {
     "NotConnectedError": "not_connected",
     "AlreadyConnectedError": "already_connected",
     "BusyError": "busy",
+    "HeldError": "held",
     "NotPermittedError": "not_permitted",
     "StoppedError": "stopped",
     "LinkError": "link",
@@ -42,6 +43,7 @@ CODES = {
 # The same call can succeed later without anybody changing something.
 RETRY_HELPS = {
     "BusyError",
+    "HeldError",
     "StoppedError",
     "LinkError",
     "PortUnavailableError",
@@ -106,6 +108,7 @@ def test_what_is_refused_before_the_wire_is_a_request_error() -> None:
         "NotConnectedError",
         "AlreadyConnectedError",
         "BusyError",
+        "HeldError",
         "NotPermittedError",
     }
 

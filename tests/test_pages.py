@@ -14,19 +14,24 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from rockit.common import site_file
 
 from rockit.focuser.ok3z.cli import arguments
 from rockit.focuser.ok3z.cli import main as cli
-from rockit.focuser.ok3z.cli.options import USAGE_STATUS
+from rockit.focuser.ok3z.cli.history import MOVED_UNKNOWN
+from rockit.focuser.ok3z.cli.options import EXIT_CODES, USAGE_STATUS
 from rockit.focuser.ok3z.config import model as config
 from rockit.focuser.ok3z.constants import CommandStatus
 from rockit.focuser.ok3z.daemon import main as daemon
+from rockit.focuser.ok3z.indi import main as indi
+from rockit.focuser.ok3z.indi import properties
 from rockit.focuser.ok3z.simulator import control
 from rockit.focuser.ok3z.simulator import program as simulator
 from rockit.focuser.ok3z.storage import recordings, state_file
+from rockit.focuser.ok3z.version import VERSION
 
 PROJECT = Path(__file__).parents[1]
 PACKAGING = PROJECT / "packaging"
@@ -178,11 +183,11 @@ def test_completions_are_what_shtab_makes_of_the_parsers(tmp_path: Path) -> None
 
 def test_exit_codes_of_focus() -> None:
     known = {
-        value % cli.EXIT_CODES
+        value % EXIT_CODES
         for name, value in vars(CommandStatus).items()
         if type(value) is int and not name.startswith("_")
     }
-    assert exit_codes("focus") == {*known, USAGE_STATUS}
+    assert exit_codes("focus") == {*known, USAGE_STATUS, MOVED_UNKNOWN}
 
 
 def exit_codes(name: str) -> set[int]:
@@ -258,7 +263,9 @@ def test_every_variable_that_the_code_reads_is_in_a_manual_and_no_other() -> Non
     read = set(variables_read())
     assert {config.PATH_VARIABLE, state_file.STATE_VARIABLE, site_file.PATH_VARIABLE} <= read
     of_focus, of_focusd = Page("focus").terms("ENVIRONMENT"), Page("focusd").terms("ENVIRONMENT")
-    assert (of_focus | of_focusd) - OF_RICH == read
+    of_indi = Page("indi_ok3z_focus").terms("ENVIRONMENT")
+    assert (of_focus | of_focusd | of_indi) - OF_RICH == read
+    assert of_indi == {"INDIDEV", config.PATH_VARIABLE, site_file.PATH_VARIABLE}
     assert of_focus == {config.PATH_VARIABLE, site_file.PATH_VARIABLE, "TERM", *OF_RICH}
     assert of_focus & of_focusd == {site_file.PATH_VARIABLE}
     assert "ENVIRONMENT" not in Page("ok3z-simulator").sections
@@ -320,8 +327,12 @@ def test_every_example_can_be_parsed(name: str) -> None:
     for line in examples(name):
         # Of a line, what is typed before a pipe, and for this machine.
         program, *words = shlex.split(re.split(r" [|>]+ ", line)[0].replace("ssh telescope ", ""))
+        if line == program:
+            # A name, and no command line.
+            continue
         if program in PARSERS:
-            PARSERS[program].parse_args([f" {word}" if re.match(r"-[\d.]", word) else word for word in words])
+            parse = arguments.parse if program == "focus" else PARSERS[program].parse_args
+            parse(words)
             parsed += 1
         else:
             assert re.search(r" focusd@ngts_m06$|^python3 -m rockit\.common$", line)
@@ -364,3 +375,35 @@ def test_every_option_that_a_page_names_is_there(name: str) -> None:
 def test_other_pages_that_are_ours_are_cited(name: str) -> None:
     ours = {Page(other).path.name.replace(".", " ") for other in PARSERS if other != name}
     assert ours <= {plain(line).rstrip(",") for line in Page(name).sections["SEE ALSO"].splitlines()}
+
+
+# The INDI driver, which a server starts
+
+
+def test_the_page_of_the_indi_driver_has_its_options_codes_and_files() -> None:
+    page, parser = Page("indi_ok3z_focus"), indi.new_parser()
+    check(page, "OPTIONS", told(parser, parser._actions))
+    assert synopsis(page) == ["indi_ok3z_focus [--help | --version]"]
+    wrong = subprocess.run([BIN / "indi_ok3z_focus", "-x"], capture_output=True, timeout=BOUND_S)
+    ended = subprocess.run([BIN / "indi_ok3z_focus"], stdin=subprocess.DEVNULL, timeout=BOUND_S)
+    assert {wrong.returncode, ended.returncode} == exit_codes("indi_ok3z_focus")
+    assert page.terms("FILES") == {
+        f"{config.DIRECTORY}/*.json",
+        site_file.DEFAULT_PATH,
+        "/usr/share/indi/indi_ok3z_focus.xml",
+    }
+
+
+def test_kstars_finds_the_driver_under_the_name_that_it_has() -> None:
+    path = PACKAGING / "indi_ok3z_focus.xml"
+    # KStars skips links, and what it takes for a skeleton.
+    assert path.is_file()
+    assert not path.is_symlink()
+    (group,) = ElementTree.parse(path).getroot().findall("devGroup")
+    (device,) = group.findall("device")
+    driver = device.find("driver")
+    assert driver is not None
+    assert (group.get("group"), driver.text) == ("Focusers", properties.EXECUTABLE)
+    # Another name than the label is never found: the server gives the driver the label.
+    assert device.get("label") == driver.get("name") == properties.LABEL
+    assert VERSION.startswith(f"{device.findtext('version')}.")

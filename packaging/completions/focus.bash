@@ -5,19 +5,24 @@
 #    source ~/.local/share/bash_completion/focus
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_focus_subparsers=(init set offset stop status json audit kill record watch)
+_shtab_focus_subparsers=(init set offset stop status json audit kill record watch log moved hold release run)
 
 _shtab_focus_init_option_strings=(-h --help --config --timeout --resume --restore --new-controller)
-_shtab_focus_set_option_strings=(-h --help --config --timeout)
-_shtab_focus_offset_option_strings=(-h --help --config --timeout)
-_shtab_focus_stop_option_strings=(-h --help --config --timeout)
-_shtab_focus_status_option_strings=(-h --help --config --timeout)
-_shtab_focus_json_option_strings=(-h --help --config --timeout)
+_shtab_focus_set_option_strings=(-h --help --config --timeout --why --wait)
+_shtab_focus_offset_option_strings=(-h --help --config --timeout --why --wait)
+_shtab_focus_stop_option_strings=(-h --help --config --timeout --all --daemon)
+_shtab_focus_status_option_strings=(-h --help --config --timeout --all --daemon)
+_shtab_focus_json_option_strings=(-h --help --config --timeout --all --daemon)
 _shtab_focus_audit_option_strings=(-h --help --config --timeout)
 _shtab_focus_kill_option_strings=(-h --help --config --timeout)
 _shtab_focus_record_option_strings=(-h --help --config --timeout)
 _shtab_focus_watch_option_strings=(-h --help --config --timeout)
-_shtab_focus_option_strings=(-h --help --version --config --timeout)
+_shtab_focus_log_option_strings=(-h --help --config --timeout --since --csv --json)
+_shtab_focus_moved_option_strings=(-h --help --config --timeout)
+_shtab_focus_hold_option_strings=(-h --help --config --timeout --name)
+_shtab_focus_release_option_strings=(-h --help --config --timeout)
+_shtab_focus_run_option_strings=(-h --help --config --timeout --hold)
+_shtab_focus_option_strings=(-h --help --version --config --timeout --all --daemon)
 
 _shtab_focus_init___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_set___config_COMPGEN=_shtab_glob_compgen_d0172c68
@@ -29,9 +34,14 @@ _shtab_focus_audit___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_kill___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_record___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_watch___config_COMPGEN=_shtab_glob_compgen_d0172c68
+_shtab_focus_log___config_COMPGEN=_shtab_glob_compgen_d0172c68
+_shtab_focus_moved___config_COMPGEN=_shtab_glob_compgen_d0172c68
+_shtab_focus_hold___config_COMPGEN=_shtab_glob_compgen_d0172c68
+_shtab_focus_release___config_COMPGEN=_shtab_glob_compgen_d0172c68
+_shtab_focus_run___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus___config_COMPGEN=_shtab_glob_compgen_d0172c68
 
-_shtab_focus_pos_0_choices=(init set offset stop status json audit kill record watch)
+_shtab_focus_pos_0_choices=(init set offset stop status json audit kill record watch log moved hold release run)
 
 _shtab_focus_init__h_nargs=0
 _shtab_focus_init___help_nargs=0
@@ -46,10 +56,13 @@ _shtab_focus_offset__h_nargs=0
 _shtab_focus_offset___help_nargs=0
 _shtab_focus_stop__h_nargs=0
 _shtab_focus_stop___help_nargs=0
+_shtab_focus_stop___all_nargs=0
 _shtab_focus_status__h_nargs=0
 _shtab_focus_status___help_nargs=0
+_shtab_focus_status___all_nargs=0
 _shtab_focus_json__h_nargs=0
 _shtab_focus_json___help_nargs=0
+_shtab_focus_json___all_nargs=0
 _shtab_focus_audit__h_nargs=0
 _shtab_focus_audit___help_nargs=0
 _shtab_focus_kill__h_nargs=0
@@ -58,10 +71,23 @@ _shtab_focus_record__h_nargs=0
 _shtab_focus_record___help_nargs=0
 _shtab_focus_watch__h_nargs=0
 _shtab_focus_watch___help_nargs=0
+_shtab_focus_log__h_nargs=0
+_shtab_focus_log___help_nargs=0
+_shtab_focus_log___csv_nargs=0
+_shtab_focus_log___json_nargs=0
+_shtab_focus_moved__h_nargs=0
+_shtab_focus_moved___help_nargs=0
+_shtab_focus_hold__h_nargs=0
+_shtab_focus_hold___help_nargs=0
+_shtab_focus_release__h_nargs=0
+_shtab_focus_release___help_nargs=0
+_shtab_focus_run__h_nargs=0
+_shtab_focus_run___help_nargs=0
 _shtab_focus_pos_0_nargs=A...
 _shtab_focus__h_nargs=0
 _shtab_focus___help_nargs=0
 _shtab_focus___version_nargs=0
+_shtab_focus___all_nargs=0
 
 
 # Custom Preamble

@@ -17,12 +17,14 @@ from support.sources import PROJECT
 from support.workshop import Workshop
 
 SERVER, CLIENT = "rockit-focuser-ok3z-server", "rockit-focuser-ok3z-client"
+INDI = "rockit-focuser-ok3z-indi"
 MODULE, DATA = "python3-rockit-focuser-ok3z", "rockit-atlas-data-ngts-m06"
 COMMON = "python3-rockit-common"
-OURS = (SERVER, CLIENT, MODULE, DATA)
+OURS = (SERVER, CLIENT, INDI, MODULE, DATA)
 PAGES = {
     SERVER: ("/usr/share/man/man8/focusd.8.gz", "/usr/share/man/man1/ok3z-simulator.1.gz"),
     CLIENT: ("/usr/share/man/man1/focus.1.gz",),
+    INDI: ("/usr/share/man/man1/indi_ok3z_focus.1.gz",),
 }
 COMPLETIONS = (
     "/usr/share/bash-completion",
@@ -55,6 +57,12 @@ BELONGS = {
         "/usr/share/fish/vendor_completions.d/focus.fish",
         "/usr/share/zsh/site-functions/_focus",
     },
+    INDI: {
+        "/usr/bin/indi_ok3z_focus",
+        "/usr/share/indi",
+        "/usr/share/indi/indi_ok3z_focus.xml",
+        *PAGES[INDI],
+    },
     DATA: {
         "/etc/focusd",
         "/etc/focusd/ngts_m06.json",
@@ -64,6 +72,7 @@ BELONGS = {
 PROGRAMS = {
     "/usr/bin/focus": "#!/usr/bin/python3",
     "/usr/bin/focusd": "#!/usr/bin/python3",
+    "/usr/bin/indi_ok3z_focus": "#!/usr/bin/python3",
     "/usr/bin/ok3z-simulator": "#!/usr/bin/python3",
     "/usr/libexec/focusd/after-upgrade": "#!/bin/sh",
 }
@@ -71,6 +80,7 @@ SHIPPED_AS_IT_IS = {
     "/usr/lib/systemd/system/focusd@.service": "packaging/focusd@.service",
     "/usr/lib/firewalld/services/focusd.xml": "packaging/focusd.xml",
     "/usr/libexec/focusd/after-upgrade": "packaging/rpm/after-upgrade",
+    "/usr/share/indi/indi_ok3z_focus.xml": "packaging/indi_ok3z_focus.xml",
     "/usr/lib/udev/rules.d/70-focuser-ngts_m06.rules": "packaging/70-focuser-ngts_m06.rules",
     "/etc/focusd/ngts_m06.json": "ngts_m06.json",
     "/usr/share/bash-completion/completions/focusd": "packaging/completions/focusd.bash",

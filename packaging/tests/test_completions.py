@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 COMPLETIONS = Path(__file__).parents[1] / "completions"
-COMMANDS = {"set", "offset", "stop", "status", "json", "init", "audit", "kill", "watch"}
+COMMANDS = {
+    *("set", "offset", "stop", "status", "json", "init", "audit", "kill", "watch", "record"),
+    *("log", "moved", "hold", "release", "run"),
+}
 OF_INIT = {"--help", "--config", "--timeout", "--resume", "--restore", "--new-controller"}
-OF_FOCUSD = {"--help", "--check", "--print-port", "--verbose", "--version"}
+OF_FOCUSD = {"--help", "--check", "--print-port", "--commission", "--verbose", "--record", "--version"}
 BOUND_S = 30
 # The words as bash parts them; the last is the one at the cursor. No program can be found.
 BASH = """
@@ -87,7 +90,8 @@ def offered_by_fish(folder: Path, line: str) -> set[str]:
         ("focus st", {"stop", "status"}),
         ("focus --timeout 5 st", {"stop", "status"}),
         ("focus --config night.json st", {"stop", "status"}),
-        ("focus --", {"--help", "--version", "--config", "--timeout"}),
+        ("focus --", {"--help", "--version", "--config", "--timeout", "--all", "--daemon"}),
+        ("focus stop --a", {"--all"}),
         ("focus init --", OF_INIT),
         ("focus offset -0.25 --t", {"--timeout"}),
         ("focusd --", OF_FOCUSD),

@@ -50,6 +50,15 @@ def test_the_client_alone_brings_no_daemon(fresh_machine: Machine) -> None:
     assert "usage" in fresh_machine.run("/usr/bin/focus", "--help").ok()
 
 
+def test_the_indi_driver_is_where_servers_and_kstars_look_for_it(fresh_machine: Machine) -> None:
+    fresh_machine.dnf("install", "rockit-focuser-ok3z-indi").ok()
+    assert not (fresh_machine.root / "usr/bin/focusd").exists()
+    assert (fresh_machine.root / "usr/share/indi/indi_ok3z_focus.xml").is_file()
+    # Without arguments, and to the end of its input.
+    assert fresh_machine.run("/usr/bin/indi_ok3z_focus").ok() == ""
+    assert fresh_machine.run("/usr/bin/indi_ok3z_focus", "--version").ok().startswith("indi_ok3z_focus ")
+
+
 def test_commands_of_an_installed_machine(machine: Machine, built: Built) -> None:
     number = built.version.number
     assert machine.run("/usr/bin/focusd", "--version").ok() == f"focusd {number}\n"

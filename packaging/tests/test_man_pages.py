@@ -35,7 +35,7 @@ def test_focus_says_what_is_needed_at_night() -> None:
     page = next(path for path in PAGES if path.name == "focus.1")
     text = " ".join(re.sub(".\b", "", mandoc("-Tutf8", "-O", "width=100", page)).split())
     for line in (
-        "focus [--config FILE] [--timeout S] command ...",
+        "focus [--config FILE | --all | --daemon PATTERN] [--timeout S] command ...",
         "focus init [--resume] [--restore] [--new-controller] [--config FILE] [--timeout S]",
         "Positions are millimetres outward from the inner limit switch",
         "stops any movement, from any machine that may control the focuser",

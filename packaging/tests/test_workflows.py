@@ -109,6 +109,7 @@ def test_the_debian_packages_are_those_of_the_continuous_integration() -> None:
     for array, one_of_them in (
         ("DEBIAN", "createrepo-c"),
         ("BROWSER", "chromium"),
+        ("INDI", "indi-bin"),
         ("MONITORING", "prometheus"),
     ):
         listed = re.search(rf"^{array}_PACKAGES=\((.*?)\)", script, re.MULTILINE | re.DOTALL)

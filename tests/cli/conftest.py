@@ -52,6 +52,7 @@ class Script:
             "begin_move": 0,
             "stop": 0,
             "last_failure": {},
+            "record": "recording.txt",
             # As on a machine that may not control.
             "wait_for_change": 3,
         }
@@ -132,8 +133,26 @@ class StandIn(OldStandIn):
     def begin_move(self, pos: Any, offset: Any = False) -> Any:
         return self._answer("begin_move", pos, offset)
 
+    def set_focus(self, pos: Any, offset: Any = False, **asked_for: Any) -> Any:
+        return self._answer("set_focus", pos, offset, *([asked_for] if asked_for else []))
+
+    def hold(self, name: Any, seconds: Any, token: Any = "") -> Any:
+        return self._answer("hold", name, seconds, token)
+
+    def release(self, token: Any) -> Any:
+        return self._answer("release", token)
+
+    def moved_between(self, t0: Any, t1: Any) -> Any:
+        return self._answer("moved_between", t0, t1)
+
+    def moves(self, since: Any, until: Any, limit: Any) -> Any:
+        return self._answer("moves", since, limit)
+
     def last_failure(self) -> Any:
         return self._answer("last_failure")
+
+    def record(self) -> Any:
+        return self._answer("record")
 
     def wait_for_change(self, since: Any, timeout: Any) -> Any:
         return self._answer("wait_for_change", since, timeout)
@@ -192,8 +211,9 @@ class Server:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        # All of its threads from the beginning: one that came later would be left behind by the test it came in.
-        previous, Pyro4.config.THREADPOOL_SIZE_MIN = Pyro4.config.THREADPOOL_SIZE_MIN, 16
+        # All that it may have, from the beginning: one that came later would be left behind by the test it came in.
+        previous, most = Pyro4.config.THREADPOOL_SIZE_MIN, Pyro4.config.THREADPOOL_SIZE
+        Pyro4.config.THREADPOOL_SIZE_MIN = most
         try:
             self._server = PyroServer(self.port)
         finally:

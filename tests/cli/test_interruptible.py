@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -222,3 +223,22 @@ def test_a_signal_that_the_caller_ignores_stays_ignored(focuser: Focuser) -> Non
         signal.signal(signal.SIGINT, previous)
     assert outcome == Outcome(Answer(0))
     assert focuser.stop_calls == 0
+
+
+def test_a_process_that_was_suspended_in_a_stop_has_waited_for_nothing_meanwhile(
+    focuser: Focuser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept_s = 0.0
+    real_s = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: real_s() + slept_s)
+
+    def obey_after_a_night() -> int:
+        nonlocal slept_s
+        slept_s = 3600.0
+        # Its answer is heard only some looks after the waking.
+        time.sleep(0.1)
+        return focuser.obey()
+
+    focuser.stops = [obey_after_a_night]
+    assert focuser.run() == Outcome(Answer(1), interrupted=True, stopped=True, stop_answer=Answer(0))
+    assert focuser.stop_calls == 1

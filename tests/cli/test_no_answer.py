@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import Pyro4
 import pytest
 
 from rockit.focuser.ok3z.cli.main import main
@@ -29,7 +32,7 @@ def test_without_a_daemon_one_line_says_the_address_and_what_to_do(
 ) -> None:
     server.end()
     begin = f"error: unable to communicate with focus daemon. Nothing listens at 127.0.0.1:{server.port}. "
-    start = f"Start it with `focusd {config_path}`, or mend the network.\n"
+    start = f"Start it with `focusd {config_path}`.\n"
     for command in ("set 2", "offset 1", "status", "json", "init", "audit", "kill"):
         assert main(command.split()) == 155
         assert capsys.readouterr() == ("", begin + start)
@@ -53,13 +56,13 @@ def test_another_service_at_the_address_is_not_to_be_started(
 def test_an_installed_daemon_is_started_by_its_unit(
     server: Any, config_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    from rockit.focuser.ok3z.cli import answers
+    from rockit.focuser.ok3z.cli import advice
 
-    monkeypatch.setattr(answers, "DIRECTORY", config_path.parent)
+    monkeypatch.setattr(advice, "DIRECTORY", config_path.parent)
     server.end()
 
     assert main(["status"]) == 155
-    assert "`systemctl start focusd@night`; `systemctl status focusd@night`" in capsys.readouterr().err
+    assert "`sudo systemctl start focusd@night`; `systemctl status focusd@night`" in capsys.readouterr().err
 
 
 def test_a_move_whose_answer_is_lost_warns_that_the_focuser_may_move(script: Any, capsys: Any) -> None:
@@ -95,13 +98,81 @@ def test_a_stop_that_a_hanging_daemon_does_not_take_warns_too(
 def test_a_hanging_daemon_is_to_be_restarted_and_has_moved_nothing(
     command: str, silent: str, config_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
-    from rockit.focuser.ok3z.cli import answers
+    from rockit.focuser.ok3z.cli import advice
 
-    monkeypatch.setattr(answers, "DIRECTORY", config_path.parent)
+    monkeypatch.setattr(advice, "DIRECTORY", config_path.parent)
 
     assert main([*command.split(), "--timeout", "0.1"]) == 155
     assert capsys.readouterr().err == (
         f"error: unable to communicate with focus daemon. {silent} did not answer within 0.1 s. "
-        "The daemon may hang: if it runs there, restart it with `systemctl restart focusd@night`; if not, look at "
+        "The daemon may hang: if it runs there, restart it with `sudo systemctl restart focusd@night`; if not, look at "
         "the network.\n"
     )
+
+
+UNREACHABLE = {errno.ENETUNREACH: "Network is unreachable", errno.EHOSTUNREACH: "No route to host"}
+
+
+@pytest.fixture
+def at_a_desk(phone_book: Any, config_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """This machine is not that of the daemon, whose package it has."""
+    from rockit.focuser.ok3z.cli import advice
+
+    monkeypatch.setattr(advice, "DIRECTORY", config_path.parent)
+    phone_book.host = "10.2.5.115"
+    return phone_book
+
+
+@pytest.mark.parametrize("server", ["mortal"], indirect=True)
+def test_at_a_desk_the_daemon_is_started_on_its_own_machine(
+    server: Any, at_a_desk: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    from rockit.focuser.ok3z.cli import advice
+
+    server.end()
+    begin = f"error: unable to communicate with focus daemon. Nothing listens at 10.2.5.115:{server.port}. "
+    assert main(["status"]) == 155
+    assert capsys.readouterr().err == (
+        f"{begin}Start it on NGTSDASNUC: `sudo systemctl start focusd@night`; "
+        "`systemctl status focusd@night` says there why it ended.\n"
+    )
+    monkeypatch.setattr(advice, "DIRECTORY", tmp_path / "elsewhere")
+    assert main(["status"]) == 155
+    assert capsys.readouterr().err == f"{begin}Start `focusd` on NGTSDASNUC.\n"
+    # Of a machine that the phone book does not know there is the address.
+    at_a_desk.host = "10.2.5.116"
+    assert main(["status"]) == 155
+    assert capsys.readouterr().err.endswith("Start `focusd` on 10.2.5.116.\n")
+
+
+@pytest.mark.parametrize("number", UNREACHABLE)
+def test_a_network_without_a_way_is_to_be_looked_at_and_nothing_is_to_be_started(
+    number: int, at_a_desk: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    def bind(_proxy: Any) -> None:
+        raise Pyro4.errors.CommunicationError("cannot connect") from OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Pyro4.Proxy, "_pyroBind", bind)
+    for command in ("status", "set 1", "stop"):
+        assert main(command.split()) == 155
+        written = capsys.readouterr().err
+        assert f"10.2.5.115:{at_a_desk.port} cannot be reached: {UNREACHABLE[number]}. " in written
+        assert "Look at the network" in written
+        assert "systemctl" not in written
+        assert ("its firewall" in written) == (number == errno.EHOSTUNREACH)
+
+
+def test_at_a_desk_a_daemon_that_hangs_is_restarted_on_its_own_machine(
+    silent: str, at_a_desk: Any, capsys: Any
+) -> None:
+    assert main(["status", "--timeout", "0.1"]) == 155
+    assert capsys.readouterr().err.endswith(
+        "The daemon may hang: if it runs on NGTSDASNUC, restart it there with "
+        "`sudo systemctl restart focusd@night`; if not, look at the network.\n"
+    )
+
+
+def test_at_a_desk_the_log_is_that_of_its_machine(script: Any, at_a_desk: Any, capsys: Any) -> None:
+    script.answers["stop"] = ValueError("odd")
+    assert main(["stop"]) == 1
+    assert capsys.readouterr().err.endswith("See `journalctl -u focusd@night` on NGTSDASNUC.\n")

@@ -109,7 +109,7 @@ def test_a_reader_that_goes_away_is_no_error(words: str, environment: dict[str, 
 def test_watch_ends_when_its_reader_has_gone_though_nothing_changes(script: Any, start: Any) -> None:
     """`focus watch | head -1`, while the focuser stands."""
     process = start("watch")
-    assert process.read_line() == "Focuser is IDLE (2.000 mm)\n"
+    assert process.read_line().endswith("Z Focuser is IDLE (2.000 mm)\n")
     process.popen.stdout.close()
 
     assert process.popen.wait(20) == 0
@@ -136,6 +136,24 @@ def test_what_was_done_is_done_although_its_result_cannot_be_written(
 ) -> None:
     told = f"Done, but the result cannot be written: {why}.\n"
     assert ended(command, redirection, environment) == (0, told)
+
+
+@pytest.mark.parametrize("command", ["status", "status --daemon stand_in", "watch", "set 2"])
+def test_what_an_output_cannot_write_is_escaped(
+    command: str, script: Any, start: Any, environment: dict[str, str]
+) -> None:
+    environment["PYTHONIOENCODING"] = "ascii"
+    script.report = {"status": 0, "state": "fault", "reason": "10 µm too far …"}
+    script.answers["set_focus"] = 1
+    process = start(*command.split())
+    if command == "watch":
+        assert "10 \\xb5m too far \\u2026" in process.read_line()
+        assert process.end(signal.SIGINT) == (0, "", "")
+        return
+    code, out, error = process.end()
+    assert code == (1 if command == "set 2" else 0)
+    assert "10 \\xb5m too far \\u2026" in out + error
+    assert "Traceback" not in error
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])

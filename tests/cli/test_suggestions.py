@@ -29,7 +29,15 @@ MEANT = [
     ("set \u22120.25", "focus set -0.25"),
     ("offset \u20130,25", "focus offset -0.25"),
     ("offset 50um", "focus offset 0.05"),
+    ("offset -0,25", "focus offset -0.25"),
+    ("offset -0.25mm", "focus offset -0.25"),
+    ("offset - 0.25", "focus offset -0.25"),
+    ("3.7", "focus set 3.7"),
+    ("3,7 mm", "focus set 3.7"),
     ("--conf x status", "--config"),
+    ("status --conf x", "--config"),
+    ("set 2.5 --timout 3", "--timeout"),
+    ("status --al", "--all"),
     ("--confg=x status", "--config"),
 ]
 
@@ -49,9 +57,37 @@ def test_nothing_is_guessed_where_nothing_is_near(capsys: Any) -> None:
         assert "id you mean" not in capsys.readouterr().err, words
 
 
-@pytest.mark.parametrize("words", ["stop now", "stop --please", "stop 3", "--timeout 3 stop it", "stop -x"])
-def test_a_stop_ignores_surplus_words(words: str) -> None:
-    assert cli.read(words.split()).command == "stop"
+@pytest.mark.parametrize(
+    ("words", "ignored"),
+    [
+        ("stop", ""),
+        ("stop now", "now"),
+        ("stop --please", "--please"),
+        ("stop 3", "3"),
+        ("--timeout 3 stop it", "it"),
+        ("stop -x", "-x"),
+        ("-- stop", "--"),
+        ("stop --timeout soon", "--timeout soon"),
+        ("stop --timeout", "--timeout"),
+        ("--tiemout=3 stop", "--tiemout=3"),
+        ("--zzz stop set 3", "--zzz set 3"),
+        ("stop --al", "--al"),
+    ],
+)
+def test_a_stop_stops_and_says_afterwards_what_it_ignored(
+    words: str, ignored: str, script: Any, phone_book: Any, capsys: Any
+) -> None:
+    assert main(words.split()) == 0
+    assert script.calls == [("stop",)]
+    said = f"focus stop: ignored: {ignored}. See `focus stop --help`.\n" if ignored else ""
+    assert capsys.readouterr().err == said
+
+
+def test_a_stop_takes_what_it_understands_wherever_that_stands() -> None:
+    options = cli.read(["--config", "stop", "--timeout=3", "stop", "at once", "--daemon", "n*", "--all"])
+    assert (options.command, options.config, options.timeout_s) == ("stop", "stop", 3.0)
+    assert (options.daemon, options.all) == ("n*", True)
+    assert cli.read(["--config", "stop", "status"]).command == "status"
 
 
 def test_a_number_called_stop_is_no_stop(capsys: Any) -> None:

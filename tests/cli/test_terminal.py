@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -18,6 +19,16 @@ MOVING: dict[str, Any] = {
     "speed_mm_sec": -0.49,
 }
 ARRIVED: dict[str, Any] = {"status": 1, "state": "idle", "current_mm": 2.5, "target_mm": 2.5}
+
+
+def _timed(line: str) -> str:
+    """What stands behind the UTC time of a line that `focus watch` wrote into a pipe."""
+    time_text, space, said = line.partition(" ")
+    moment = datetime.strptime(time_text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time_text)
+    assert abs(datetime.now(timezone.utc) - moment) < timedelta(minutes=1)
+    assert space
+    return said
 
 
 def _plain(text: str) -> str:
@@ -111,6 +122,19 @@ def test_the_status_is_coloured_on_a_terminal_and_says_more_below(script: Any, o
     assert text.replace("\r", "").endswith("\n  state: fault\n  reason: Reply [b]lost[/b].\n")
 
 
+@pytest.mark.parametrize("report", [ARRIVED, MOVING, {"status": 0}], ids=["idle", "moving", "offline"])
+def test_of_the_status_line_the_label_alone_is_bold(report: Any, script: Any, on_terminal: Any) -> None:
+    script.report = report
+
+    _, text = on_terminal("status").end()
+    line = text.splitlines()[0]
+    label = re.search("IDLE|MOVING|OFFLINE", line)
+    assert label is not None
+    colours = r"\x1b\[[0-9;]*m"
+    assert len(re.findall(colours, line[: label.start()])) == 1
+    assert re.findall(colours, line[label.end() :]) == ["\x1b[0m"]
+
+
 def test_a_person_who_asks_for_the_status_is_told_how_far_to_trust_it(script: Any, on_terminal: Any) -> None:
     script.report = {
         **ARRIVED,
@@ -175,6 +199,17 @@ def test_watch_on_a_terminal_follows_the_focuser_until_ctrl_c(script: Any, on_te
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
 
 
+def test_a_terminal_that_lacks_a_letter_gets_its_number(script: Any, on_terminal: Any) -> None:
+    script.report = {**ARRIVED, "reason": "10 µm …"}
+    terminal = on_terminal("watch", PYTHONIOENCODING="ascii")
+    terminal.read_until(r"10 \xb5m \u2026")
+    terminal.popen.send_signal(signal.SIGINT)
+    assert terminal.end()[0] == 0
+    code, text = on_terminal("status", "--daemon", "stand_in", PYTHONIOENCODING="ascii").end()
+    assert code == 0
+    assert r"10 \xb5m \u2026" in text
+
+
 def test_watch_on_a_narrow_terminal_shows_what_fits(script: Any, on_terminal: Any) -> None:
     script.report = MOVING
     terminal = on_terminal("watch", columns=40)
@@ -188,14 +223,14 @@ def test_watch_on_a_narrow_terminal_shows_what_fits(script: Any, on_terminal: An
 @pytest.mark.parametrize("server", ["mortal"], indirect=True)
 def test_watch_survives_a_daemon_that_goes_away_and_comes_back(script: Any, server: Any, start: Any) -> None:
     process = start("watch")
-    assert process.read_line() == "Focuser is IDLE (2.000 mm)\n"
+    assert _timed(process.read_line()) == "Focuser is IDLE (2.000 mm)\n"
     server.end()
-    assert process.read_line().startswith("Focus daemon does not answer; trying again.  ")
+    assert _timed(process.read_line()).startswith("Focus daemon does not answer; trying again.  ")
     script.report = MOVING
     server.start()
-    lines = [process.read_line()]
+    lines = [_timed(process.read_line())]
     while lines[-1].startswith("Focus daemon does not answer"):
-        lines.append(process.read_line())
+        lines.append(_timed(process.read_line()))
     assert lines[-1].startswith("Focuser is MOVING (1.500 / 2.500 mm)")
     assert process.end(signal.SIGINT) == (0, "", "")
 
@@ -205,10 +240,10 @@ def test_piped_watch_writes_a_line_for_a_change_and_none_without(
     script: Any, start: Any, number: int
 ) -> None:
     process = start("watch")
-    assert process.read_line() == "Focuser is IDLE (2.000 mm)\n"
+    assert _timed(process.read_line()) == "Focuser is IDLE (2.000 mm)\n"
     script.wait_for_reads(3)
     script.report = MOVING
-    assert process.read_line().startswith("Focuser is MOVING")
+    assert _timed(process.read_line()).startswith("Focuser is MOVING")
     assert process.end(number) == (0, "", "")
 
 
@@ -216,10 +251,10 @@ def test_watch_waits_for_changes_and_does_not_poll(script: Any, start: Any) -> N
     script.answers["wait_for_change"] = lambda: {**script.report, "change": 1}
     script.report = ARRIVED
     process = start("watch")
-    assert process.read_line() == "Focuser is IDLE (2.500 mm)\n"
+    assert _timed(process.read_line()) == "Focuser is IDLE (2.500 mm)\n"
     script.wait_for_call("wait_for_change", 3)
     script.report = MOVING
-    assert process.read_line().startswith("Focuser is MOVING")
+    assert _timed(process.read_line()).startswith("Focuser is MOVING")
     assert process.end(signal.SIGINT) == (0, "", "")
     assert script.reads == 0
     assert {since for name, since, _ in script.calls if name == "wait_for_change"} == {None, 1}

@@ -22,9 +22,14 @@ TOLD: list[tuple[dict[str, Any], tuple[str, ...], str, str]] = [
         {"latency_timer_ms": 16, **PACED},
         AT_REST,
         "latency",
-        "at once, 16.0 ms late, counted from the last byte",
+        "bytes together, 16.0 ms after the line's time, counted from the last byte",
     ),
-    ({"usb_latency_ms": 16, **PACED}, AT_REST, "latency", "at once, .* ms late, counted from the first byte"),
+    (
+        {"usb_latency_ms": 16, **PACED},
+        AT_REST,
+        "latency",
+        "bytes together, .* ms after the line's time, counted from the first byte",
+    ),
     ({"reply_delay_s": 0.3, **PACED}, AT_REST, "answer-time", r"takes 30\d\.\d ms"),
     ({"baud_pacing": 0}, AT_REST, "byte-time", "-6.5 ms after its bytes"),
     ({"reply_end": "crlf"}, AT_REST, "frame-end", r"comes b'\\r\\n'"),
@@ -116,6 +121,16 @@ CANNOT_BE_TOLD = {
 }
 
 
+def lived_through(
+    make_night: Callable[..., Night], options: dict[str, Any], trials: tuple[str, ...]
+) -> Night:
+    """A night with such a controller, of which only these trials are left."""
+    night = make_night(**options)
+    night.leave_only(*trials)
+    assert night.run() == 0, night.engineer.told
+    return night
+
+
 @pytest.mark.parametrize(("options", "trials", "assumption", "said"), TOLD, ids=lambda value: str(value)[:40])
 def test_an_option_is_refuted_by_name(
     make_night: Callable[..., Night],
@@ -124,9 +139,7 @@ def test_an_option_is_refuted_by_name(
     assumption: str,
     said: str,
 ) -> None:
-    night = make_night(**options)
-    night.leave_only(*trials)
-    assert night.run() == 0, night.engineer.told
+    night = lived_through(make_night, options, trials)
     assert night.verdicts[assumption] == "refuted", night.sentences(assumption)
     assert re.search(said, night.sentences(assumption)), night.sentences(assumption)
     assert night.model.ground_mm == (pytest.approx(0.8, abs=0.01) if "travel_mm" in options else 0)
@@ -142,9 +155,7 @@ def test_an_option_is_measured(
     assumption: str,
     said: str,
 ) -> None:
-    night = make_night(**options)
-    night.leave_only(*trials)
-    assert night.run() == 0, night.engineer.told
+    night = lived_through(make_night, options, trials)
     assert re.search(said, night.sentences(assumption)), night.sentences(assumption)
 
 

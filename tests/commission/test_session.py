@@ -108,13 +108,17 @@ def test_a_whole_night(make_night: MakeNight) -> None:
         assert f"  {one.id}: {one.claim}"[:60] in text
     untested = {one for one, verdict in night.verdicts.items() if verdict == "not tested"}
     assert untested == {"unknown", "travel"}
-    frames = [
-        frame
+    shown = {
+        one["id"]: [frame for finding in one["findings"] for frame in finding["frames"]]
         for one in night.report["assumptions"]
-        for finding in one["findings"]
-        for frame in finding["frames"]
-    ]
+    }
+    frames = [frame for each in shown.values() for frame in each]
     assert frames
+    # Those that show it, and not only the last ones of the trial.
+    for assumption, codes in (("temperature", {"S051", "S052"}), ("halt-ramp", {"P092", "P021"})):
+        assert codes <= {
+            text[1:5] for frame in shown[assumption] for key, text in frame.items() if key != "t"
+        }
     assert all(set(frame) in ({"t", "sent"}, {"t", "received"}) for frame in frames)
 
 

@@ -20,6 +20,7 @@ from rockit.focuser.ok3z.driver.recorder import Recorder, Recording
 from rockit.focuser.ok3z.errors import FocuserError, RequestError, StoppedError
 from rockit.focuser.ok3z.service.commands import Commands
 from rockit.focuser.ok3z.service.fault_recording import FaultRecording
+from rockit.focuser.ok3z.service.history import NO_LEDGER, History, Ledger
 from rockit.focuser.ok3z.service.publisher import Publisher
 from rockit.focuser.ok3z.service.settings import Settings
 from rockit.focuser.ok3z.service.status import Confidence, Snapshot
@@ -42,6 +43,8 @@ class LateClock:
         self._clock = clock
         self._looks_left = 0
         self._late_s = 0.0
+        self.set_s = 0.0
+        """By how much somebody has set the time of day."""
 
     def hold_up(self, look: int, late_s: float) -> None:
         """Let `late_s` seconds pass right after the `look`-th look at the clock from now."""
@@ -55,7 +58,10 @@ class LateClock:
         return now_s
 
     def utc_now(self) -> datetime:
-        return FIRST_LIGHT + timedelta(seconds=self._clock.monotonic())
+        return FIRST_LIGHT + timedelta(seconds=self._clock.monotonic() + self.set_s)
+
+    def boot_s(self) -> float:
+        return self._clock.monotonic() + 1000.0
 
     def sleep(self, seconds: float) -> None:
         self._clock.sleep(seconds)
@@ -155,14 +161,16 @@ class Bench:
         self.recorder = Recorder(clock)
         self.archive = PaperArchive()
         self.announced: list[tuple[int, str]] = []
+        self.ledger: Ledger = NO_LEDGER
         self.port = RigPort(self, url)
         self.worker = RigWorker(self)
 
     def start_process(self) -> None:
         """A new process on the same focuser: nothing is known but what was kept."""
         recording = FaultRecording(self.recorder, self.archive, self.late_clock.utc_now)
+        self.history = History(self.ledger, self.late_clock)
         self.commands = Commands(
-            self.settings, self.port, self.keeper, self.worker, self.late_clock, recording
+            self.settings, self.port, self.keeper, self.worker, self.late_clock, recording, self.history
         )
         self.commands.begin()
 
@@ -189,6 +197,7 @@ class Bench:
         end_s = self.clock.monotonic() + seconds
         while self.clock.monotonic() < end_s:
             self.clock.sleep(max(self.commands.rest_s(1.0), 1e-6))
+            self.history.beat()
             self.carry_out(self.commands.watch_rest)
 
 

@@ -22,7 +22,7 @@ from rockit.focuser.ok3z.errors import (
 from rockit.focuser.ok3z.service.status import State
 from rockit.focuser.ok3z.simulator import VirtualClock
 from rockit.focuser.ok3z.simulator.protocol_replay import replayed
-from rockit.focuser.ok3z.simulator.replay import RecordingError, load
+from rockit.focuser.ok3z.simulator.replay import RecordingError, Replay, load
 
 from .conftest import Bench
 from .replaying import RECORDINGS, lines_of, live_through
@@ -69,6 +69,23 @@ def test_it_begins_in_the_middle_of_a_night(tmp_path: Path) -> None:
     assert [name for name, _ in lived.ends] == ["resume", "move"]
     assert lived.ends[0][1] is None
     assert isinstance(lived.ends[1][1], PositionLostError)
+
+
+def test_the_time_before_its_first_question_is_left_out(tmp_path: Path) -> None:
+    """A daemon may have waited long, and lost its port, before somebody initialised the focuser."""
+    head, *lines = lines_of(RECORDINGS / "power-cut-in-a-move.jsonl.gz")
+    before: list[dict[str, object]] = [
+        {"t": 0.0, "opened": True},
+        {"t": 1.0, "lost": "it was pulled out."},
+        {"t": 29.0, "opened": True},
+    ]
+    after = [{**line, "t": float(line["t"]) + 30} for line in lines]
+    replay = Replay(load(rewritten(tmp_path, "waited", [head, *before, *after])), VirtualClock())
+    replay.check_port(replay.claim_port())
+    replay.write(next(str(line["sent"]) for line in lines if "sent" in line).encode())
+    assert replay.next_event_s is not None
+    assert replay.next_event_s < replay.clock.monotonic() + 1
+    replay.check_port(1)
 
 
 def test_a_stop_comes_in_its_moment(make_stopped: Path) -> None:

@@ -201,6 +201,17 @@ def test_a_session_that_the_disk_does_not_take_says_so(announced: list[tuple[int
     assert "is not recorded any more" in announced[0][1]
 
 
+def test_a_session_replaces_a_recording_and_no_other_file(tmp_path: Path) -> None:
+    path, other = tmp_path / "session.jsonl.gz", tmp_path / "focuser.json"
+    for _ in range(2):
+        SessionFile(path, ABOUT, NoonClock(), lambda *_: None).close()
+    assert len(gzip.decompress(path.read_bytes()).splitlines()) == 1
+    other.write_text("{}")
+    with pytest.raises(FileExistsError, match="it is there, and is no recording"):
+        SessionFile(other, ABOUT, NoonClock(), lambda *_: None)
+    assert other.read_text() == "{}"
+
+
 def test_a_session_needs_a_place(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         SessionFile(tmp_path / "absent" / "file", ABOUT, NoonClock(), lambda *_: None)

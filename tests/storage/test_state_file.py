@@ -161,9 +161,9 @@ def test_no_file_with_one_wrong_byte_is_taken(entry: Entry, data: st.DataObject)
     byte = data.draw(st.integers(0, 255).filter(lambda one: one != content[where]))
     spoilt = content[:where] + bytes([byte]) + content[where + 1 :]
     with contextlib.suppress(UnusableError):
-        # White space may become other white space, and that is all.
+        # Another white space, or a digit of an escaped letter written large, is the same document, and that is all.
         assert state_file.decode(spoilt, DAEMON) == (entry, NOW)
-        assert content[where : where + 1].isspace()
+        assert json.loads(spoilt) == json.loads(content)
 
 
 @pytest.mark.parametrize("length", [0, 1, 40, len(encoded()) - 2])

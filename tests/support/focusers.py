@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from concurrent.futures import Future
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Callable
 
 from rockit.focuser.ok3z.driver.planning import Limits, requested_target, steps_from_mm
 from rockit.focuser.ok3z.errors import BusyError, FocuserError, NotConnectedError, StoppedError
 from rockit.focuser.ok3z.service.counters import Counters
 from rockit.focuser.ok3z.service.focuser import BegunMove, Ending
+from rockit.focuser.ok3z.service.history import NOBODY, Asker, Now
+from rockit.focuser.ok3z.service.holds import NO_SHELF, Holds
 from rockit.focuser.ok3z.service.motion_log import Record
+from rockit.focuser.ok3z.service.moved import Good, Verdict, judge, last_good
 from rockit.focuser.ok3z.service.status import Snapshot, State
+from rockit.focuser.ok3z.storage.history_file import HistoryFile, Moment, Motion
 from tests.support.waiting import BOUND_S
 
+NIGHT_S = 1_790_000_000.0
 LIMITS = Limits.from_mm(6.0, 6.0, 0.5)
 
 
@@ -44,6 +52,41 @@ class Gate:
         run()
 
 
+class FakeHistory:
+    """A history of nothing, asked of a file if there is one.
+
+    Attributes:
+        file: where it is asked; None: it cannot be asked.
+        hangs: nothing is answered any more.
+        told: the rows that were told.
+    """
+
+    def __init__(self) -> None:
+        self.file: HistoryFile | None = None
+        self.hangs = False
+        self.told: list[Motion] = []
+        self.now = Now()
+
+    def moment(self) -> Moment:
+        return Moment(NIGHT_S, 5000.0)
+
+    def ask(self, question: Callable[[HistoryFile], Any]) -> Future[Any]:
+        asked: Future[Any] = Future()
+        if self.file is not None:
+            asked.set_result(question(self.file))
+        elif not self.hangs:
+            asked.set_exception(OSError("there is no history."))
+        return asked
+
+
+def history_file(path: Path, begin: Moment) -> HistoryFile:
+    """A history that any thread may ask."""
+    file = HistoryFile(path, "3.0", begin, "this boot")
+    file._connection.close()
+    file._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    return file
+
+
 class FakeFocuser:
     """A service that stands still at 2 mm, whatever it is told.
 
@@ -71,6 +114,9 @@ class FakeFocuser:
         self.hangs = False
         self.patience_s = BOUND_S
         self.judges_positions = False
+        self.askers: list[Asker] = []
+        self.history = FakeHistory()
+        self.holds = Holds(NO_SHELF, lambda: self.history.moment(), lambda: 1, self.history.told.append)
         self._stop = Ending(BOUND_S)
         self._stop.resolve(None)
 
@@ -92,21 +138,56 @@ class FakeFocuser:
         return self.now_s - moment_s
 
     def begin_initialize(
-        self, resume: bool | None = None, restore: bool | None = None, new_controller: bool = False
+        self,
+        resume: bool | None = None,
+        restore: bool | None = None,
+        new_controller: bool = False,
+        force: bool = False,
+        asker: Asker = NOBODY,
     ) -> Ending:
-        self._note("initialize", resume, restore, new_controller)
+        self.askers.append(asker)
+        self._note("initialize", resume, restore, new_controller, *([force] if force else []))
         return self._ending("initialize", self.initialize_gate)
 
-    def begin_audit(self) -> Ending:
+    def begin_audit(self, asker: Asker = NOBODY) -> Ending:
+        self.askers.append(asker)
         self._note("audit")
         return self._ending("audit", Gate())
 
-    def begin_shutdown(self) -> Ending:
+    def begin_shutdown(self, asker: Asker = NOBODY) -> Ending:
+        self.askers.append(asker)
         self._note("shutdown")
         return self._ending("shutdown", Gate())
 
-    def begin_move(self, position: Any, offset: bool = False, exact: bool = False) -> BegunMove:
-        self._note("move", position, offset, exact)
+    def hold(self, name: Any, seconds: Any, token: Any = "", asker: Asker = NOBODY) -> str:
+        self._note("hold")
+        return self.holds.grant(name, seconds, token, asker, "")
+
+    def release(self, token: Any) -> None:
+        self._note("release")
+        self.holds.release(token)
+
+    def ask_moved(self, t0_s: float, t1_s: float, tell: Callable[[Verdict], Any]) -> Future[Any]:
+        return self.history.ask(lambda file: tell(judge(file, self.history.now, t0_s, t1_s)))
+
+    def ask_good(self) -> Future[Good | None]:
+        return self.history.ask(lambda file: last_good(file, self.history.now, self.history.moment().utc_s))
+
+    def ask_rows(
+        self, since_s: float, until_s: float, most: int, tell: Callable[[list[Motion]], Any]
+    ) -> Future[Any]:
+        return self.history.ask(lambda file: tell(file.rows(since_s, until_s, most)))
+
+    def begin_move(
+        self,
+        position: Any,
+        offset: bool = False,
+        exact: bool = False,
+        asker: Asker = NOBODY,
+        wait_s: float = 0.0,
+    ) -> BegunMove:
+        self.askers.append(asker)
+        self._note("move", position, offset, exact, *([wait_s] if wait_s else []))
         is_short = self.move_gate.is_open
         ended = self._ending("move", self.move_gate, position, offset)
         if is_short or self.hangs:
@@ -115,7 +196,8 @@ class FakeFocuser:
         under_way.resolve(None)
         return BegunMove(under_way, ended)
 
-    def begin_stop(self, by: str) -> Ending:
+    def begin_stop(self, by: str, door: str = "") -> Ending:
+        self.askers.append(Asker(by, door))
         self.stops_asked_by.append(by)
         # As the service: who asks while one is under way is given the same one.
         if self._stop.done():

@@ -43,7 +43,11 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 
 def run(
-    *words: object, env: Mapping[str, str] | None = None, cwd: Path | None = None, timeout_s: float = BOUND_S
+    *words: object,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout_s: float = BOUND_S,
+    stdin: str = "",
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end; what it writes is captured. A first word without a slash is one of this project's."""
     command, *others = map(str, words)
@@ -53,7 +57,7 @@ def run(
         [command, *others],
         env=env,
         cwd=cwd,
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=timeout_s,

@@ -29,7 +29,12 @@ SLOW: dict[str, Any] = {"speed_mm_sec": 0.1, "anti_backlash_mm": 1.5}
 
 # As fast for the clock on the wall, from a speed four times as high and a scale four times as low: a halt in the first
 # milliseconds of a move then takes the motor no further than a real one could come.
-STEADY: dict[str, Any] = {"serial_port": {"time_scale": 10}, "speed_mm_sec": 0.4, "anti_backlash_mm": 1.5}
+STEADY: dict[str, Any] = {
+    # Its register is 0 further out than a test stops a move.
+    "serial_port": {"time_scale": 10, "start_mm": 3.5},
+    "speed_mm_sec": 0.4,
+    "anti_backlash_mm": 1.5,
+}
 
 # 0.5 mm/s for the clock on the wall: time enough for whole processes to come and go during a move. It is for moves that
 # a test ends itself.

@@ -32,6 +32,7 @@ ALWAYS = {
     "state": str,
     "moving": bool,
     "position_trust": str,
+    "focus_range_mm": float,
     "version": str,
 }
 WITH_POSITION = {"current_mm": float, "target_mm": float, "current_steps": int}

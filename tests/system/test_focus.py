@@ -100,7 +100,7 @@ def test_a_machine_that_may_not_control(make_daemon: Any, run_all: Any) -> None:
     for run in run_all(daemon, "focus", ("init",), ("set", "1"), ("stop",), ("kill",)):
         code, out, err = outcome(run)
         assert (code, out) == (3, "")
-        assert "control_machines" in err
+        assert f"Run it on the control machine, which is Elsewhere by {daemon.config_path}." in err
     assert outcome(run_all(daemon, "focus", ("status",))[0])[0] == 0
 
 
@@ -146,9 +146,9 @@ def test_a_fault_is_told_in_the_words_of_the_daemon(focuser: Any, run_focus: Run
 
 def test_watch_shows_a_move_and_ends_with_ctrl_c(slow_focuser: Any, background: Background) -> None:
     with Program("focus", "watch", env=slow_focuser.environment) as watch:
-        assert watch.read_line().startswith("Focuser is IDLE")
+        assert "Z Focuser is IDLE" in watch.read_line()
         move = background(slow_focuser.call, "set_focus", 1.5)
-        assert watch.read_line("overshoot").startswith("Focuser is MOVING")
+        assert "Z Focuser is MOVING" in watch.read_line("overshoot")
         code, _, err = watch.end(signal.SIGINT)
     assert (code, err) == (0, "")
     assert move.result() == 0

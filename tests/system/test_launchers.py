@@ -1,4 +1,5 @@
-"""`./focusd` and `./focus` straight from a clone: from anywhere, through links, with blanks in the path."""
+"""`./focusd`, `./focus` and `./indi_ok3z_focus` straight from a clone: from anywhere, through links, with blanks in
+the path."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import pytest
 from tests.support.processes import BIN, run
 
 CLONE = Path(__file__).resolve().parents[2]
-PARTS = ("focusd", "focus", "packaging/run-from-clone", "test.json", "ngts_m06.json")
+PARTS = ("focusd", "focus", "indi_ok3z_focus", "packaging/run-from-clone", "test.json", "ngts_m06.json")
 
 
 def copy_of_the_clone(folder: Path) -> Path:
@@ -91,3 +92,14 @@ def test_without_anything_it_says_what_to_do(tmp_path: Path) -> None:
         assert said.stderr.startswith(f"{name}: ")
         assert f"make -C '{clone}' venv" in said.stderr or "venv" in said.stderr
         assert "Traceback" not in said.stderr
+
+
+@pytest.mark.parametrize("has_venv", [True, False])
+def test_a_server_may_start_the_driver_from_a_clone(tmp_path: Path, has_venv: bool) -> None:
+    clone = copy_of_the_clone(tmp_path)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    if has_venv:
+        (clone / ".venv").symlink_to(BIN.parent)
+    shown = run(clone / "indi_ok3z_focus", "--version", env={**os.environ, "PATH": path})
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("indi_ok3z_focus ")

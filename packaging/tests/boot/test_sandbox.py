@@ -156,7 +156,9 @@ def test_what_it_knows_of_the_position_is_written_for_itself_alone(serving: Site
     serving.focus_ok("init")
 
     folder = serving.container.root / "var/lib/private/focusd/boot"
-    serving.container.until("the state is written", lambda: any(folder.iterdir()))
-    (file,) = folder.iterdir()
-    assert file.name == "localhost_test.json"
-    assert [path.stat().st_mode & 0o777 for path in (folder, file)] == [0o700, 0o600]
+    state = folder / "localhost_test.json"
+    serving.container.until("the state is written", state.exists)
+    # Beside it lie the history and the recordings.
+    assert all(path.name.startswith("localhost_test.") for path in folder.iterdir())
+    modes = {path: path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
+    assert {path: mode for path, mode in modes.items() if mode != (0o700 if path.is_dir() else 0o600)} == {}

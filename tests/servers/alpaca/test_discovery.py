@@ -14,7 +14,7 @@ import pytest
 
 from rockit.focuser.ok3z.servers.alpaca import discovery
 from rockit.focuser.ok3z.servers.alpaca.discovery import QUERY, Discovery, answer, is_query
-from rockit.focuser.ok3z.servers.http.rate_limit import Allowance
+from rockit.focuser.ok3z.servers.net.allowance import Allowance
 from tests.support.waiting import BOUND_S, SetClock, wait_until
 
 Open = Callable[..., Discovery]

@@ -51,7 +51,7 @@ def test_quoted_constants_are_those_of_the_code(text: str) -> None:
 
 def test_every_curl_line_is_answered_without_an_error(wire: Any) -> None:
     lines = [shlex.split(line) for line in re.findall(r"^curl .*", PAGE, flags=re.MULTILINE)]
-    assert len(lines) == 7
+    assert len(lines) == 9
     answers = []
     for words in lines:
         verb = words[words.index("-X") + 1] if "-X" in words else "GET"

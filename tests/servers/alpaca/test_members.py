@@ -28,14 +28,14 @@ FIXED: dict[str, object] = {
     "maxstep": 30528,
     "name": "Dome",
     "stepsize": 1000 / 5088,
-    "supportedactions": [],
+    "supportedactions": ["moved_between", "moves", "focus_header", "hold", "release", "holds"],
     "tempcomp": False,
     "tempcompavailable": False,
 }
 EMPTY = {"ismoving": False, "position": 0, "devicestate": [], "temperature": 0.0}
 # The form of each command, and its error for a program that is connected.
 COMMANDS = {
-    "action": ("Action=a&Parameters=", 0x400),
+    "action": ("Action=a&Parameters=", 0x40C),
     "commandblind": ("Command=a&Raw=true", 0x400),
     "commandbool": ("Command=a&Raw=false", 0x400),
     "commandstring": ("Command=a&Raw=true", 0x400),

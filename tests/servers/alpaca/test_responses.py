@@ -9,6 +9,7 @@ from rockit.focuser.ok3z.servers.alpaca.responses import (
     LARGEST_TRANSACTION_ID,
     NotImplementedHereError,
     TransactionCounter,
+    UnknownActionError,
     answer,
     encoded,
     number_of,
@@ -21,7 +22,7 @@ EVERY_ERROR = {
 
 
 def test_every_error_has_a_number_of_the_standard_or_of_the_driver() -> None:
-    assert set(ALPACA_NUMBER_OF) == EVERY_ERROR | {NotImplementedHereError}
+    assert set(ALPACA_NUMBER_OF) == EVERY_ERROR | {NotImplementedHereError, UnknownActionError}
     for cls in EVERY_ERROR:
         number = number_of(cls("why"))
         assert number in OF_THE_STANDARD or 0x500 <= number <= 0xFFF, cls
@@ -30,6 +31,7 @@ def test_every_error_has_a_number_of_the_standard_or_of_the_driver() -> None:
 def test_what_the_standard_has_a_number_for_has_that_and_each_other_one_of_its_own() -> None:
     named = {
         NotImplementedHereError: 0x400,
+        UnknownActionError: 0x40C,
         errors.OutsideLimitsError: 0x401,
         errors.InvalidArgumentError: 0x401,
         errors.NotConnectedError: 0x407,

@@ -108,12 +108,12 @@ class Stopping:
         self.begun: list[str] = []
         self.stop = Ending(BOUND_S)
 
-    def begin_stop(self, by: str) -> Ending:
+    def begin_stop(self, by: str, door: str = "") -> Ending:
         self.begun.append(by)
         return self.stop
 
     def asked(self, by: str = "10.0.0.1") -> asyncio.Task[FocuserError | None]:
-        return asyncio.ensure_future(stopped(cast("Focuser", self), by))
+        return asyncio.ensure_future(stopped(cast("Focuser", self), "panel", by))
 
 
 @pytest.mark.parametrize("outcome", [None, LOST])

@@ -132,6 +132,17 @@ def test_what_was_counted_is_told(wire: Any, focuser: MovingFocuser) -> None:
     assert samples["focuser_homing_repeatability_meters"] == pytest.approx(51 / STEPS_PER_M)
 
 
+def test_holds_are_told_until_they_are_over(wire: Any, focuser: MovingFocuser) -> None:
+    tokens = [focuser.hold(name, 60) for name in ("cam1", "cam2")]
+    assert told(wire)["focuser_holds"] == 2
+    focuser.release(tokens[0])
+    assert told(wire)["focuser_holds"] == 1
+
+
+def test_each_refusal_of_the_service_has_a_series() -> None:
+    assert {"busy", "held", "not_connected", "not_permitted", "outside_limits", "malformed"} <= set(REFUSALS)
+
+
 def test_connections_and_refused_calls_are_told(wire: Any, stranger: Any) -> None:
     assert stranger.put("move", Position=5).error != 0
     samples = told(wire)

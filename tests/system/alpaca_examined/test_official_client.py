@@ -29,7 +29,9 @@ def rest(focuser: Any) -> None:
 def test_what_it_is_can_be_read_before_connecting(served: Any, make_alpyca: Callable[[Any], Any]) -> None:
     focuser = make_alpyca(served)
     assert (focuser.Connected, focuser.Connecting) == (False, False)
-    assert (focuser.InterfaceVersion, focuser.SupportedActions) == (4, [])
+    assert focuser.InterfaceVersion == 4
+    assert {"moved_between", "hold"} <= set(focuser.SupportedActions)
+    assert focuser.Action("holds", "") == "[]"
     assert (focuser.Absolute, focuser.TempCompAvailable, focuser.TempComp) == (True, False, False)
     assert "OK3Z" in focuser.Name
     assert 0 < len(focuser.Description) <= 64
@@ -131,10 +133,11 @@ def test_0x400_not_implemented(alpyca: Any) -> None:
         lambda: alpyca.CommandBlind("x", False),
         lambda: alpyca.CommandBool("x", False),
         lambda: alpyca.CommandString("x", True),
-        lambda: alpyca.Action("Nothing", ""),
     ):
         with pytest.raises(exceptions.NotImplementedException):
             call()
+    with pytest.raises(exceptions.ActionNotImplementedException):
+        alpyca.Action("Nothing", "")
 
 
 def test_400_no_position(alpyca: Any) -> None:

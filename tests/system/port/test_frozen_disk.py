@@ -6,12 +6,15 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.waiting import wait_until
 
 MEGABYTE = 1 << 20
 
@@ -100,3 +103,19 @@ def test_a_successor_starts_though_the_process_cannot_end(
     assert successor.call("set_focus", 0.2) == 0
     disk.thaw()
     assert old.wait(20) == 0
+
+
+def test_only_the_history_waits_for_it(make_daemon: Any, make_simulator: Any, disk: Disk) -> None:
+    simulator = make_simulator()
+    daemon = make_daemon(**simulator.port)
+    daemon.environment["STATE_DIRECTORY"] = str(disk.path)
+    daemon.start()
+    assert daemon.call("initialize") == 0
+    disk.freeze()
+    assert daemon.call("set_focus", 1.0) == 0
+    assert daemon.call("stop") == 0
+    now_s = time.time()
+    assert daemon.call("moved_between", now_s - 5, now_s, timeout=5)["moved"] == "unknown"
+    disk.thaw()
+    wait_until(lambda: "move" in [row["kind"] for row in daemon.call("moves", 0, now_s + 60, 1000)])
+    daemon.end()

@@ -99,6 +99,10 @@ class BusyError(RequestError):
     retry_helps = True
 
 
+class HeldError(BusyError):
+    """Somebody was promised that the focuser does not move now. Wait for the end of that, which the message says."""
+
+
 class NotPermittedError(RequestError):
     """The caller's machine is not among `control_machines`."""
 

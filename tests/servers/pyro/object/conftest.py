@@ -9,9 +9,11 @@ from typing import Any, Callable, cast
 
 import Pyro4
 import pytest
+import serpent
 
 from rockit.focuser.ok3z.servers.pyro import Exposed, PyroFocuser
 from rockit.focuser.ok3z.servers.pyro.later import AtEnd
+from rockit.focuser.ok3z.servers.pyro.message import Prepared
 from rockit.focuser.ok3z.service.focuser import Focuser
 from tests.support.focusers import FakeFocuser
 from tests.support.pyro import serving
@@ -37,7 +39,7 @@ class Asking:
             while isinstance(answer, AtEnd):
                 wait([answer.end], min(answer.patience_s, BOUND_S))
                 answer = answer.answer()
-            return answer
+            return serpent.loads(answer) if isinstance(answer, Prepared) else answer
 
         return ask
 
@@ -104,7 +106,8 @@ def uri(pyro_focuser: PyroFocuser) -> Iterator[str]:
     published = Exposed(
         "focuser",
         pyro_focuser,
-        open_methods=["report_status", "last_measurement", "last_failure"],
+        open_methods=["report_status", "last_measurement", "last_failure", "focus_header", "holds"],
+        questions=["moved_between", "moves"],
         urgent_methods=["stop"],
         control_ips=CONTROL_IPS,
         not_permitted=3,

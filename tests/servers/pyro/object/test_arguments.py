@@ -73,6 +73,14 @@ def test_what_cannot_be_read_is_1(service: Any, focuser: Any) -> None:
     assert focuser.calls == []
 
 
+def test_a_program_that_counts_in_steps_says_exact(service: Any, focuser: Any) -> None:
+    assert service.set_focus(0.5, False, exact=True) == service.begin_move(0.25, exact=True) == 0
+    assert focuser.calls == [("move", 0.5, False, True), ("move", 0.25, False, True)]
+    for exact in NO_YES_OR_NO:
+        assert service.set_focus(0.5, exact=exact) == service.begin_move(0.5, exact=exact) == 1
+    assert len(focuser.calls) == 2
+
+
 def test_an_offset_is_a_yes_or_a_no(service: Any, focuser: Any) -> None:
     for offset in (True, False, 0, 1, None):
         assert service.set_focus(0.5, offset) == 0

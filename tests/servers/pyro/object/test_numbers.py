@@ -14,6 +14,7 @@ from rockit.focuser.ok3z.servers.pyro import COMMAND_STATUS_OF, command_status
 # contract.md: what a call may answer for each cause. Whatever is not named is 1.
 NAMED_STATUS: dict[type[FocuserError], int] = {
     errors.BusyError: 2,
+    errors.HeldError: 2,
     errors.NotPermittedError: 3,
     errors.OutsideLimitsError: 6,
     errors.NotConnectedError: 7,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
@@ -10,17 +9,15 @@ from typing import Callable
 from ..client.calls import (
     AnswerLostError,
     CallError,
-    DaemonSilentError,
     DaemonUnreachableError,
     FocuserClient,
     Report,
     TooOldError,
-    WrongServiceError,
 )
-from ..client.report import number_in
-from ..config.model import DIRECTORY
+from ..client.report import text_in
 from ..constants import CommandStatus
 from . import output, wording
+from .advice import Place
 
 
 @dataclass(frozen=True)
@@ -49,9 +46,11 @@ class Answers:
     def show_report(self, report: Report) -> int:
         """The status line, and below it what else a person should know."""
         if output.stdout_is_terminal():
+            from rich.text import Text
             from rockit.common import print as site_print
 
-            site_print(wording.status_line(report, formatting=True))
+            # As a Text: of a plain str rich would mark the numbers and the brackets too.
+            site_print(Text.from_markup(wording.status_line(report, formatting=True)))
             for line in wording.detail_lines(report):
                 output.result(line)
             return CommandStatus.Succeeded
@@ -74,7 +73,15 @@ class Answers:
         report = report or self.report()
         if status == CommandStatus.PositionOutsideLimits and self.asked_for is not None:
             number_mm, offset = self.asked_for
-            output.note(wording.outside_range(number_mm, self._range_mm(), offset, report))
+            output.note(
+                wording.outside_range(
+                    number_mm, self._place.range_mm(), offset, report, str(self.config_path)
+                )
+            )
+        elif status == CommandStatus.InvalidControlIP:
+            self.show_refusal(status, self._place.who_may_control())
+        elif status == CommandStatus.Blocked and (held := self._why_held()):
+            output.note(f"{CommandStatus.message(status)}. {held}")
         elif status != CommandStatus.Succeeded:
             output.note(wording.refusal(status, report))
         elif report is None:
@@ -82,6 +89,19 @@ class Answers:
         else:
             self._show_success(report)
         return status
+
+    def _why_held(self) -> str:
+        """Who holds the focuser, if that was the reason of the refusal."""
+        try:
+            failure = self.client.last_failure()
+        except CallError:
+            return ""
+        reason = text_in(failure, "reason")
+        return (
+            reason
+            if failure.get("status") == CommandStatus.Blocked and " holds the focuser " in reason
+            else ""
+        )
 
     def _show_success(self, report: Report) -> None:
         try:
@@ -127,40 +147,12 @@ class Answers:
                 sentences.append(f"Now: {wording.status_line(report)}.")
         elif isinstance(error, DaemonUnreachableError):
             sentences += [unsent] if unsent else []
-            sentences.append(self._how_to_reach(error))
+            sentences.append(self._place.how_to_reach(error))
         elif not isinstance(error, TooOldError):
-            sentences.append(self._where_to_look())
+            sentences.append(self._place.where_to_look())
         output.note(" ".join(sentences))
         return error.status
 
-    def _range_mm(self) -> float | None:
-        from ..config.reader import parse
-
-        values = parse(self.config_path).values
-        return number_in(values, "focus_range_mm") if isinstance(values, dict) else None
-
-    def _how_to_reach(self, error: DaemonUnreachableError) -> str:
-        if isinstance(error, WrongServiceError):
-            return f"End the program that has this port, or mend `daemon` in {self._file}."
-        if isinstance(error, DaemonSilentError):
-            restart = f"end it and run `focusd {self._file}`"
-            if self._unit:
-                restart = f"restart it with `systemctl restart {self._unit}`"
-            return f"The daemon may hang: if it runs there, {restart}; if not, look at the network."
-        if self._unit:
-            return f"Start it with `systemctl start {self._unit}`; `systemctl status {self._unit}` says why it ended."
-        return f"Start it with `focusd {self._file}`, or mend the network."
-
-    def _where_to_look(self) -> str:
-        return f"See `journalctl -u {self._unit}`." if self._unit else "See the daemon's log."
-
     @property
-    def _file(self) -> str:
-        return shlex.quote(str(self.config_path))
-
-    @property
-    def _unit(self) -> str:
-        """Its systemd unit; empty if it is not installed."""
-        if self.config_path.parent != DIRECTORY:
-            return ""
-        return shlex.quote(f"focusd@{self.config_path.stem}")
+    def _place(self) -> Place:
+        return Place(self.client.daemon, self.config_path)

@@ -28,6 +28,8 @@ STOP_RETRY_AFTER_S = 0.3
 STOP_ATTEMPTS = 3
 # All of stopping. The halt itself takes tenths of a second.
 STOP_PATIENCE_S = 15.0
+# Between two looks for events there is a TICK_S. So much more tells of Ctrl-Z, or of a machine that slept.
+SUSPENDED_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,17 @@ class _Motion:
         stop_answer: Answer | None = None
         stop_at_s = 0.0
         stop_runs = False
+        looked_at_s = time.monotonic()
         while time.monotonic() < deadline_s:
             if not stop_runs and time.monotonic() >= stop_at_s:
                 self._start("stopped", self.stop)
                 stop_runs = True
             event, answer = self._next_event(stopping=True)
+            gap_s = time.monotonic() - looked_at_s
+            looked_at_s += gap_s
+            if gap_s > SUSPENDED_S:
+                # This process was suspended, and has waited for nothing meanwhile.
+                deadline_s += gap_s
             if event == "signal":
                 return Outcome(moved, interrupted=True, gave_up=True, stop_answer=stop_answer)
             if event == "moved":

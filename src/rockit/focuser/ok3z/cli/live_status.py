@@ -1,16 +1,14 @@
-"""`focus watch`: the status as a live line, or as a line for every change if stdout is not a terminal."""
+"""`focus watch`: the status as a live line; if stdout is no terminal, a line with its UTC time for every change."""
 
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING, Callable
+from datetime import datetime, timezone
+from typing import Callable
 
 from ..client.calls import CallError, StatusFeed
 from . import output
 from .wording import fitted, live_parts
-
-if TYPE_CHECKING:
-    from rich.live import Live
 
 # Between two looks if nothing tells of changes, and between two lines if something does.
 INTERVAL_S = 0.2
@@ -35,19 +33,18 @@ def watch(feed: StatusFeed) -> None:
 
 def _watch_live(feed: StatusFeed) -> None:
     from rich.console import Console
-    from rich.live import Live
-
-    with Live(
-        console=Console(highlight=False), auto_refresh=False, redirect_stdout=False, redirect_stderr=False
-    ) as live:
-        _follow(feed, lambda parts: _draw(live, parts))
-
-
-def _draw(live: Live, parts: list[str]) -> bool:
     from rich.text import Text
 
-    live.update(Text(fitted(parts, live.console.width - 1), no_wrap=True), refresh=True)
-    return True
+    from .live_line import LiveLine
+
+    console = Console(highlight=False)
+
+    def show(parts: list[str]) -> bool:
+        line.draw(Text(output.writable(fitted(parts, console.width - 1)), no_wrap=True))
+        return True
+
+    with LiveLine(console) as line:
+        _follow(feed, show)
 
 
 def _watch_changes(feed: StatusFeed) -> None:
@@ -59,9 +56,14 @@ def _watch_changes(feed: StatusFeed) -> None:
         if line == shown:
             return True
         shown = line
-        return output.result(line)
+        return output.result(f"{_utc_now()} {line}")
 
     _follow(feed, show)
+
+
+def _utc_now() -> str:
+    """This moment, to the millisecond: a move writes many lines a second."""
+    return f"{datetime.now(timezone.utc).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
 
 
 def _follow(feed: StatusFeed, show: Callable[[list[str]], bool]) -> None:

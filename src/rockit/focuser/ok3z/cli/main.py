@@ -15,13 +15,11 @@ from ..client import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STO
 from ..constants import CommandStatus
 from ..errors import ConfigError
 from . import output
-from .options import PLAIN_COMMANDS, USAGE_STATUS, Options, UsageError
+from .options import PLAIN_COMMANDS, USAGE_STATUS, Options, UsageError, exit_code
 
 if TYPE_CHECKING:
     from ..client.calls import Report
     from .answers import Answers
-
-EXIT_CODES = 256
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         output.note(f"error: {error}")
         status = CommandStatus.Failed
     output.finish()
-    return status % EXIT_CODES
+    return exit_code(status)
 
 
 def _run(words: Sequence[str]) -> int:
@@ -47,6 +45,22 @@ def _run(words: Sequence[str]) -> int:
     except (SystemExit, BrokenPipeError):
         # --help and --version end so, the latter if nobody reads them.
         return CommandStatus.Succeeded
+    from ..client.report import printable
+    from ..client.unpacking import bounded_answers
+
+    with bounded_answers():
+        status = _carried_out(options)
+    if options.ignored:
+        command, ignored = options.command, printable(" ".join(options.ignored))
+        output.note(f"focus {command}: ignored: {ignored}. See `focus {command} --help`.")
+    return status
+
+
+def _carried_out(options: Options) -> int:
+    if options.means_several:
+        from . import several
+
+        return several.run(options)
     return COMMANDS[options.command](options)
 
 
@@ -71,10 +85,9 @@ class Target:
     def __init__(self, options: Options, default_timeout_s: float) -> None:
         from pathlib import Path
 
-        from ..client.calls import FocuserClient, bound_answers, configured_daemon
+        from ..client.calls import FocuserClient, configured_daemon
         from ..config.model import find
 
-        bound_answers()
         self.config_path = Path(options.config) if options.config else find(os.environ)
         self.client = FocuserClient(configured_daemon(self.config_path))
         self.timeout_s = default_timeout_s if options.timeout_s is None else options.timeout_s
@@ -147,21 +160,10 @@ def _report(options: Options) -> int:
         return target.answers().show_error(error)
     if options.command == "status":
         return target.answers().show_status(report)
-    import json
+    from .wording import as_json
 
-    output.result(json.dumps(_with_null_for_no_number(report), default=str, allow_nan=False))
+    output.result(as_json(report))
     return CommandStatus.Succeeded
-
-
-def _with_null_for_no_number(value: object) -> object:
-    """JSON has no NaN and no infinities."""
-    if isinstance(value, dict):
-        return {str(key): _with_null_for_no_number(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_with_null_for_no_number(item) for item in value]
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    return value
 
 
 def _watch(options: Options) -> int:
@@ -209,8 +211,17 @@ def _move(options: Options) -> int:
         return CommandStatus.PositionOutsideLimits
     target = Target(options, MOTION_TIMEOUT_S)
     return target.carry_out(
-        lambda: target.client.set_focus(number_mm, offset, target.timeout_s), asked_for=(number_mm, offset)
+        lambda: target.client.set_focus(number_mm, offset, target.timeout_s, options.wait_s, options.why),
+        asked_for=(number_mm, offset),
     )
+
+
+def _of_history(options: Options) -> int:
+    """`log`, `moved`, `hold`, `release` and `run`."""
+    from . import history
+
+    target = Target(options, STATUS_TIMEOUT_S)
+    return getattr(history, options.command)(options, target.client, target.answers(), target.timeout_s)  # type: ignore[no-any-return]
 
 
 COMMANDS: dict[str, Callable[[Options], int]] = {
@@ -224,6 +235,7 @@ COMMANDS: dict[str, Callable[[Options], int]] = {
     "kill": _shutdown,
     "record": _record,
     "watch": _watch,
+    **dict.fromkeys(("log", "moved", "hold", "release", "run"), _of_history),
 }
 
 if __name__ == "__main__":

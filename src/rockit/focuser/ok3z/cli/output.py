@@ -19,12 +19,18 @@ def result(line: str) -> bool:
     if sys.stdout is None:
         raise WriteError("the result cannot be written: stdout is closed.")
     try:
-        print(line, flush=True)
+        print(writable(line), flush=True)
     except BrokenPipeError:
         return False
     except OSError as error:
         raise WriteError(f"the result cannot be written: {error.strerror}.") from error
     return True
+
+
+def writable(line: str) -> str:
+    """The line, with what the encoding of stdout does not have escaped. (That of stderr always escapes.)"""
+    encoding = sys.stdout.encoding or "utf-8"
+    return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def note(line: str) -> None:

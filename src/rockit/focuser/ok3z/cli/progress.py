@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 
 from rich.console import Console
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +14,7 @@ from rich.text import Text
 from ..client.calls import CallError, Report, StatusFeed
 from ..client.report import number_in, status_of, text_in
 from ..constants import FocuserStatus
+from .live_line import LiveLine
 from .wording import leaves_switch, millimetres
 
 POLL_INTERVAL_S = 0.12
@@ -24,6 +25,10 @@ SHORTEST_BAR = 5
 # Below this width the words around the bar are shortened.
 ROOMY_COLUMNS = 60
 
+FAREWELLS: dict[int, str] = {
+    signal.SIGTSTP: "The focuser goes on: `fg` returns to it, `focus stop` stops it.",
+    signal.SIGQUIT: "Gave up waiting. THE FOCUSER MAY STILL BE MOVING: run `focus stop`.",
+}
 WORDS = {"overshoot": "Overshoot", "approach": "Approach"}
 
 
@@ -71,7 +76,8 @@ class ProgressDisplay:
         self._poller = _StatusPoller(feed)
         self._estimate = MotionEstimate()
         self._bar = ProgressBar(total=1.0, completed=0.0)
-        self._live: Live | None = None
+        self._line = LiveLine(self._console, FAREWELLS)
+        self._draws = False
         self._target_mm: float | None = None
         self._began_s = time.monotonic()
         self._poller.start()
@@ -79,13 +85,9 @@ class ProgressDisplay:
     def tick(self, stopping: bool) -> None:
         """Draw what the last report says."""
         now_s = time.monotonic()
-        if self._live is None:
-            if now_s - self._began_s < SHOW_AFTER_S:
-                return
-            self._live = Live(
-                console=self._console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
-            )
-            self._live.start()
+        self._draws = self._draws or now_s - self._began_s >= SHOW_AFTER_S
+        if not self._draws:
+            return
         report = self._poller.latest or {}
         if not stopping:
             self._estimate.update(report, now_s)
@@ -93,13 +95,13 @@ class ProgressDisplay:
         self._draw("Stopping" if stopping else _word(report), report, self._time_left(report))
 
     def __enter__(self) -> ProgressDisplay:
+        self._line.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._poller.end()
-        if self._live is not None:
-            # Shows the cursor again and ends the line.
-            self._live.stop()
+        # Shows the cursor again and ends the line.
+        self._line.__exit__()
 
     def end(self, arrived: bool, report: Report | None, left: bool = False) -> None:
         """Draw the end of the motion, which stays on the terminal.
@@ -109,7 +111,7 @@ class ProgressDisplay:
             report: what was read after it; None: the last that came.
             left: whether it may still be going on, and is only not waited for any more.
         """
-        if self._live is None:
+        if not self._draws:
             return
         if arrived:
             self._estimate.fraction = 1.0
@@ -122,7 +124,6 @@ class ProgressDisplay:
         self._draw(word, report, self._fitting("after", f"{took_s:.1f} s"))
 
     def _draw(self, word: str, report: Report, time_text: str) -> None:
-        assert self._live is not None
         columns = self._console.width - 1
         texts = [word.ljust(len("Overshoot")), _position(report), time_text]
         room = columns - sum(len(text) + 1 for text in texts)
@@ -134,7 +135,7 @@ class ProgressDisplay:
         for _ in cells:
             row.add_column(no_wrap=True)
         row.add_row(*cells)  # type: ignore[arg-type]  # 13.1 wants its RenderableType, which all of these are
-        self._live.update(row, refresh=True)
+        self._line.draw(row)
 
     def _sized_bar(self, width: int) -> ProgressBar:
         self._bar.width = width

@@ -15,9 +15,13 @@ SYNONYMS = {
     **dict.fromkeys(("halt", "abort", "break"), "stop"),
     **dict.fromkeys(("live", "monitor"), "watch"),
     **dict.fromkeys(("by", "step", "relative"), "offset"),
+    **dict.fromkeys(("history", "moves"), "log"),
 }
 # Of several that begin so, the harmless one first.
-IN_ORDER = ("status", "json", "watch", "set", "offset", "init", "stop", "audit", "kill", "record")
+IN_ORDER = (
+    *("status", "json", "watch", "set", "offset", "init", "stop", "audit", "kill", "record"),
+    *("log", "moved", "hold", "release", "run"),
+)
 # A comma for the point, a typographic minus, a unit behind it.
 _TYPED = str.maketrans("\u2212\u2013\u2014,", "---.")
 _WITH_UNIT = re.compile(
@@ -46,10 +50,11 @@ def option_for(word: str, known: Sequence[str]) -> str:
 
 def number_for(words: Sequence[str]) -> str:
     """The number of mm that some words will have meant, as it is to be typed; empty if that cannot be told."""
-    # Two numbers are not one with a blank in it.
-    if any(word[:1].isdigit() for word in words[1:]):
+    typed = [word.strip().translate(_TYPED).lower() for word in words]
+    # Two numbers are not one with a blank in it; behind a sign there is one.
+    if any(word[:1].isdigit() for word in typed[2 if typed[:1] in (["-"], ["+"]) else 1 :]):
         return ""
-    text = "".join(words).translate(_TYPED).lower()
+    text = "".join(typed)
     for unit, mm in _UNITS_MM.items():
         number = text[: -len(unit)]
         if text.endswith(unit) and _WITH_UNIT.fullmatch(number) and number.count(".") <= 1:

@@ -6,7 +6,7 @@ A report may come from an older daemon: only `status` is relied upon, and not ev
 from __future__ import annotations
 
 from ..client.calls import Report
-from ..client.report import number_in, status_of, text_in
+from ..client.report import number_in, printable, status_of, text_in
 from ..constants import STALE_READING_S, CommandStatus, FocuserStatus, utc_for_people
 
 # States that the label (OFFLINE, IDLE, MOVING) says already.
@@ -38,16 +38,22 @@ def status_line(report: Report, formatting: bool = False) -> str:
 
 
 def _parenthesis(report: Report) -> str:
+    position = position_text(report)
+    return f" ({position})" if position else ""
+
+
+def position_text(report: Report) -> str:
+    """`2.000 mm`, or `1.234 / 2.000 mm` while it moves to the latter; empty if it is offline."""
     status = status_of(report)
     if status not in (FocuserStatus.Idle, FocuserStatus.Moving):
         return ""
     current_mm = number_in(report, "current_mm")
     target_mm = number_in(report, "target_mm")
     if current_mm is None:
-        return " (position unknown)"
+        return "position unknown"
     if status == FocuserStatus.Moving and target_mm is not None:
-        return f" ({millimetres(current_mm)} / {millimetres(target_mm)} mm)"
-    return f" ({millimetres(current_mm)} mm)"
+        return f"{millimetres(current_mm)} / {millimetres(target_mm)} mm"
+    return f"{millimetres(current_mm)} mm"
 
 
 def detail_lines(report: Report) -> list[str]:
@@ -61,10 +67,14 @@ def detail_lines(report: Report) -> list[str]:
     reason = text_in(report, "reason")
     if reason:
         lines.append(f"  reason: {reason}")
+    return [*lines, *(f"  {part}" for part in _stale_parts(report))]
+
+
+def _stale_parts(report: Report) -> list[str]:
     age_s = number_in(report, "reading_age_s")
-    if age_s is not None and age_s > STALE_READING_S:
-        lines.append(f"  the position was read {age_s:.0f} s ago: the focuser does not answer")
-    return lines
+    if age_s is None or age_s <= STALE_READING_S:
+        return []
+    return [f"the position was read {age_s:.0f} s ago: the focuser does not answer"]
 
 
 def _state_parts(report: Report) -> list[str]:
@@ -209,7 +219,36 @@ def audited(report: Report) -> str:
 
 def live_parts(report: Report) -> list[str]:
     """The parts of a live line, the most important first: a narrow terminal shows as many as fit."""
-    parts = [status_line(report)]
+    return [status_line(report), *_details(report)]
+
+
+def table_parts(report: Report) -> list[str]:
+    """The label of a focuser among several, and what there is to say of it."""
+    position = position_text(report)
+    label = FocuserStatus.label(status_of(report))
+    return [label, *([position] if position else []), *_details(report), *_stale_parts(report)]
+
+
+def as_json(value: object) -> str:
+    """Reports as one line of JSON, with null for the numbers that JSON does not have."""
+    import json
+
+    return json.dumps(_with_null_for_no_number(value), default=str, allow_nan=False)
+
+
+def _with_null_for_no_number(value: object) -> object:
+    """JSON has no NaN and no infinities."""
+    if isinstance(value, dict):
+        return {str(key): _with_null_for_no_number(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_null_for_no_number(item) for item in value]
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
+
+
+def _details(report: Report) -> list[str]:
+    parts = []
     state = text_in(report, "state")
     leg = text_in(report, "leg")
     if leg or (state and state not in PLAIN_STATES):
@@ -288,16 +327,32 @@ def _reconnecting(report: Report) -> list[str]:
     return [RECONNECTING] if "Look at" in text_in(report, "reason") else [RECONNECTING, LOOK_AT_LINK]
 
 
-def outside_range(asked_for_mm: float, range_mm: float | None, offset: bool, report: Report | None) -> str:
-    """One line for a position that the focuser may not go to; `range_mm` is focus_range_mm, if known."""
+def outside_range(
+    asked_for_mm: float, configured_mm: float | None, offset: bool, report: Report | None, file: str = ""
+) -> str:
+    """One line for a position that the focuser may not go to.
+
+    Args:
+        asked_for_mm: the position, or with `offset` the distance.
+        configured_mm: focus_range_mm of the configuration on this machine, if known: it counts if the daemon does not
+            say its own.
+        report: what the daemon reports, if it does.
+        file: where that configuration is.
+    """
     message = CommandStatus.message(CommandStatus.PositionOutsideLimits)
+    range_mm = number_in(report or {}, "focus_range_mm")
+    differs = ""
+    if range_mm is None:
+        range_mm = configured_mm
+    elif configured_mm not in (None, range_mm):
+        differs = f" ({printable(file)} says {configured_mm:g} mm, which the daemon does not use.)"
     allowed = f"0 and {range_mm:g} mm" if range_mm is not None else "0 mm and focus_range_mm"
     if not offset:
-        return f"{message}. {asked_for_mm:g} mm is not between {allowed}."
+        return f"{message}. {asked_for_mm:g} mm is not between {allowed}.{differs}"
     target_mm = number_in(report or {}, "target_mm")
     if target_mm is None:
-        return f"{message}. The target with {asked_for_mm:+g} mm is not between {allowed}."
+        return f"{message}. The target with {asked_for_mm:+g} mm is not between {allowed}.{differs}"
     return (
         f"{message}. {target_mm:g} mm {asked_for_mm:+g} mm is {target_mm + asked_for_mm:g} mm, "
-        f"which is not between {allowed}."
+        f"which is not between {allowed}.{differs}"
     )

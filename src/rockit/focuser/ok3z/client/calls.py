@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-import zlib
-from functools import partial
-from typing import TYPE_CHECKING, Any, Callable
+import time
+from typing import TYPE_CHECKING, Any
 
 import Pyro4
 import Pyro4.errors
@@ -21,14 +20,15 @@ from . import (
     STOP_TIMEOUT_S,
 )
 from .report import printable
+from .unpacking import plain_handshake
 
 if TYPE_CHECKING:
     from ..config.site import RegisteredDaemon
 
 Report = dict[str, Any]
 
-# A status is 2 kB.
-MOST_ANSWER_BYTES = 1_000_000
+# How often a question is asked again if too many are asked, and how long after, in seconds.
+ASKED_AGAIN, ASK_AGAIN_S = 20, 0.3
 
 
 class CallError(FocuserError):
@@ -49,6 +49,19 @@ class DaemonUnreachableError(CallError):
 
 class DaemonSilentError(DaemonUnreachableError):
     """Nothing answered in time, so nothing was asked for. Restart a daemon that hangs, or mend the network."""
+
+
+class NetworkError(DaemonUnreachableError):
+    """There is no way to the daemon's machine, so nothing was asked for. Mend the network.
+
+    Args:
+        message: what was seen.
+        errno: the system's reason.
+    """
+
+    def __init__(self, message: str = "", errno: int | None = None) -> None:
+        super().__init__(message)
+        self.errno = errno
 
 
 class WrongServiceError(DaemonUnreachableError):
@@ -87,32 +100,14 @@ def configured_daemon(path: str | os.PathLike[str]) -> RegisteredDaemon:
         raise ConfigError(f"{os.fspath(path)}: daemon: {error}") from error
 
 
-def bound_answers() -> None:
-    """Let nothing be received, nor unpacked, that is larger than MOST_ANSWER_BYTES. It holds for all of Pyro4 in this
-    process, so it is for a program, and not for a library to say."""
-    Pyro4.config.MAX_MESSAGE_SIZE = MOST_ANSWER_BYTES
-    for name in ("serpent", "marshal", "json"):
-        serializer = Pyro4.util.get_serializer(name)
-        serializer.deserializeData = partial(_unpacked, serializer.loads)
-
-
-def _unpacked(loads: Callable[[bytes], Any], data: bytes, compressed: int = 0) -> Any:
-    if compressed:
-        unpacking = zlib.decompressobj()
-        data = unpacking.decompress(data, MOST_ANSWER_BYTES)
-        if unpacking.unconsumed_tail:
-            raise Pyro4.errors.ProtocolError(f"more than {MOST_ANSWER_BYTES} bytes came")
-    return loads(data)
-
-
 class FocuserClient:
-    """The focuser behind one registered daemon.
+    """The focuser behind one registered daemon, `daemon`.
 
     Methods return a CommandStatus, or raise CallError. Timeouts are seconds, 0 for no limit.
     """
 
     def __init__(self, daemon: RegisteredDaemon) -> None:
-        self._daemon = daemon
+        self.daemon = daemon
 
     def initialize(
         self,
@@ -135,9 +130,23 @@ class FocuserClient:
         """Disconnect from the focuser."""
         return self._command("shutdown", timeout_s=timeout_s)
 
-    def set_focus(self, position_mm: float, offset: bool = False, timeout_s: float = MOTION_TIMEOUT_S) -> int:
-        """Move to a position, or with `offset` by a distance from the current target. Returns on arrival."""
-        return self._command("set_focus", position_mm, offset, timeout_s=timeout_s)
+    def set_focus(
+        self,
+        position_mm: float,
+        offset: bool = False,
+        timeout_s: float = MOTION_TIMEOUT_S,
+        wait_s: float = 0.0,
+        why: str = "",
+        exact: bool = False,
+    ) -> int:
+        """Move to a position, or with `offset` by a distance from the current target. Returns on arrival. `wait_s`: how
+        long to wait while others hold it. `why`: for the history. `exact`: no
+        neighbouring step will do."""
+        given = (("wait_s", wait_s), ("why", why), ("exact", exact))
+        # Earlier daemons know none of them.
+        asked_for = {name: value for name, value in given if value}
+        longest_s = timeout_s + wait_s if timeout_s > 0 else 0.0
+        return self._command("set_focus", position_mm, offset, timeout_s=longest_s, **asked_for)
 
     def begin_move(
         self, position_mm: float, offset: bool = False, timeout_s: float = MOTION_TIMEOUT_S
@@ -149,6 +158,47 @@ class FocuserClient:
         """Stop any movement. Returns when the focuser stands still."""
         return self._command("stop", timeout_s=timeout_s)
 
+    def hold(
+        self, name: str, seconds: float, token: str = "", timeout_s: float = STATUS_TIMEOUT_S
+    ) -> str | int:
+        """Have nothing move for so many seconds. Returns a token, with which it can be made longer; or a
+        CommandStatus."""
+        answer = self._call("hold", name, seconds, token, timeout_s=timeout_s)
+        return printable(answer) if isinstance(answer, str) else self._number("hold", answer)
+
+    def release(self, token: str, timeout_s: float = STATUS_TIMEOUT_S) -> int:
+        """End a hold."""
+        return self._command("release", token, timeout_s=timeout_s)
+
+    def moved_between(self, t0: str | float, t1: str | float, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
+        """Whether the focuser moved between two moments: `moved` ("yes", "no", "unknown"), `reason`, `motions`."""
+        answer = self._call("moved_between", t0, t1, timeout_s=timeout_s)
+        for _ in range(ASKED_AGAIN):
+            # Many ask at once, or this program many times.
+            if answer != CommandStatus.Blocked:
+                break
+            time.sleep(ASK_AGAIN_S)
+            answer = self._call("moved_between", t0, t1, timeout_s=timeout_s)
+        if not isinstance(answer, dict):
+            raise DaemonFaultError(f"The daemon answered moved_between with {answer!r}.")
+        return answer
+
+    def focus_header(self, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
+        """What belongs into the header of an exposure, by FITS keyword."""
+        answer = self._call("focus_header", timeout_s=timeout_s)
+        if not isinstance(answer, dict):
+            raise DaemonFaultError(f"The daemon answered focus_header with {answer!r}.")
+        return answer
+
+    def moves(
+        self, since: str | float, until: str | float, limit: int = 100, timeout_s: float = STATUS_TIMEOUT_S
+    ) -> list[Report]:
+        """What is in the history between two moments, the oldest first."""
+        answer = self._call("moves", since, until, limit, timeout_s=timeout_s)
+        if not isinstance(answer, list) or not all(isinstance(row, dict) for row in answer):
+            raise DaemonFaultError("The daemon cannot tell its history now. Its log says why.")
+        return answer
+
     def record(self, timeout_s: float = STATUS_TIMEOUT_S) -> str | int:
         """Have the last frames on the wire recorded. Returns the name of the file, or a CommandStatus."""
         answer = self._call("record", timeout_s=timeout_s)
@@ -156,24 +206,24 @@ class FocuserClient:
 
     def report_status(self, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
         """What the daemon says of the focuser; any key of it may be missing."""
-        with StatusFeed(self._daemon, timeout_s) as feed:
+        with StatusFeed(self.daemon, timeout_s) as feed:
             return feed.read()
 
     def last_failure(self, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
         """The last command of this machine that failed: `command`, `status`, `reason`, `date`. {} if there is none."""
-        with StatusFeed(self._daemon, timeout_s) as feed:
+        with StatusFeed(self.daemon, timeout_s) as feed:
             return feed.last_failure()
 
     def status_feed(self, timeout_s: float = STATUS_TIMEOUT_S) -> StatusFeed:
         """A connection for many status calls, for displays that ask several times a second."""
-        return StatusFeed(self._daemon, timeout_s)
+        return StatusFeed(self.daemon, timeout_s)
 
-    def _command(self, method: str, *arguments: float | bool, timeout_s: float, **asked_for: bool) -> int:
+    def _command(self, method: str, *arguments: float | str, timeout_s: float, **asked_for: object) -> int:
         return self._number(method, self._call(method, *arguments, timeout_s=timeout_s, **asked_for))
 
-    def _call(self, method: str, *arguments: float | bool, timeout_s: float, **asked_for: bool) -> object:
-        with _bound_proxy(self._daemon, timeout_s) as proxy:
-            return _invoke(self._daemon, proxy, method, *arguments, timeout_s=timeout_s, **asked_for)
+    def _call(self, method: str, *arguments: float | str, timeout_s: float, **asked_for: object) -> object:
+        with _bound_proxy(self.daemon, timeout_s) as proxy:
+            return _invoke(self.daemon, proxy, method, *arguments, timeout_s=timeout_s, **asked_for)
 
     def _number(self, method: str, answer: object) -> int:
         if isinstance(answer, bool) or not isinstance(answer, int):
@@ -260,8 +310,9 @@ def _bound_proxy(daemon: RegisteredDaemon, timeout_s: float) -> Any:
     connect_timeout_s = min(timeout_s, CONNECT_TIMEOUT_S) if timeout_s > 0 else CONNECT_TIMEOUT_S
     proxy = daemon.connect(timeout=connect_timeout_s)
     try:
-        proxy._pyroBind()
-    except Pyro4.errors.PyroError as error:
+        with plain_handshake():
+            proxy._pyroBind()
+    except Exception as error:  # whatever comes of what somebody else's greeting holds
         proxy._pyroRelease()
         raise _unreachable(daemon, error, connect_timeout_s) from error
     _allow(proxy, timeout_s)
@@ -279,7 +330,7 @@ def _invoke(
     method: str,
     *arguments: Any,
     timeout_s: float,
-    **asked_for: bool,
+    **asked_for: object,
 ) -> Any:
     address = f"{daemon.host}:{daemon.port}"
     try:
@@ -313,7 +364,7 @@ def _too_old(address: str, unknown: str) -> TooOldError:
 
 
 def _unreachable(
-    daemon: RegisteredDaemon, error: Pyro4.errors.PyroError, connect_timeout_s: float
+    daemon: RegisteredDaemon, error: Exception, connect_timeout_s: float
 ) -> DaemonUnreachableError:
     address = f"{daemon.host}:{daemon.port}"
     cause = error.__cause__
@@ -322,5 +373,5 @@ def _unreachable(
     if isinstance(cause, socket.timeout) or isinstance(error, Pyro4.errors.TimeoutError):
         return DaemonSilentError(f"{address} did not answer within {connect_timeout_s:g} s.")
     if isinstance(cause, OSError):
-        return DaemonUnreachableError(f"{address} cannot be reached: {cause.strerror or cause}.")
+        return NetworkError(f"{address} cannot be reached: {cause.strerror or cause}.", cause.errno)
     return WrongServiceError(f"What listens at {address} is no {daemon.name}: {error}.")

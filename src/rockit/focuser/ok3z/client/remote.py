@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Callable
 
@@ -33,6 +33,7 @@ from . import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEO
 from .calls import (
     AnswerLostError,
     CallError,
+    DaemonFaultError,
     FocuserClient,
     Report,
     StatusFeed,
@@ -175,6 +176,52 @@ class RemoteFocuser:
     def move_by(self, distance_mm: float, *, wait: bool = True, timeout_s: float = MOTION_TIMEOUT_S) -> None:
         """Move by a distance from the current target, positive outward. For the rest as `move_to`."""
         self._move(distance_mm, True, wait, timeout_s)
+
+    def moved_between(
+        self, t0: str | float, t1: str | float, *, timeout_s: float = STATUS_TIMEOUT_S
+    ) -> Report:
+        """Whether the focuser moved between two moments, which are ISO text in UTC or Unix seconds: a dict of `moved`
+        ("no", "yes" or "unknown"), `reason` and `motions`. Every machine may ask. Raises CallError."""
+        return self._client.moved_between(t0, t1, timeout_s)
+
+    def moves(
+        self,
+        since: str | float,
+        until: str | float,
+        limit: int = 100,
+        *,
+        timeout_s: float = STATUS_TIMEOUT_S,
+    ) -> list[Report]:
+        """What is in the history between two moments, the oldest first, at most 1000 rows. Raises CallError."""
+        return self._client.moves(since, until, limit, timeout_s)
+
+    def header(self, *, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
+        """What belongs into the header of an exposure, by FITS keyword. Raises CallError."""
+        return self._client.focus_header(timeout_s)
+
+    @contextmanager
+    def held(
+        self, name: str, seconds: float = 600.0, *, timeout_s: float = STATUS_TIMEOUT_S
+    ) -> Iterator[str]:
+        """Have nothing move in a `with` block, for `seconds` at most; gives the token.
+
+        Args:
+            name: who holds it, for those who are refused meanwhile.
+            seconds: up to 600.
+
+        Raises:
+            BusyError: something moves, or there are too many holds.
+        """
+        token = self._client.hold(name, seconds, timeout_s=timeout_s)
+        if isinstance(token, int):
+            self._demand("hold", token)
+            raise DaemonFaultError("The daemon granted a hold without a token.")
+        try:
+            yield token
+        finally:
+            # One that is over already, or a daemon that is away, keeps nobody.
+            with suppress(CallError):
+                self._client.release(token, timeout_s)
 
     def wait_until_idle(self, *, timeout_s: float = MOTION_TIMEOUT_S) -> Status:
         """Wait until nothing moves, whoever moved it, and return the status: `current_mm` says where it stands, and

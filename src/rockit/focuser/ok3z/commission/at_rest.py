@@ -145,11 +145,12 @@ def _time(bench: Bench, exchanges: list[Exchange]) -> None:
     timer_ms = latency_ms(bench.port)
     told = "nobody tells the adapter's timer" if timer_ms is None else f"the adapter's timer is {timer_ms} ms"
     held = together and extra_s > HELD_BACK_S
-    how = "at once" if together else "byte by byte"
+    counted = _counted_from(exchanges, byte_s) if held else ""
+    how = "with all their bytes together" if together else "byte by byte"
     bench.find(
         "latency",
         not held and (timer_ms or 0) <= 2,
-        f"{told}; answers come {how}, {1000 * extra_s:.1f} ms late{_counted_from(exchanges, byte_s) if held else ''}.",
+        f"{told}; answers come {how}, {1000 * extra_s:.1f} ms after the line's time{counted}.",
         timer_ms=timer_ms,
         extra_ms=round(1000 * extra_s, 2),
         together=together,
@@ -313,6 +314,7 @@ def temperature(bench: Bench) -> None:
         "temperature",
         len(kinds) == 1 if texts else None,
         f"{len(texts)} answers in two minutes, {len(kinds)} texts: {shown}.",
+        showing=tuple(kind.encode("latin-1", "replace") for kind in kinds[:6] if kind),
         texts=texts,
     )
     bench.find(

@@ -279,11 +279,11 @@ def power_cut(bench: Bench) -> None:
         f"it stood at {before} before, and stands at {register}.",
         since,
     )
-    letters = bench.tap.letters
+    letters, known = bench.tap.letters, " or ".join(map(repr, bench.values["still_letters"]))
     bench.find(
         "power-up-letters",
         letters not in bench.values["still_letters"],
-        f"the state text was one of {bench.values['still_letters']}, and is {letters!r}.",
+        f"the state text is {letters!r} now; before the power cut it was {known}.",
         since,
     )
     forms_of(bench, [form for exchange in bench.tap.exchanges() if (form := exchange.form)])

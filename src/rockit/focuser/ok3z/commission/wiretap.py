@@ -12,9 +12,12 @@ from ..driver.recorder import Recorder
 
 # So many commands, and so many frames of the end of a trial, are evidence.
 MOST_COMMANDS, LAST_FRAMES = 6, 4
+# Beside motions, so many of the other commands.
+MOST_SETTINGS = 2
 
 _ANSWER = re.compile(rb"#(S004|S052|P081) F( *)(.*?)( *)\$([\r\n]*)\Z", re.DOTALL)
 _HEADER = re.compile(rb"#[A-Z][0-9]{3} F")
+_MOTION = re.compile(rb"#(P092|P103|P021)")
 _ENDS = b"\r\n"
 _LETTERS = re.compile(rb"#S004 F *(.*)\$", re.DOTALL)
 
@@ -137,7 +140,7 @@ class Wiretap(Recorder):
 
     def evidence(self, since: int = 0, showing: tuple[bytes, ...] = ()) -> list[dict[str, object]]:
         """Frames for a report, since one of them: each of a text with what was sent before it, then the commands with
-        what was answered last before them, and the last ones."""
+        what was answered last before them, those that move the motor first, and the last ones."""
         frames = self.frames[since:]
         shown: set[int] = set()
         for text in showing:
@@ -145,7 +148,8 @@ class Wiretap(Recorder):
             if found is not None:
                 shown |= {max(0, found - 1), found}
         commands = [number for number, one in enumerate(frames) if one.sent and not one.is_question]
-        for number in commands[-MOST_COMMANDS:]:
+        motions = [number for number in commands if _MOTION.match(frames[number].data)]
+        for number in {*motions[-MOST_COMMANDS:], *commands[-MOST_SETTINGS if motions else -MOST_COMMANDS :]}:
             shown |= {max(0, number - 1), number}
         shown |= set(range(max(0, len(frames) - LAST_FRAMES), len(frames)))
         return [frames[number].told() for number in sorted(shown)]

@@ -48,10 +48,22 @@ def machine_ip(name: str) -> str:
     return ip
 
 
+def machine_name(ip: str) -> str:
+    """The name of the machine with that address; empty if it is not known. Raises ConfigError as `machine_ip` does."""
+    machines, _ = _rockit_common()
+    return next((name for name in _known(machines, _is_ipv4) if getattr(machines, name) == ip), "")
+
+
 def known_names() -> list[str]:
     """The names of all machines, and of all daemons. Raises ConfigError as `registered_daemon` does."""
-    machines, daemons = _rockit_common()
-    return [*_known(machines, _is_ipv4), *_known(daemons, _is_daemon)]
+    machines, _ = _rockit_common()
+    return [*_known(machines, _is_ipv4), *daemon_names()]
+
+
+def daemon_names() -> list[str]:
+    """The names of all daemons. Raises ConfigError as `registered_daemon` does."""
+    _, daemons = _rockit_common()
+    return _known(daemons, _is_daemon)
 
 
 def require_rockit_common() -> None:

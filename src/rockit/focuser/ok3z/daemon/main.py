@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from ..driver.recorder import Recorder
     from ..service.fault_recording import Archive
     from ..service.focuser import Focuser
+    from ..service.history import Ledger
+    from ..service.holds import Shelf
     from ..service.memory import Keeper
 
 _log = logging.getLogger(__name__)
@@ -293,6 +295,11 @@ def serve(config: Config, time_scale: float | None = None, record: str | None = 
     """
     from ..driver.clock import SystemClock
     from ..driver.recorder import Recorder
+    from ..service.history import NO_LEDGER, History
+    from ..storage.history_store import HistoryStore, file_beside
+    from ..storage.holds_file import HoldsFile
+    from ..storage.holds_file import path_for as holds_path_for
+    from ..storage.outdated import this_boot
     from ..storage.recordings import Recordings, SessionFile, folder_beside
     from ..storage.state_store import StateStore, note_for, path_for
     from .systemd import SystemdNotifier, status_line
@@ -317,6 +324,9 @@ def serve(config: Config, time_scale: float | None = None, record: str | None = 
     state_file = path_for(config.daemon_name, os.environ)
     state_store = StateStore(state_file, site_log.announce, note_for(state_file, os.environ))
     recordings = Recordings(folder_beside(state_file), about, site_log.announce)
+    moment = History(NO_LEDGER, SystemClock()).moment
+    boot = this_boot(note_for(state_file, os.environ))
+    history_store = HistoryStore(file_beside(state_file), site_log.announce, moment, boot)
     systemd = SystemdNotifier(os.environ, time.monotonic)
     focuser = new_focuser(
         config,
@@ -326,10 +336,13 @@ def serve(config: Config, time_scale: float | None = None, record: str | None = 
         time_scale,
         Recorder(SystemClock(), session.add if session else None),
         recordings,
+        history_store,
+        HoldsFile(holds_path_for(state_file, os.environ), boot),
     )
     servers = Servers(config, listener, focuser)
     site_log.start()
     state_store.start()
+    history_store.start()
     focuser.start()
     servers.open()
     systemd.ready()
@@ -353,6 +366,7 @@ def serve(config: Config, time_scale: float | None = None, record: str | None = 
         )
     servers.close()
     state_store.close()
+    history_store.close()
     recordings.close()
     if session:
         session.close()
@@ -383,9 +397,10 @@ def new_focuser(
     time_scale: float | None = None,
     recorder: Recorder | None = None,
     archive: Archive | None = None,
+    ledger: Ledger | None = None,
+    shelf: Shelf | None = None,
 ) -> Focuser:
-    """The service of a configuration, not yet started; `announce`, `keeper`, `sign_of_life`, `recorder` and `archive`
-    as for a Focuser.
+    """The service of a configuration, not yet started; what else is given as for a Focuser.
 
     `time_scale` is how many times faster than a real one the controller lives; None: what its port says.
     """
@@ -394,6 +409,8 @@ def new_focuser(
     from ..driver.planning import Drive, Limits
     from ..service.fault_recording import NO_ARCHIVE
     from ..service.focuser import Focuser
+    from ..service.history import NO_LEDGER
+    from ..service.holds import NO_SHELF
     from ..service.settings import Settings
 
     clock = SystemClock()
@@ -422,6 +439,8 @@ def new_focuser(
         sign_of_life,
         recorder,
         archive or NO_ARCHIVE,
+        ledger or NO_LEDGER,
+        shelf or NO_SHELF,
     )
 
 

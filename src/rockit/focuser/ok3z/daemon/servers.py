@@ -207,11 +207,12 @@ def _pyro_server(
     config: Config, listener: socket.socket, focuser: Focuser, alpaca_problem: Callable[[], str]
 ) -> PyroServer:
     machine_names = dict(zip(config.control_ips, config.control_machines))
-    service = PyroFocuser(focuser, config.control_ips, machine_names, alpaca_problem)
+    service = PyroFocuser(focuser, config.control_ips, machine_names, alpaca_problem, config.focus_range_mm)
     published = Exposed(
         config.daemon.name,
         service,
-        open_methods=["report_status", "last_measurement", "last_failure"],
+        open_methods=["report_status", "last_measurement", "last_failure", "focus_header", "holds"],
+        questions=["moved_between", "moves"],
         urgent_methods=["stop"],
         control_ips=config.control_ips,
         not_permitted=CommandStatus.InvalidControlIP,

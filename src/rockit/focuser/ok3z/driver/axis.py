@@ -295,6 +295,11 @@ class Axis:
         return self._motor.is_unsteady
 
     @property
+    def surprises(self) -> int:
+        """See `Motor.surprises`."""
+        return self._motor.surprises
+
+    @property
     def may_ask_both(self) -> bool:
         """See `Motor.may_ask_both`."""
         return self._motor.may_ask_both

@@ -24,6 +24,13 @@ class WallClock(Clock, Protocol):
         """The time of day, in UTC."""
 
 
+class BootClock(WallClock, Protocol):
+    """A clock that also counts from the machine's boot, which nobody can set."""
+
+    def boot_s(self) -> float:
+        """Seconds since the machine was booted, its sleep included."""
+
+
 class SystemClock:
     """The clock of the machine."""
 
@@ -35,3 +42,6 @@ class SystemClock:
 
     def utc_now(self) -> datetime:
         return datetime.now(timezone.utc)
+
+    def boot_s(self) -> float:
+        return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -125,6 +125,8 @@ class Motor:
         self._flickers = False
         self.is_unsteady = False
         """Whether the last look found a register that goes on changing at rest: nobody drives the motor then."""
+        self.surprises = 0
+        """How many readings at rest were not as the motor was left; those are asked again."""
         self._speeds_are_sent = False
         self._ratios = Ratios(None, None, drive.speed_register, drive.acceleration_register)
 
@@ -591,6 +593,7 @@ class Motor:
                 self._flickers |= self._standing is not None and reading.register != self._standing.register
                 self._standing = reading
                 return reading
+            self.surprises += 1
         if begun_anew:
             raise SettingsLostError(
                 f"at rest the register went from {self.standing.register} to {reading.register}, where the controller "

@@ -20,6 +20,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import choose_encoder
 
+from .. import errors
 from ..driver.planning import mm_from_steps
 from ..errors import RequestError
 from ..service.counters import Counters, Histogram
@@ -27,14 +28,16 @@ from ..service.focuser import Focuser
 from ..service.status import Snapshot, State, Trust
 from ..version import VERSION
 
+
+def _is_refusal(cls: object) -> bool:
+    return isinstance(cls, type) and issubclass(cls, RequestError) and cls is not RequestError
+
+
 PATH = "/metrics"
 # As `driver.tally.Tally.surprises` has them.
 SURPRISES = ("ahead", "back", "astray", "line")
 MALFORMED = "malformed"
-REFUSALS = (
-    *(cls.code for cls in RequestError.__subclasses__() if cls.__module__ == RequestError.__module__),
-    MALFORMED,
-)
+REFUSALS = (*(cls.code for cls in vars(errors).values() if _is_refusal(cls)), MALFORMED)
 
 Family = Union[CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, InfoMetricFamily]
 
@@ -82,6 +85,8 @@ class Metrics:
         yield build
         snapshot = self._focuser.snapshot
         yield from _now(snapshot, self._focuser.reading_age_s(snapshot))
+        holds = self._focuser.holds.living()
+        yield _gauge("focuser_holds", "How many were promised that it does not move now.", len(holds))
         yield from _counted(self._focuser.counters)
         ports = {port: count() for port, count in self.connections.items()}
         yield _gauges("focuser_connections", "Connections that are open.", "port", ports)

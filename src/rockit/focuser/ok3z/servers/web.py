@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler as WebHandler
 
 from ..errors import NotPermittedError
 from ..service.focuser import Focuser
+from .alpaca.actions import DOOR as ALPACA_DOOR
 from .alpaca.api import Api
 from .alpaca.device import Device
 from .alpaca.jobs import Jobs
@@ -24,9 +25,10 @@ from .alpaca.management import management_values
 from .alpaca.sessions import Sessions
 from .http.access import Access, own_names
 from .http.admission import Admission, Bounds
-from .http.awaiting import Stop, stopped
+from .http.awaiting import stopped
 from .http.handler import SERVER, Handler, is_last, plain, with_address
 from .net.log_throttle import LogThrottle
+from .panel.actions import DOOR as PANEL_DOOR
 from .panel.panel import PAGE_PATHS, Panel
 
 if TYPE_CHECKING:
@@ -146,10 +148,9 @@ class WebServer:
             if self._closing.is_set():
                 return
             self._loop, self._end = asyncio.get_running_loop(), end
-        stop = partial(stopped, self._focuser)
-        jobs = Jobs(self._focuser, stop)
+        jobs = Jobs(self._focuser, partial(stopped, self._focuser, ALPACA_DOOR))
         runner = web.AppRunner(
-            self._application(jobs, stop), handler_cancellation=True, shutdown_timeout=LAST_ANSWERS_S
+            self._application(jobs), handler_cancellation=True, shutdown_timeout=LAST_ANSWERS_S
         )
         try:
             await runner.setup()
@@ -178,14 +179,14 @@ class WebServer:
         assert runner.server is not None
         return Handler(runner.server, self._bounds.patience_s, address)
 
-    def _application(self, jobs: Jobs, stop: Stop) -> web.Application:
+    def _application(self, jobs: Jobs) -> web.Application:
         may_control = self._access.may_control
         device = Device(self._focuser, jobs, Sessions(), may_control, self._device_name, self._focus_range_mm)
         management = management_values(self._name, device.name, self._machine_id)
         api = Api(device, management, self._access, self._count_refusal)
         panel = Panel(
             self._focuser,
-            stop,
+            partial(stopped, self._focuser, PANEL_DOOR),
             may_control,
             device.name,
             self._focus_range_mm,

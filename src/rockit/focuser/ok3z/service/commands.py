@@ -10,7 +10,7 @@ import logging
 from dataclasses import replace
 
 from ..driver.axis import Axis, Homing
-from ..driver.clock import WallClock
+from ..driver.clock import BootClock
 from ..driver.planning import Plan, Target, mm_from_steps, requested_target
 from ..driver.reading import Progress
 from ..errors import (
@@ -29,6 +29,7 @@ from .aftermath import Aftermath
 from .counters import Counters
 from .failures import consequence_of
 from .fault_recording import FaultRecording
+from .history import NO_LEDGER, History
 from .memory import Keeper, Memory
 from .motion_log import Record
 from .publisher import Publisher
@@ -56,6 +57,7 @@ class Commands:
         worker: the thread that runs the commands.
         clock: the time, and the time of day.
         recording: has what went over the wire before a fault kept.
+        history: is told what moves, and what is read at rest; None: nobody is.
     """
 
     def __init__(
@@ -64,8 +66,9 @@ class Commands:
         port: Port,
         keeper: Keeper,
         worker: Worker,
-        clock: WallClock,
+        clock: BootClock,
         recording: FaultRecording,
+        history: History | None = None,
     ) -> None:
         self._settings = settings
         self._worker = worker
@@ -76,7 +79,14 @@ class Commands:
         self._memory = Memory(settings.port_name, keeper, clock.utc_now)
         self.counters = Counters(clock.monotonic)
         """What was counted since this process began. Any thread may read it."""
-        self._publisher = Publisher(self._memory, clock.utc_now, recording, self.counters, worker.changed)
+        self._publisher = Publisher(
+            self._memory,
+            clock.utc_now,
+            recording,
+            self.counters,
+            history or History(NO_LEDGER, clock),
+            worker.changed,
+        )
         self._session = Session(
             settings,
             port,
@@ -401,7 +411,7 @@ class Commands:
                 raise
             self._follow_hand(axis)
             return
-        self._publisher.seen_at(axis.steps_out(reading), reading)
+        self._publisher.seen_at(axis, reading)
 
     def _follow_hand(self, axis: Axis) -> None:
         was_at = self._publisher.where

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Callable, NamedTuple, cast
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Callable, NamedTuple, TypeVar, cast
 
-from ..driver.clock import SystemClock, WallClock
+from ..constants import FocuserStatus
+from ..driver.clock import BootClock, SystemClock
 from ..driver.homing import HOMING_TRIES
 from ..driver.motor import PROVING_ANSWERS
 from ..driver.recorder import Recorder
@@ -26,15 +29,21 @@ from ..errors import (
     RequestError,
     StoppedError,
 )
+from ..storage.history_file import Motion
 from .commands import Commands
 from .counters import Counters
 from .fault_recording import NO_ARCHIVE, Archive, FaultRecording
+from .history import NO_LEDGER, NOBODY, Asker, History, Ledger
+from .holds import NO_SHELF, Holds, Shelf
 from .memory import Keeper
 from .motion_log import Record, unanswered
+from .moved import Good, Verdict, judge, last_good
 from .settings import Port, Settings
 from .status import Snapshot, State
 
 _log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 # How often the controller is asked at rest whether it is still there, in seconds.
 REST_PERIOD_S = 1.0
@@ -102,6 +111,7 @@ class _Task:
     run: Callable[[], None]
     ended: Ending
     under_way: Ending
+    asker: Asker = NOBODY
 
     def moves(self) -> None:
         if not self.under_way.done():
@@ -111,6 +121,18 @@ class _Task:
         self.ended.resolve(outcome)
         if not self.under_way.done():
             self.under_way.resolve(outcome)
+
+
+class _Waiting(NamedTuple):
+    """A move that waits for the end of the holds.
+
+    Args:
+        task: the move.
+        until_s: how long, on the service's clock.
+    """
+
+    task: _Task
+    until_s: float
 
 
 class Focuser:
@@ -126,6 +148,8 @@ class Focuser:
             every 15 s whatever the controller and the disk do. Must not wait.
         recorder: records what goes over the wire.
         archive: keeps recordings.
+        ledger: keeps the history.
+        shelf: where holds outlive the daemon.
     """
 
     def __init__(
@@ -134,10 +158,12 @@ class Focuser:
         port: Port,
         announce: Callable[[int, str], None],
         keeper: Keeper,
-        clock: WallClock | None = None,
+        clock: BootClock | None = None,
         sign_of_life: Callable[[], None] = lambda: None,
         recorder: Recorder | None = None,
         archive: Archive = NO_ARCHIVE,
+        ledger: Ledger = NO_LEDGER,
+        shelf: Shelf = NO_SHELF,
     ) -> None:
         self._clock = clock or SystemClock()
         self._sign_of_life = sign_of_life
@@ -147,13 +173,17 @@ class Focuser:
         homing_patience_s = (HOMING_TRIES + 1) * (settings.drive.homing_deadline_s + settings.move_timeout_s)
         self._homing_patience_s = settings.serial_timeout_s + homing_patience_s + self._move_patience_s
         self._recording = FaultRecording(recorder or Recorder(self._clock), archive, self._clock.utc_now)
-        self._commands = Commands(settings, port, keeper, self, self._clock, self._recording)
+        self.history = History(ledger, self._clock, lambda: self.holds.names())
+        self.holds = Holds(shelf, self.history.moment, self.history.new_number, self.history.add)
+        """Who holds it: to be read. They are granted and released by `hold` and `release`."""
+        self._commands = Commands(settings, port, keeper, self, self._clock, self._recording, self.history)
         # Shared between callers and the worker. Written under the lock; the worker's checkpoint only looks.
         self._attention = threading.Condition()
         self._task: _Task | None = None
+        self._waiting: _Waiting | None = None
         self._stop: Ending | None = None
-        self._stopped_by = ""
-        self._stop_asked_s = 0.0
+        self._stopped_by = NOBODY
+        self._stop_asked_at = self.history.moment()
         self._closing = False
         self._close_by_s = 0.0
         self._worker = threading.Thread(target=self._work, name="focuser", daemon=True)
@@ -222,18 +252,29 @@ class Focuser:
     # The commands. Each raises at once what speaks against it before the worker has seen it; the rest is in its end.
 
     def begin_initialize(
-        self, resume: bool | None = None, restore: bool | None = None, new_controller: bool = False
+        self,
+        resume: bool | None = None,
+        restore: bool | None = None,
+        new_controller: bool = False,
+        force: bool = False,
+        asker: Asker = NOBODY,
     ) -> Ending:
         """Open the port, identify, configure and home. It ends when the focuser stands at 0 mm, or where it was left
         or shall return to.
+
+        A focuser that cannot be used is initialised whoever holds it: a program that holds it and has crashed must not
+        keep an observatory from starting. One that is idle does not move.
 
         Args:
             resume: carry on without homing if the controller is proven to be as it was left; None: as configured.
             restore: return to the last target that was reached; None: as configured.
             new_controller: what was measured of the controller before is forgotten.
+            force: also one whose position is known and whose motor is not seen standing, whoever holds it.
+            asker: who asks.
 
         Raises:
             BusyError: another command runs.
+            HeldError: somebody was promised that it does not move.
             NotConnectedError: the daemon is ending.
 
         Returns:
@@ -244,21 +285,30 @@ class Focuser:
             "initialize",
             lambda: self._commands.initialize(resume, restore, new_controller),
             self._homing_patience_s,
+            asker=asker,
+            heeds_holds=not force and self.snapshot.status == FocuserStatus.Moving,
         ).ended
 
-    def begin_audit(self) -> Ending:
+    def begin_audit(self, asker: Asker = NOBODY) -> Ending:
         """Home again, note the steps lost since the last homing, and return. It ends when the focuser is back.
 
         Raises:
-            NotConnectedError, BusyError: nothing will move.
+            NotConnectedError, BusyError: nothing will move. (HeldError is a BusyError.)
 
         Returns:
             What may end with NotConnectedError, BusyError: nothing moved; or with StoppedError, LinkError, DeviceError:
             it did not come back.
         """
-        return self._submit("audit", self._commands.audit, self._homing_patience_s, needs_link=True).ended
+        return self._submit(
+            "audit",
+            self._commands.audit,
+            self._homing_patience_s,
+            needs_link=True,
+            asker=asker,
+            heeds_holds=True,
+        ).ended
 
-    def begin_shutdown(self) -> Ending:
+    def begin_shutdown(self, asker: Asker = NOBODY) -> Ending:
         """Close the port.
 
         Raises:
@@ -268,18 +318,28 @@ class Focuser:
         Returns:
             What may end with NotConnectedError: there was nothing to close.
         """
-        return self._submit("shutdown", self._commands.shutdown, self._move_patience_s).ended
+        return self._submit("shutdown", self._commands.shutdown, self._move_patience_s, asker=asker).ended
 
-    def begin_move(self, position: object, offset: bool = False, exact: bool = False) -> BegunMove:
+    def begin_move(
+        self,
+        position: object,
+        offset: bool = False,
+        exact: bool = False,
+        asker: Asker = NOBODY,
+        wait_s: float = 0.0,
+    ) -> BegunMove:
         """Move.
 
         Args:
             position: mm from fully in, 0 ... focus_range_mm; or mm relative to the target.
             offset: whether it is relative.
             exact: the position is that of a step, and no neighbour will do.
+            asker: who asks.
+            wait_s: how long to wait if somebody holds the focuser, in seconds. One move waits at a time, and nobody is
+                promised anything anew meanwhile; a stop ends it.
 
         Raises:
-            NotConnectedError, BusyError: nothing will move.
+            NotConnectedError, BusyError: nothing will move. (HeldError is a BusyError.)
 
         Returns:
             Two ends: that it is under way, and that the focuser stands at the target. Both may be NotConnectedError,
@@ -289,16 +349,20 @@ class Focuser:
         task = self._submit(
             "a move",
             lambda: self._commands.move(position, offset, exact),
-            self._move_patience_s,
+            self._move_patience_s + wait_s,
             needs_link=True,
+            asker=asker,
+            heeds_holds=True,
+            wait_s=wait_s,
         )
         return BegunMove(task.under_way, task.ended)
 
-    def begin_stop(self, by: str) -> Ending:
+    def begin_stop(self, by: str, door: str = "") -> Ending:
         """Halt any motion, homing included. It ends when standstill is confirmed.
 
         Args:
             by: who asks, for the observatory's log.
+            door: by which of the ways in.
 
         Raises:
             NotConnectedError: the daemon is ending.
@@ -311,11 +375,60 @@ class Focuser:
             if self._closing:
                 raise NotConnectedError("the daemon is ending.")
             if self._stop is None:
+                self._stopped_by = Asker(by, door)
                 self._stop = Ending(STOP_PATIENCE_S)
-                self._stopped_by = by
-                self._stop_asked_s = self._clock.monotonic()
                 self._attention.notify_all()
-            return self._stop
+                # Not before: the worker has seen it by now.
+                self._stop_asked_at = self.history.moment()
+            stop, waiting, self._waiting = self._stop, self._waiting, None
+        if waiting is not None:
+            waiting.task.end(_stopped(by))
+        return stop
+
+    def hold(self, name: object, seconds: object, token: object = "", asker: Asker = NOBODY) -> str:
+        """Promise somebody that the focuser does not move, or promise it for longer. See `Holds.grant`.
+
+        Raises:
+            NotConnectedError: the daemon is ending.
+        """
+        with self._attention, self._counted():
+            if self._closing:
+                raise NotConnectedError("the daemon is ending.")
+            return self.holds.grant(name, seconds, token, asker, self._what_moves())
+
+    def release(self, token: object) -> None:
+        """End a hold. Raises InvalidArgumentError if there is none of this token."""
+        with self._attention:
+            self.holds.release(token)
+            self._attention.notify_all()
+
+    # The history: answers come from its thread
+
+    def ask_moved(self, t0_s: float, t1_s: float, tell: Callable[[Verdict], Answer]) -> Future[Answer]:
+        """Whether it moved between two moments, in Unix seconds: what `tell` makes of it there, for that takes long. An
+        OSError says why nobody can tell."""
+        now = self.history.now
+        return self.history.ask(lambda file: tell(judge(file, now, t0_s, t1_s)))
+
+    def ask_rows(
+        self, since_s: float, until_s: float, most: int, tell: Callable[[list[Motion]], Answer]
+    ) -> Future[Answer]:
+        """The rows that began between two moments, the oldest first. As above."""
+        return self.history.ask(lambda file: tell(file.rows(since_s, until_s, most)))
+
+    def ask_good(self) -> Future[Good | None]:
+        """Where it last stood for a while before it came where it is. As above."""
+        now, now_s = self.history.now, self.history.moment().utc_s
+        return self.history.ask(lambda file: last_good(file, now, now_s))
+
+    def _what_moves(self) -> str:
+        if self._task is not None:
+            return f"{self._task.name} is running"
+        if self._stop is not None:
+            return "a stop is running"
+        if self._waiting is not None:
+            return "a move waits for the end of the holds that there are"
+        return "the motor may be running" if self._commands.snapshot.motor_may_run else ""
 
     def record(self) -> Future[str]:
         """Have the last frames on the wire kept now.
@@ -326,27 +439,50 @@ class Focuser:
         return self._recording.keep("somebody asked for it.")
 
     def _submit(
-        self, name: str, run: Callable[[], None], patience_s: float, needs_link: bool = False
+        self,
+        name: str,
+        run: Callable[[], None],
+        patience_s: float,
+        needs_link: bool = False,
+        asker: Asker = NOBODY,
+        heeds_holds: bool = False,
+        wait_s: float = 0.0,
     ) -> _Task:
-        task = _Task(name, run, Ending(patience_s), Ending(patience_s))
-        with self._attention:
+        task = _Task(name, run, Ending(patience_s), Ending(patience_s), replace(asker, command=name))
+        with self._attention, self._counted():
             if self._closing:
                 raise NotConnectedError("the daemon is ending.")
             if self._task is not None or self._stop is not None:
                 running = self._task.name if self._task else "stop"
-                busy = BusyError(f"{running} is still running. Wait for its end, or stop it (focus stop).")
-                self.counters.refuse(busy.code)
-                raise busy
+                raise BusyError(f"{running} is still running. Wait for its end, or stop it (focus stop).")
             if needs_link and self._commands.is_reconnecting:
                 # On the worker it would only end the attempt that is under way, and who asks again and again would keep
                 # the link from coming back.
-                self.counters.refuse(NotConnectedError.code)
                 raise NotConnectedError(
                     "the focuser is not connected: its link is lost, and is tried again. Look at cable and power."
                 )
-            self._task = task
+            if heeds_holds and (held := self._why_held()):
+                if wait_s <= 0 or self._waiting is not None:
+                    raise held
+                self._waiting = _Waiting(task, self._clock.monotonic() + wait_s)
+            else:
+                self._task = task
             self._attention.notify_all()
         return task
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count what the service refuses here. What was no argument is counted by whoever passed it on."""
+        try:
+            yield
+        except (BusyError, NotConnectedError) as refusal:
+            self.counters.refuse(refusal.code)
+            raise
+
+    def _why_held(self) -> BusyError | None:
+        if self._waiting is not None and not self.holds.living():
+            return BusyError("another move has waited for the end of the holds, and comes first.")
+        return self.holds.why_held()
 
     # The worker: everything below runs on its thread
 
@@ -354,10 +490,16 @@ class Focuser:
         self._attempt(self._commands.begin)
         while not self._closing:
             self._sign_of_life()
+            self.history.beat()
             with self._attention:
                 if not (self._task or self._stop or self._closing):
-                    self._attention.wait(self._commands.rest_s(REST_PERIOD_S))
+                    self._attention.wait(self._commands.rest_s(self._hold_ends_in_s(REST_PERIOD_S)))
+                overdue = self._let_waiting_in()
                 task, stop = self._task, self._stop
+            if overdue:
+                refusal = self.holds.why_held() or BusyError("others held the focuser for too long.")
+                self.counters.refuse(refusal.code)
+                overdue.task.end(refusal)
             if task:
                 self._perform(task)
             elif stop:
@@ -365,15 +507,40 @@ class Focuser:
             elif not self._closing:
                 self._tend(self._commands.watch_rest)
         self._attempt(self._commands.leave)
+        self.history.ends()
         self._dismiss()
+
+    def _hold_ends_in_s(self, longest_s: float) -> float:
+        """How long a move that waits has nothing to do, in seconds."""
+        if self._waiting is None:
+            return longest_s
+        due_s = min(self.holds.ends_in_s or 0.0, self._waiting.until_s - self._clock.monotonic())
+        return min(longest_s, max(0.0, due_s))
+
+    def _let_waiting_in(self) -> _Waiting | None:
+        """A move that waits comes before all others once nobody holds the focuser. One that has waited for too long is
+        given back."""
+        waiting = self._waiting
+        if waiting is None:
+            return None
+        if self.holds.ends_in_s is None:
+            if not (self._task or self._stop or self._closing):
+                self._task, self._waiting = waiting.task, None
+            return None
+        if self._clock.monotonic() < waiting.until_s:
+            return None
+        self._waiting = None
+        return waiting
 
     def _perform(self, task: _Task) -> None:
         _log.debug("%s begins", task.name)
+        self.history.asked(task.asker)
         outcome = self._attempt(task.run)
         if isinstance(outcome, RequestError):
             self.counters.refuse(outcome.code)
         stop = self._stop if isinstance(outcome, StoppedError) else None
         unhalted = self._settle(outcome)
+        self.history.asked(NOBODY)
         _log.debug("%s ends: %s", task.name, outcome or "succeeded")
         with self._attention:
             self._task = None
@@ -424,20 +591,24 @@ class Focuser:
             return mistake
 
     def _announce_stop(self, unhalted: FocuserError | None) -> None:
+        by, here_steps = self._stopped_by, self._commands.snapshot.current_steps
+        self.history.stopped(by, self._stop_asked_at, here_steps, unhalted.reason if unhalted else "")
         if unhalted:
-            self.announce(logging.ERROR, f"stopped by {self._stopped_by}, without proof: {unhalted}")
+            self.announce(logging.ERROR, f"stopped by {by.address}, without proof: {unhalted}")
             return
-        self.counters.stop_s.note(self._clock.monotonic() - self._stop_asked_s)
-        self.announce(logging.INFO, f"stopped by {self._stopped_by} at {self._commands.where}")
+        self.counters.stop_s.note(self.history.moment().boot_s - self._stop_asked_at.boot_s)
+        self.announce(logging.INFO, f"stopped by {by.address} at {self._commands.where}")
 
     def _dismiss(self) -> None:
         """Nobody may wait for a worker that has left."""
         with self._attention:
-            task, stop = self._task, self._stop
-            self._task = self._stop = None
+            task, stop, waiting = self._task, self._stop, self._waiting
+            self._task = self._stop = self._waiting = None
         ending = NotConnectedError("the daemon is ending.")
         if task:
             task.end(ending)
+        if waiting:
+            waiting.task.end(ending)
         if stop:
             stop.resolve(ending)
 
@@ -456,7 +627,7 @@ class Focuser:
     def checkpoint(self) -> None:
         self._sign_of_life()
         if self._stop is not None:
-            raise StoppedError(f"stopped by {self._stopped_by}.", public="stopped.")
+            raise _stopped(self._stopped_by.address)
         if self._closing:
             raise StoppedError("stopped because the daemon is ending.")
 
@@ -473,6 +644,10 @@ class Focuser:
     def give_up_halting_s(self, begun_s: float) -> float:
         patient_s = begun_s + HALT_PATIENCE_S
         return min(patient_s, self._close_by_s) if self._closing else patient_s
+
+
+def _stopped(by: str) -> StoppedError:
+    return StoppedError(f"stopped by {by}.", public="stopped.")
 
 
 def slow_closing_proof_s(answer_s: float) -> float:

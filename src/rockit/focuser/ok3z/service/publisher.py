@@ -16,6 +16,7 @@ from ..driver.planning import Leg, Target, mm_from_steps
 from ..driver.reading import Progress, Reading
 from .counters import Counters
 from .fault_recording import FaultRecording
+from .history import History
 from .memory import Memory
 from .motion_log import MotionLog, Record, Result
 from .states import Event, State, StateMachine
@@ -33,6 +34,7 @@ class Publisher:
         utc_now: the time of day.
         recording: is told what is concluded, and when the motor stands.
         counters: count what happens.
+        history: is told what moves, and what is read at rest.
         changed: called after each snapshot that tells its readers something new.
     """
 
@@ -42,12 +44,14 @@ class Publisher:
         utc_now: Callable[[], datetime],
         recording: FaultRecording,
         counters: Counters,
+        history: History,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._memory = memory
         self._utc_now = utc_now
         self._recording = recording
         self._counters = counters
+        self._history = history
         self._changed = changed
         self._machine = StateMachine()
         # What there is to say beside state and position; these come to it as it is put up.
@@ -154,7 +158,9 @@ class Publisher:
         standing = axis.standing
         if axis.homed:
             self._memory.stands(axis, reached)
-            self._stands_at(standing, axis.steps_out(standing), reason, shortfall_steps)
+            here_steps = axis.steps_out(standing)
+            self._stands_at(standing, here_steps, reason, shortfall_steps)
+            self._history.stands(standing, here_steps, axis.surprises)
             return
         self._memory.stands_somewhere(axis)
         result = Result.STOPPED if stopped else Result.FAILED
@@ -228,6 +234,7 @@ class Publisher:
 
     def leg_begins(self, leg: Leg) -> None:
         """A leg of a move begins."""
+        self._history.leg_begins()
         self._say(leg=leg, speed_mm_sec=0.0)
 
     def progress(self, progress: Progress, axis: Axis | None) -> None:
@@ -242,9 +249,11 @@ class Publisher:
             read_at_s=progress.reading.at_s,
         )
 
-    def seen_at(self, here_steps: int, reading: Reading) -> None:
+    def seen_at(self, axis: Axis, reading: Reading) -> None:
         """It stands where it was left, as far as its register shows."""
+        here_steps = axis.steps_out(reading)
         self._say(current_steps=here_steps, read_at_s=reading.at_s)
+        self._history.stands(reading, here_steps, axis.surprises)
 
     def heard_of(self, reading: Reading) -> None:
         """The controller answers; where the focuser stands is not known."""
@@ -283,6 +292,7 @@ class Publisher:
         self.motions = self._motion_log.record
         self.snapshot = published
         self._counters.published(published)
+        self._history.published(published, self.motions)
         if is_news:
             self._changed()
 

@@ -116,6 +116,7 @@ class Recorded:
     motions: list[Motion] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
     begin_s: float = 0.0
+    """When the first frame was sent: a daemon may have waited long before it was initialised."""
     end_s: float = 0.0
 
 
@@ -132,8 +133,6 @@ def load(path: Path) -> Recorded:
         if not lines or lines[0].get("format") != FORMAT:
             raise RecordingError(f"{path} is no recording of format {FORMAT}.")
         reader = _Reader()
-        if len(lines) > 1:
-            reader.recorded.begin_s = float(lines[1]["t"])
         for line in lines[1:]:
             reader.take(line)
         return reader.end()
@@ -157,6 +156,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.recorded = Recorded()
+        self._is_begun = False
         # Those that may still be answered.
         self._asked: deque[Question] = deque(maxlen=MOST_OPEN)
         self._heard = b""
@@ -185,6 +185,12 @@ class _Reader:
 
     def _sent(self, frame: str, at_s: float) -> None:
         code = frame[1:5]
+        if not self._is_begun:
+            self._is_begun = True
+            self.recorded.begin_s = at_s
+            # Of those before that the driver sees nothing.
+            self.recorded.losses.clear()
+            self._lost = None
         if code in ANSWERS:
             self._asked.append(Question(code, at_s, len(self.recorded.motions)))
             self.recorded.questions[code].append(self._asked[-1])

@@ -9,8 +9,12 @@ import hashlib
 import logging
 import os
 import stat
+import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+from .state_file import write_durably
 
 _log = logging.getLogger(__name__)
 
@@ -18,6 +22,7 @@ _log = logging.getLogger(__name__)
 RUNTIME_VARIABLE = "RUNTIME_DIRECTORY"
 XDG_VARIABLE = "XDG_RUNTIME_DIR"
 SHARED_MEMORY = Path("/dev/shm")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 
@@ -43,6 +48,35 @@ def _folder(environ: Mapping[str, str]) -> Path:
     return Path(runtime, "focusd") if os.path.isabs(runtime) else SHARED_MEMORY / f"focusd-{os.getuid()}"
 
 
+def make_own_folder(folder: Path) -> None:
+    """Make a folder, unless it is there. Raises OSError, also if it is of somebody else's making: what lies in it could
+    be made by anybody."""
+    os.makedirs(folder, _FOLDER_MODE, exist_ok=True)
+    found = os.lstat(folder)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(f"{folder} is of another user")
+
+
+def this_boot(note: Outdated) -> str:
+    """Which boot of the machine this is, as the kernel says. A sandbox may hide that (ProcSubset=pid): then by a word
+    beside the note, which outlives the daemon and not the machine; and if there is no place for that, one that no other
+    process has."""
+    with suppress(OSError):
+        return BOOT_ID.read_text(encoding="ascii").strip()
+    word = uuid.uuid4().hex
+    if note.path is None:
+        return word
+    marker = note.path.with_suffix(".boot")
+    try:
+        make_own_folder(marker.parent)
+        with suppress(FileExistsError):
+            write_durably(marker, word.encode("ascii"))
+        return marker.read_text(encoding="ascii")
+    except (OSError, ValueError) as error:
+        _log.debug("no word for this boot of the machine: %s", error)
+        return word
+
+
 class Outdated:
     """The note of one state file.
 
@@ -52,6 +86,11 @@ class Outdated:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+
+    @property
+    def path(self) -> Path | None:
+        """Where it is; None if there is no place for it."""
+        return self._path
 
     @property
     def is_set(self) -> bool:
@@ -75,9 +114,5 @@ class Outdated:
                 _log.debug("no note to remove: %s", error)
 
     def _make(self, path: Path) -> None:
-        os.makedirs(path.parent, _FOLDER_MODE, exist_ok=True)
-        folder = os.lstat(path.parent)
-        # In a folder of somebody else's making the note could be made by anybody.
-        if not stat.S_ISDIR(folder.st_mode) or folder.st_uid != os.getuid():
-            raise PermissionError(f"{path.parent} is of another user")
+        make_own_folder(path.parent)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE))

@@ -14,12 +14,14 @@ hangs, or is full, loses a recording and nothing else.
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import json
 import logging
 import os
 import queue
 import re
+import stat
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -49,6 +51,7 @@ SESSION_CLOSE_PATIENCE_S = 0.5
 FLUSH_PERIOD_S = 2.0
 
 _NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z\.jsonl\.gz")
+_GZIP = b"\x1f\x8b"
 _FOLDER_MODE, _FILE_MODE = 0o700, 0o600
 
 
@@ -155,7 +158,7 @@ class SessionFile:
     much that was is said at the end.
 
     Args:
-        path: the file; one that is there is replaced.
+        path: the file; an earlier recording is replaced, and no other file.
         about: whose session it is, and with which settings: for its first line.
         clock: the clock of the records.
         announce: passes a message on: a level of `logging` and a sentence. Must not wait.
@@ -173,11 +176,7 @@ class SessionFile:
         self._path = path
         self._announce = announce
         self._begun_s = clock.monotonic()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        descriptor = os.open(path, flags, _FILE_MODE)
-        # One that was there before may have been open to others.
-        os.fchmod(descriptor, _FILE_MODE)
-        self._compressed = os.fdopen(descriptor, "wb")
+        self._compressed = os.fdopen(_emptied(path), "wb")
         self._file = gzip.GzipFile(fileobj=self._compressed, mode="wb")
         self._file.write(_head(about, "a whole session.", clock.utc_now()))
         self._waiting: queue.Queue[bytes | None] = queue.Queue(MOST_RECORDS_WAITING)
@@ -281,6 +280,22 @@ def encode(recording: Recording, about: Mapping[str, object], why: str) -> bytes
     first_s = records[0].at_s if records else recording.taken_at_s
     began_at = recording.taken_at - timedelta(seconds=recording.taken_at_s - first_s)
     return b"".join((_head(about, why, began_at), *_lines(records, first_s)))
+
+
+def _emptied(path: str | Path) -> int:
+    """Open a file for a recording: a new one, or an earlier recording. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            if os.pread(descriptor, len(_GZIP), 0) not in (b"", _GZIP):
+                raise FileExistsError(errno.EEXIST, "it is there, and is no recording")
+            os.ftruncate(descriptor, 0)
+            # One that was there before may have been open to others.
+            os.fchmod(descriptor, _FILE_MODE)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _head(about: Mapping[str, object], why: str, began_at: datetime) -> bytes:

@@ -14,7 +14,7 @@ from ...service import outcomes
 from ..http.access import Access
 from ..http.framing import RefusedError
 from ..http.handler import body_of, plain
-from .device import Device
+from .device import Device, Valued
 from .parameters import BadRequestError, Parameters, from_form, from_query
 from .responses import TransactionCounter, answer, encoded
 from .sessions import Client
@@ -111,7 +111,7 @@ class Api:
             _log.info("%s: %s", asked, answer)
             raise RefusedError(refused.status, answer) from None
         try:
-            how = await begun.run(client, parameters)
+            ended = await begun.run(client, parameters)
         except BadRequestError as error:
             _log.info("%s: %s", asked, error)
             raise
@@ -120,8 +120,9 @@ class Api:
             return self._answer(transaction, error)
         except Exception as error:
             return self._answer(transaction, _mistake(member, client, error))
+        how, value = (ended.how, ended.value) if isinstance(ended, Valued) else (ended, None)
         _log.info("%s: %s", asked, outcomes.succeeded(how, time.monotonic() - began_s))
-        return self._answer(transaction)
+        return self._answer(transaction, value=value)
 
     async def _not_permitted(self, request: web.Request, member: str, address: str) -> web.Response:
         _, transaction, _ = await _understood(request)

@@ -19,6 +19,7 @@ from ...service import outcomes
 from ...service.focuser import Focuser
 from ...service.status import Snapshot
 from ...version import VERSION
+from .actions import Actions
 from .jobs import Halt, Jobs, is_ready, why_not_ready
 from .parameters import Parameters
 from .responses import NotImplementedHereError
@@ -59,16 +60,30 @@ async def _nothing() -> str:
 
 
 @dataclass(frozen=True)
+class Valued:
+    """How a command ended that has a value.
+
+    Args:
+        how: for the log.
+        value: for who asked.
+    """
+
+    how: str
+    value: object
+
+
+@dataclass(frozen=True)
 class Begun:
     """A command of which nothing is known yet but that its machine may control.
 
     Args:
         run: carries out what is left of it, once the whole request is understood, and says for the log what came of
-            it. Raises a FocuserError, or a BadRequestError before anything is done.
+            it, and to who asked, if there is something to say. Raises a FocuserError, or a BadRequestError before
+            anything is done.
         in_vain: ends it if the request is not understood. Gives a sentence on what was done, or an empty text.
     """
 
-    run: Callable[[Client, Parameters], Awaitable[str]]
+    run: Callable[[Client, Parameters], Awaitable[str | Valued]]
     in_vain: Callable[[], Awaitable[str]] = _nothing
 
 
@@ -104,6 +119,7 @@ class Device:
         self.name = name[:MAX_NAME_LENGTH]
         self.max_step = Limits.from_mm(focus_range_mm, focus_range_mm, 0.0).range_steps
         self._waiting = 0
+        self._actions = Actions(focuser)
         self.properties: Mapping[str, Property] = {
             "absolute": Property(lambda _: True, False),
             "connected": Property(self._connected, False),
@@ -124,13 +140,13 @@ class Device:
             "name": Property(lambda _: self.name, ""),
             "position": Property(lambda client: self._position(self._usable(client, "position")), 0),
             "stepsize": Property(lambda _: MICRONS_PER_MM / STEPS_PER_MM, 0.0),
-            "supportedactions": Property(lambda _: [], []),
+            "supportedactions": Property(lambda _: self._actions.names, []),
             "tempcomp": Property(lambda _: False, False),
             "tempcompavailable": Property(lambda _: False, False),
             "temperature": Property(_no_thermometer, 0.0),
         }
         self.commands: Mapping[str, Command] = {
-            "action": _once_understood(_no_action),
+            "action": _once_understood(self._act),
             "commandblind": _once_understood(_no_raw_command),
             "commandbool": _once_understood(_no_raw_command),
             "commandstring": _once_understood(_no_raw_command),
@@ -158,7 +174,7 @@ class Device:
         return session.connecting
 
     async def _connect(self, client: Client, _: Parameters) -> str:
-        initialised = self._jobs.connect(self._sessions.open(client))
+        initialised = self._jobs.connect(self._sessions.open(client), by=client.address)
         return "connected" if initialised is None else "connecting"
 
     async def _disconnect(self, client: Client, _: Parameters) -> str:
@@ -172,13 +188,13 @@ class Device:
             raise BusyError("too many clients wait for the focuser to be connected. Try again.")
         self._waiting += 1
         try:
-            await self._connect_and_wait(self._sessions.open(client))
+            await self._connect_and_wait(self._sessions.open(client), client.address)
         finally:
             self._waiting -= 1
         return "connected"
 
-    async def _connect_and_wait(self, session: Session) -> None:
-        initialised = self._jobs.connect(session)
+    async def _connect_and_wait(self, session: Session, by: str) -> None:
+        initialised = self._jobs.connect(session, by)
         if initialised is None:
             return
         # The others that wait for it go on waiting when this client goes away.
@@ -245,6 +261,10 @@ class Device:
         await self._jobs.move(session, min(max(position_steps, 0), self.max_step), by=client.address)
         return "under way"
 
+    async def _act(self, client: Client, parameters: Parameters) -> Valued:
+        name, text = parameters.text("Action"), parameters.text("Parameters")
+        return Valued(f"answered {name}", await self._actions.run(name, text, client.address))
+
     def _begin_halt(self, by: str) -> Begun:
         # First the motor: what else the request says decides what the answer is, and never whether it stands.
         halt = self._jobs.begin_halt(by)
@@ -262,7 +282,7 @@ class Device:
         return outcomes.stands(self._focuser.snapshot)
 
 
-def _once_understood(run: Callable[[Client, Parameters], Awaitable[str]]) -> Command:
+def _once_understood(run: Callable[[Client, Parameters], Awaitable[str | Valued]]) -> Command:
     return lambda _: Begun(run)
 
 
@@ -279,12 +299,6 @@ async def _set_temperature_compensation(_: Client, parameters: Parameters) -> st
     if parameters.boolean("TempComp"):
         raise NotImplementedHereError("this focuser has no temperature compensation.")
     return "off, as it is"
-
-
-async def _no_action(_: Client, parameters: Parameters) -> NoReturn:
-    parameters.text("Action")
-    parameters.text("Parameters")
-    raise NotImplementedHereError("this focuser has no actions of its own.")
 
 
 async def _no_raw_command(_: Client, parameters: Parameters) -> NoReturn:

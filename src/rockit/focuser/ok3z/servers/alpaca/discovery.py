@@ -16,7 +16,7 @@ import threading
 import time
 from typing import Callable
 
-from ..http.rate_limit import Allowance
+from ..net.allowance import Allowance
 
 _log = logging.getLogger(__name__)
 

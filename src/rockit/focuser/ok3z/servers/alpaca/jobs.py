@@ -15,8 +15,10 @@ from ...driver.planning import mm_from_steps
 from ...errors import AlreadyConnectedError, BusyError, FocuserError, NotConnectedError, StoppedError
 from ...service import outcomes
 from ...service.focuser import BegunMove, Ending, Focuser
+from ...service.history import Asker
 from ...service.status import Snapshot, State
 from ..http.awaiting import Calls, Outcome, Stop, Told, mistaken, outcome_of
+from .actions import DOOR
 from .sessions import Session
 
 # How long the answer to a move waits for what may speak against it. Clients allow one second.
@@ -90,9 +92,9 @@ class Jobs:
 
     # Connecting
 
-    def connect(self, session: Session) -> asyncio.Task[Outcome] | None:
-        """Connect a client. If that needs the focuser to be initialised, what it waits for: all that connect
-        meanwhile share it. None: it is connected."""
+    def connect(self, session: Session, by: str) -> asyncio.Task[Outcome] | None:
+        """Connect a client, at the address `by`. If that needs the focuser to be initialised, what it waits for: all
+        that connect meanwhile share it. None: it is connected."""
         session.connect_failure = None
         session.move_ended()
         if is_ready(self._focuser.snapshot):
@@ -100,15 +102,15 @@ class Jobs:
             return None
         session.connected = False
         if self._initialising is None:
-            self._initialising = asyncio.get_running_loop().create_task(self._initialise())
+            self._initialising = asyncio.get_running_loop().create_task(self._initialise(by))
         if not session.connecting:
             session.connecting = True
             self._connecting.append(session)
         return self._initialising
 
-    async def _initialise(self) -> Outcome:
+    async def _initialise(self, by: str) -> Outcome:
         try:
-            outcome = await self._brought_up()
+            outcome = await self._brought_up(by)
         except Exception as error:
             # Else all would wait for it for ever.
             outcome = mistaken(error)
@@ -121,9 +123,9 @@ class Jobs:
             session.connect_failure = outcome
         return outcome
 
-    async def _brought_up(self) -> Outcome:
+    async def _brought_up(self, by: str) -> Outcome:
         """Initialise the focuser, or wait for who does that already."""
-        outcome = await self._calls.begin(self._focuser.begin_initialize)
+        outcome = await self._calls.begin(lambda: self._focuser.begin_initialize(asker=Asker(by, DOOR)))
         if isinstance(outcome, AlreadyConnectedError):
             return None
         return await self._others_end(outcome) if isinstance(outcome, BusyError) else outcome
@@ -172,7 +174,7 @@ class Jobs:
         begun: list[BegunMove] = []
 
         def begin() -> Ending:
-            begun.append(self._focuser.begin_move(target_mm, exact=True))
+            begun.append(self._focuser.begin_move(target_mm, exact=True, asker=Asker(by, DOOR)))
             return begun[0].ended
 
         move = _Move(session, self._calls.begin(begin, told))

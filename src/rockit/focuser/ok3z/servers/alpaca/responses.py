@@ -13,6 +13,7 @@ NOT_IMPLEMENTED = 0x400
 INVALID_VALUE = 0x401
 NOT_CONNECTED = 0x407
 INVALID_OPERATION = 0x40B
+ACTION_NOT_IMPLEMENTED = 0x40C
 OPERATION_CANCELLED = 0x40E
 # From here on each driver has its own.
 FIRST_OF_DRIVER = 0x500
@@ -26,17 +27,25 @@ class NotImplementedHereError(errors.RequestError):
     code = "not_implemented"
 
 
+class UnknownActionError(NotImplementedHereError):
+    """There is no action of this name. Its message has those that there are."""
+
+    code = "unknown_action"
+
+
 # Total: each class of errors.py is named.
 ALPACA_NUMBER_OF: Mapping[type[FocuserError], int] = {
     errors.FocuserError: FIRST_OF_DRIVER,
     errors.ConfigError: 0x501,
     errors.RequestError: INVALID_OPERATION,
     NotImplementedHereError: NOT_IMPLEMENTED,
+    UnknownActionError: ACTION_NOT_IMPLEMENTED,
     errors.InvalidArgumentError: INVALID_VALUE,
     errors.OutsideLimitsError: INVALID_VALUE,
     errors.NotConnectedError: NOT_CONNECTED,
     errors.AlreadyConnectedError: INVALID_OPERATION,
     errors.BusyError: INVALID_OPERATION,
+    errors.HeldError: INVALID_OPERATION,
     errors.NotPermittedError: INVALID_OPERATION,
     errors.StoppedError: OPERATION_CANCELLED,
     errors.LinkError: 0x510,

@@ -41,18 +41,19 @@ async def outcome_of(ending: Ending) -> Outcome:
     return ending.failure
 
 
-async def stopped(focuser: Focuser, by: str) -> Outcome:
+async def stopped(focuser: Focuser, door: str, by: str) -> Outcome:
     """Stop any motion. However many commands are awaited, nothing keeps it from the service.
 
     Args:
         focuser: the service.
+        door: by which of the ways in.
         by: who asks, for the observatory's log. Of those who share a stop the first is named.
 
     Returns:
         Why standstill could not be confirmed; None: it is.
     """
     try:
-        ending = focuser.begin_stop(by)
+        ending = focuser.begin_stop(by, door)
     except FocuserError as error:
         return error
     # Who goes away takes nobody else's stop along.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 
 from ..net.addresses import network_of
+from ..net.allowance import Allowance
 
 # For each address: as much at once, and so many a second after that. A program that shows a focuser asks five times
 # a second, an open panel once.
@@ -14,25 +15,6 @@ PER_S = 50.0
 BURST_OF_ALL = 1000.0
 PER_S_OF_ALL = 500.0
 MAX_ADDRESSES = 1000
-
-
-class Allowance:
-    """So much at once after a silence, and so much a second."""
-
-    def __init__(self, at_once: float, per_s: float) -> None:
-        self._at_once, self._per_s = at_once, per_s
-        self._left = at_once
-        self._counted_s: float | None = None
-
-    def take(self, now_s: float) -> bool:
-        """Whether there is one more at this moment, in seconds of a clock that never goes back."""
-        since_s = 0.0 if self._counted_s is None else now_s - self._counted_s
-        self._counted_s = now_s
-        self._left = min(self._at_once, self._left + since_s * self._per_s)
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 class Rates:

@@ -13,6 +13,7 @@ from aiohttp import web
 from ...errors import FocuserError
 from ...service import outcomes
 from ...service.focuser import Ending, Focuser
+from ...service.history import Asker
 from ...service.status import Snapshot
 from ..http.awaiting import Calls, Stop, Told
 from ..http.framing import RefusedError
@@ -23,6 +24,7 @@ from .view import sentence
 MOST_COMMANDS = 4
 MOST_BODY_BYTES = 1000
 BODY_PATIENCE_S = 5.0
+DOOR = "panel"
 JSON_TYPE = "application/json"
 
 
@@ -58,7 +60,7 @@ class Actions:
             request,
             f"set {outcomes.move(number_mm, offset)}",
             outcomes.arrived,
-            lambda: self._focuser.begin_move(number_mm, offset).ended,
+            lambda: self._focuser.begin_move(number_mm, offset, asker=_asker(request)).ended,
         )
 
     async def stop(self, request: web.Request) -> web.Response:
@@ -76,7 +78,7 @@ class Actions:
             request,
             "initialize",
             outcomes.initialized,
-            lambda: self._focuser.begin_initialize(resume=resume),
+            lambda: self._focuser.begin_initialize(resume=resume, asker=_asker(request)),
         )
 
     async def audit(self, request: web.Request) -> web.Response:
@@ -84,12 +86,16 @@ class Actions:
         values = await _read(request, {})
         if isinstance(values, web.Response):
             return values
-        return await self._run(request, "audit", outcomes.audited, self._focuser.begin_audit)
+        return await self._run(
+            request, "audit", outcomes.audited, lambda: self._focuser.begin_audit(_asker(request))
+        )
 
     async def shutdown(self, request: web.Request) -> web.Response:
         """POST {}: disconnect from the focuser, for everybody."""
         await _read(request, {})
-        return await self._run(request, "shutdown", outcomes.disconnected, self._focuser.begin_shutdown)
+        return await self._run(
+            request, "shutdown", outcomes.disconnected, lambda: self._focuser.begin_shutdown(_asker(request))
+        )
 
     async def _stop_and_log(self, by: str) -> FocuserError | None:
         began_s = time.monotonic()
@@ -111,6 +117,10 @@ class Actions:
         if error is None:
             return answered({"done": True, "code": "", "message": ""})
         return answered({"done": False, "code": error.code, "message": sentence(str(error))})
+
+
+def _asker(request: web.Request) -> Asker:
+    return Asker(request.remote or "", DOOR)
 
 
 async def _read(request: web.Request, expected: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from ..http.framing import RefusedError
 from .actions import Actions
 from .chart import HISTORY_S, Chart
 from .motion_list import MotionList
+from .nights import Nights
 from .pages import Pages, refused
 from .stream import Viewers, encoded
 from .view import described, position_mm
@@ -73,6 +74,7 @@ class Panel:
         self._about = {"name": name, "range_mm": range_mm, "version": VERSION, "history_s": HISTORY_S}
         self._pages = Pages()
         self._commands = Actions(focuser, stop, self._look)
+        self._nights = Nights(focuser, may_control, now_s)
         self._viewers = Viewers(now_s)
         self._history = Chart()
         self._kept_history = b""
@@ -95,6 +97,8 @@ class Panel:
         return [
             *(web.get(path, self._page) for path in PAGE_PATHS),
             web.get("/panel/events", self._events, allow_head=False),
+            web.get("/panel/history", self._understood(self._nights.night), allow_head=False),
+            web.get("/panel/history.csv", self._understood(self._nights.csv), allow_head=False),
             web.get("/panel/{part}", self._part),
             web.post("/panel/set", self._permitted(self._commands.set)),
             web.post("/panel/offset", self._permitted(self._commands.offset)),
@@ -150,16 +154,22 @@ class Panel:
         return self._kept_history
 
     def _permitted(self, command: Callable[[web.Request], Awaitable[web.Response]]) -> Handler:
-        async def handle(request: web.Request) -> web.Response:
+        async def handle(request: web.Request) -> web.StreamResponse:
             if self._is_permitted(request):
-                try:
-                    return await command(request)
-                except RefusedError as error:
-                    return refused(error.status, str(error))
+                return await self._understood(command)(request)
             who = request.remote or "This machine"
             command_name = request.path.rpartition("/")[2]
             self._count_refusal(f"{command_name} on the panel refused: {who} is not among control_machines")
             return refused(403, f"{who} is not among control_machines: it may look, and not control.")
+
+        return handle
+
+    def _understood(self, answer: Callable[[web.Request], Awaitable[web.Response]]) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                return await answer(request)
+            except RefusedError as error:
+                return refused(error.status, str(error))
 
         return handle
 

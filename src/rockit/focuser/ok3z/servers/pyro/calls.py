@@ -11,7 +11,8 @@ from .connection import Connection
 from .later import AtEnd
 from .message import Header
 
-# Of all but the urgent ones. One command does the work and the others are refused at once, so this is more than enough.
+# Of commands that are not urgent, and of questions. One command does the work and the others are refused at once, and a
+# question takes some milliseconds, so this is more than enough.
 MOST_CALLS = 16
 
 
@@ -23,11 +24,13 @@ class Asker:
         connection: of its client.
         header: of its message.
         is_urgent: whether it is one of those that are never refused for want of room.
+        is_question: whether everybody may ask it. Questions take no room from commands.
     """
 
     connection: Connection
     header: Header
     is_urgent: bool
+    is_question: bool = False
 
     @property
     def holds(self) -> bool:
@@ -62,21 +65,21 @@ class RunningCalls:
         self._ring = ring
         self._calls: dict[RunningCall, None] = {}
         self._ended: deque[RunningCall] = deque()
-        self._bounded = 0
+        # By whether they are questions.
+        self._bounded = {False: 0, True: 0}
 
     def __len__(self) -> int:
         return len(self._calls)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether no call may be added but an urgent one."""
-        return self._bounded >= MOST_CALLS
+    def is_full_for(self, asker: Asker) -> bool:
+        """Whether there is no room for a call."""
+        return not asker.is_urgent and self._bounded[asker.is_question] >= MOST_CALLS
 
     def add(self, asker: Asker, waits_for: AtEnd, now_s: float) -> None:
         """Have a call wait for its end. One that went on waiting for another end has a place in any case."""
         call = RunningCall(asker, waits_for, now_s + waits_for.patience_s)
         self._calls[call] = None
-        self._bounded += not asker.is_urgent
+        self._bounded[asker.is_question] += not asker.is_urgent
 
         def tell(_: object) -> None:
             self._ended.append(call)
@@ -102,5 +105,5 @@ class RunningCalls:
 
     def _taken(self, call: RunningCall) -> RunningCall:
         del self._calls[call]
-        self._bounded -= not call.asker.is_urgent
+        self._bounded[call.asker.is_question] -= not call.asker.is_urgent
         return call

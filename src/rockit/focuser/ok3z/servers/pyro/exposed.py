@@ -23,6 +23,7 @@ from .message import (
     failure,
     metadata,
     read_arguments,
+    read_flat_arguments,
     result,
 )
 
@@ -40,8 +41,9 @@ class Exposed:
         object_id: the name.
         target: the object.
         open_methods: may be called by everybody, take no arguments, and are answered at once.
+        questions: may be called by everybody, with a few plain arguments, and may be answered later.
         urgent_methods: are called however many others run.
-        control_ips: the addresses from which all but the open methods may be called.
+        control_ips: the addresses from which all others may be called.
         not_permitted: the answer to such a call from elsewhere.
         busy: the answer to a call if too many run.
         refused: told of each call that does not reach the object: the caller's address, the method (empty if that
@@ -58,6 +60,7 @@ class Exposed:
         control_ips: Collection[str],
         not_permitted: object,
         busy: object,
+        questions: Collection[str] = (),
         refused: Refused = lambda *_: None,
     ) -> None:
         self.object_id = object_id
@@ -68,6 +71,7 @@ class Exposed:
         self._target = target
         self._shapes = {name: _Shape(getattr(target, name)) for name in self.methods}
         self._open_methods = frozenset(open_methods)
+        self._questions = frozenset(questions)
         self._urgent_methods = frozenset(urgent_methods)
         self._control_addresses = Addresses(control_ips)
 
@@ -90,6 +94,10 @@ class Exposed:
         """Whether a call is answered to everybody, and at once."""
         return _asks_metadata(call) or call.method in self._open_methods
 
+    def is_question(self, call: Call) -> bool:
+        """Whether a call is answered to everybody, if perhaps later."""
+        return call.method in self._questions
+
     def answer_at_once(self, connection: Connection, header: Header, call: Call) -> bytes:
         """The answer to an open call."""
         if _asks_metadata(call):
@@ -101,11 +109,12 @@ class Exposed:
         return answer
 
     def answer(self, connection: Connection, header: Header, call: Call, data: bytes) -> Answer:
-        """The answer to a call of a client that may control, or what it waits for."""
+        """The answer to a call of a client that may make it, or what it waits for."""
         if not call.has_arguments:
             return self._answer(connection, header, call, (), {})
         try:
-            positional, named = read_arguments(data)
+            read = read_arguments if connection.may_control else read_flat_arguments
+            positional, named = read(data)
         except RefusedError as error:
             return self._wrong(connection, header, call, str(error))
         return self._answer(connection, header, call, positional, named)

@@ -27,11 +27,13 @@ from ...errors import (
     OutsideLimitsError,
     whole,
 )
-from ...service import outcomes
+from ...service import history_reports, outcomes
 from ...service.focuser import BegunMove, Ending, Focuser
+from ...service.history import Asker
 from ...service.status import Snapshot
 from .callers import Callers, Failure
 from .later import AtEnd, Later
+from .message import prepared
 from .permission import LOOK_UP_PATIENCE_S, STOP_LOOK_UP_PATIENCE_S, Permission
 from .refusals import RefusalLog
 from .reports import last_ended, measurement, report
@@ -41,8 +43,10 @@ _log = logging.getLogger(__name__)
 # The longest that `wait_for_change` waits, in seconds.
 LONGEST_WAIT_S = 20.0
 
-# How long `record` waits for the disk, in seconds.
+# How long `record` waits for the disk, in seconds, and a question about the history.
 RECORD_PATIENCE_S = 3.0
+HISTORY_PATIENCE_S = 0.8
+DOOR = "pyro"
 
 # Of calls that do not come as far as the object.
 _REASONS: Mapping[object, str] = {
@@ -82,6 +86,10 @@ class _Asked(NamedTuple):
     at_s: float
     is_stop: bool
 
+    def asker(self, why: str = "") -> Asker:
+        """Who asked, for the history."""
+        return Asker(self.address, DOOR, why)
+
 
 class PyroFocuser:
     """What is registered with Pyro. A command is answered with a CommandStatus: at once if it is refused, else when it
@@ -92,6 +100,7 @@ class PyroFocuser:
         control_ips: the addresses that may control; everybody may ask for the status.
         machine_names: names of machines by their address, for the log.
         alpaca_problem: why Alpaca programs are not served though they should be, in a sentence; empty if they are.
+        range_mm: focus_range_mm, which the status tells everybody; None: it does not.
     """
 
     def __init__(
@@ -100,8 +109,10 @@ class PyroFocuser:
         control_ips: Sequence[str],
         machine_names: Mapping[str, str] | None = None,
         alpaca_problem: Callable[[], str] = lambda: "",
+        range_mm: float | None = None,
     ) -> None:
         self._focuser = focuser
+        self._range_mm = range_mm
         self._alpaca_problem = alpaca_problem
         self._permission = Permission(control_ips)
         self._callers = Callers(control_ips, machine_names or {})
@@ -110,55 +121,106 @@ class PyroFocuser:
     # Commands
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
-    def initialize(self, resume: Any = None, restore: Any = None, new_controller: Any = False) -> Any:
+    def initialize(
+        self, resume: Any = None, restore: Any = None, new_controller: Any = False, force: Any = False
+    ) -> Any:
         """Connect and home; answered when homed. `resume`: without homing, if the controller is as it was left.
         `restore`: return to the last target that was reached. None: as configured. `new_controller`: forget what was
-        measured of the one before."""
+        measured of the one before. `force`: whoever holds it."""
+        asked = self._asked("initialize")
 
         def begin() -> Ending:
             return self._focuser.begin_initialize(
                 _yes_no_or_as_configured("resume", resume),
                 _yes_no_or_as_configured("restore", restore),
                 _yes_or_no("new_controller", new_controller),
+                _yes_or_no("force", force),
+                asked.asker(),
             )
 
-        return self._carry_out(self._asked("initialize"), begin, outcomes.initialized)
+        return self._carry_out(asked, begin, outcomes.initialized)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def audit(self) -> Any:
         """Home again, note the steps lost since the last homing, and return; answered when it is back."""
-        return self._carry_out(self._asked("audit"), self._focuser.begin_audit, outcomes.audited)
+        asked = self._asked("audit")
+        return self._carry_out(asked, lambda: self._focuser.begin_audit(asked.asker()), outcomes.audited)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def shutdown(self) -> Any:
         """Disconnect."""
-        return self._carry_out(self._asked("shutdown"), self._focuser.begin_shutdown, outcomes.disconnected)
+        asked = self._asked("shutdown")
+        return self._carry_out(
+            asked, lambda: self._focuser.begin_shutdown(asked.asker()), outcomes.disconnected
+        )
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
-    def set_focus(self, pos: Any, offset: Any = False) -> Any:
-        """Move to `pos` mm, or by `pos` mm from the target; answered when the focuser stands there."""
-
-        def begin() -> Ending:
-            return self._focuser.begin_move(pos, _yes_or_no("offset", offset)).ended
-
-        return self._carry_out(self._asked_to_move("set_focus", pos, offset), begin, outcomes.arrived)
+    def set_focus(
+        self, pos: Any, offset: Any = False, wait_s: Any = 0, why: Any = "", exact: Any = False
+    ) -> Any:
+        """Move to `pos` mm, or by `pos` mm from the target; answered when the focuser stands there. `wait_s`: how long
+        to wait while others hold it. `why`: for the history. `exact`: no neighbouring step will do."""
+        asked = self._asked_to_move("set_focus", pos, offset)
+        return self._carry_out(
+            asked, lambda: self._begin_move(asked, pos, offset, wait_s, why, exact).ended, outcomes.arrived
+        )
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
-    def begin_move(self, pos: Any, offset: Any = False) -> Any:
+    def begin_move(
+        self, pos: Any, offset: Any = False, wait_s: Any = 0, why: Any = "", exact: Any = False
+    ) -> Any:
         """As `set_focus`, but answered as soon as the status says that the focuser moves."""
         asked = self._asked_to_move("begin_move", pos, offset)
 
         def begin() -> AtEnd:
-            begun = self._focuser.begin_move(pos, _yes_or_no("offset", offset))
+            begun = self._begin_move(asked, pos, offset, wait_s, why, exact)
             return AtEnd(begun.under_way, begun.under_way.patience_s, lambda: self._under_way(asked, begun))
 
         return self._if_permitted(asked, begin)
+
+    def _begin_move(
+        self, asked: _Asked, pos: object, offset: object, wait_s: object, why: object, exact: object
+    ) -> BegunMove:
+        return self._focuser.begin_move(
+            pos,
+            _yes_or_no("offset", offset),
+            _yes_or_no("exact", exact),
+            asker=asked.asker(history_reports.why_of(why)),
+            wait_s=history_reports.wait_of(wait_s),
+        )
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def hold(self, name: Any, seconds: Any, token: Any = "") -> Any:
+        """Promise that the focuser does not move for so many seconds; answered with a token, or a CommandStatus. With
+        the token of a hold that lives: promise it for longer."""
+        asked = self._asked("hold")
+
+        def grant() -> str:
+            granted = self._focuser.hold(name, seconds, token, asked.asker())
+            self._callers.succeeded(asked.address)
+            self._log_end(asked, f"{name} holds it for {seconds:g} s")
+            return granted
+
+        return self._if_permitted(asked, grant)
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def release(self, token: Any) -> Any:
+        """End a hold; answered with 0, or with 1 if there is none of this token any more."""
+        asked = self._asked("release")
+
+        def let_go() -> int:
+            self._focuser.release(token)
+            self._callers.succeeded(asked.address)
+            self._log_end(asked, "released")
+            return CommandStatus.Succeeded
+
+        return self._if_permitted(asked, let_go)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def stop(self) -> Any:
         """Stop any movement; answered when standstill is confirmed. Whatever prevents that is a failure."""
         asked = self._asked("stop", is_stop=True)
-        return self._carry_out(asked, lambda: self._focuser.begin_stop(asked.address), outcomes.stands)
+        return self._carry_out(asked, lambda: self._focuser.begin_stop(asked.address, DOOR), outcomes.stands)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def record(self) -> Any:
@@ -186,6 +248,53 @@ class PyroFocuser:
         last = last_ended(motions)
         settled_s = None if last is None or last.ended_s is None else self._focuser.age_s(last.ended_s)
         return measurement(snapshot, motions, settled_s, datetime.now(timezone.utc))
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def holds(self) -> list[dict[str, str]]:
+        """Who holds the focuser, and from when to when; open to every caller."""
+        return self._focuser.holds.published()
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def focus_header(self) -> dict[str, Any]:
+        """What belongs into the header of an exposure (docs/history.md); open to every caller."""
+        history = self._focuser.history
+        return history_reports.header(
+            self._focuser.snapshot, history.now, history.moment(), self._focuser.holds.names()
+        )
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def moved_between(self, t0: Any, t1: Any) -> Any:
+        """Whether the focuser moved between two moments (docs/history.md); open to every caller."""
+        may_control = self._callers.may_control(_caller())
+        try:
+            t0_s, t1_s = history_reports.moment_of("t0", t0), history_reports.moment_of("t1", t1)
+        except InvalidArgumentError as error:
+            return history_reports.unknown(str(error))
+        asked = self._focuser.ask_moved(
+            t0_s, t1_s, lambda verdict: prepared(history_reports.answer(verdict, may_control))
+        )
+        return _told(asked, history_reports.unknown)
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def moves(self, since: Any, until: Any, limit: Any = 100) -> Any:
+        """What is in the history between two moments, the oldest first (docs/history.md); a CommandStatus if it cannot
+        be asked. Open to every caller."""
+        may_control = self._callers.may_control(_caller())
+        try:
+            since_s, until_s = (
+                history_reports.moment_of("since", since),
+                history_reports.moment_of("until", until),
+            )
+            most = history_reports.limit_of(limit, may_control)
+        except InvalidArgumentError:
+            return CommandStatus.Failed
+        asked = self._focuser.ask_rows(
+            since_s,
+            until_s,
+            most,
+            lambda rows: prepared([history_reports.row(one, may_control) for one in rows]),
+        )
+        return _told(asked, lambda _: CommandStatus.Failed)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def last_failure(self) -> dict[str, Any]:
@@ -217,7 +326,7 @@ class PyroFocuser:
         may_control = self._callers.may_control(address)
         now = datetime.now(timezone.utc)
         age_s = self._focuser.reading_age_s(snapshot)
-        answer = report(snapshot, age_s, now, may_control, self._alpaca_problem())
+        answer = report(snapshot, age_s, now, may_control, self._alpaca_problem(), self._range_mm)
         failure = self._callers.last_failure(address)
         if failure is not None and failure.explains(whole(snapshot.reason)):
             answer["reason"] = failure.reason
@@ -335,6 +444,18 @@ class PyroFocuser:
 
     def _log_end(self, asked: _Asked, end: str) -> None:
         _log.info("%s, asked by %s: %s", asked.what, self._callers.named(asked.address), end)
+
+
+def _told(asked: Future[Any], unable: Callable[[str], object]) -> AtEnd:
+    """What the history says, when it has said it; or what is answered if it cannot be asked."""
+
+    def say() -> object:
+        if not asked.done():
+            return unable("the disk of the history does not answer. Look at it.")
+        error = asked.exception()
+        return asked.result() if error is None else unable(str(error))
+
+    return AtEnd(asked, HISTORY_PATIENCE_S, say)
 
 
 def _patience_s(timeout: object) -> float:

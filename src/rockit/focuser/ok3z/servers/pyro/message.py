@@ -37,6 +37,15 @@ _CALL = re.compile(
     rb"# serpent utf-8 python\d\.\d\r?\n\s{0,9}\(\s{0,9}" + _NAME + rb"\s{0,9},\s{0,9}" + _NAME + rb"\s{0,9},"
 )
 _NO_ARGUMENTS = re.compile(rb"\s{0,9}(?:\(\s{0,9}\)|\[\s{0,9}\])\s{0,9},\s{0,9}\{\s{0,9}\}\s{0,9}\)\s{0,9}")
+# The arguments of a stranger: a few numbers and short texts, one after the other.
+_VALUE = (
+    rb"""(?:None|[+-]?\d{1,20}(?:\.\d{0,20})?(?:e[+-]?\d{1,3})?|u?'[^'\\\r\n]{0,60}'|u?"[^"\\\r\n]{0,60}")"""
+    rb"""\s{0,9},?\s{0,9}"""
+)
+_FLAT_ARGUMENTS = re.compile(
+    rb"\s{0,9}[(\[]\s{0,9}(?:" + _VALUE + rb"){0,3}[)\]]\s{0,9},\s{0,9}"
+    rb"\{\s{0,9}(?:u?'\w{1,20}'\s{0,9}:\s{0,9}" + _VALUE + rb"){0,3}\}\s{0,9}\)\s{0,9}"
+)
 _GREETED_OBJECT = re.compile(rb"""u?['"]object['"]\s{0,9}:\s{0,9}""" + _NAME)
 
 
@@ -137,6 +146,17 @@ def read_call(data: bytes) -> Call:
 warnings.filterwarnings("ignore", category=SyntaxWarning, module="<unknown>")
 
 
+def read_flat_arguments(data: bytes) -> tuple[Sequence[Any], dict[str, Any]]:
+    """The same of somebody who is not trusted with more than a few numbers and short texts: what is not written so is
+    not parsed."""
+    found = _CALL.match(data)
+    if found is None or _FLAT_ARGUMENTS.fullmatch(data, found.end()) is None:
+        raise RefusedError(
+            "these arguments are not read. Up to three plain numbers or short texts were expected."
+        )
+    return read_arguments(data)
+
+
 def read_arguments(data: bytes) -> tuple[Sequence[Any], dict[str, Any]]:
     """The arguments of a call: literals, and never an object of a class. A number of numpy's is that number.
 
@@ -210,6 +230,15 @@ def pong(ping: Header) -> bytes:
     return answer
 
 
+class Prepared(bytes):
+    """An answer as serpent writes it: long ones are written on another thread than the port's."""
+
+
+def prepared(value: Any) -> Prepared:
+    """Write an answer."""
+    return Prepared(_SERPENT.dumps(value))
+
+
 def result(call: Header, value: Any) -> bytes:
     return _message(message.MSG_RESULT, value, call.sequence)
 
@@ -220,7 +249,7 @@ def failure(call: Header, error: Exception) -> bytes:
 
 
 def _message(kind: int, content: Any, sequence: int, flags: int = 0) -> bytes:
-    data = _SERPENT.dumps(content)
+    data = content if isinstance(content, Prepared) else _SERPENT.dumps(content)
     answer: bytes = message.Message(kind, data, _SERPENT.serializer_id, flags, sequence).to_bytes()
     return answer
 

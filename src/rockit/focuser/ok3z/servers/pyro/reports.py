@@ -19,6 +19,7 @@ def report(
     now: datetime,
     may_control: bool = False,
     alpaca_problem: str = "",
+    range_mm: float | None = None,
 ) -> dict[str, Any]:
     """The published dict of a snapshot. Keys of the contract first; the others are additions.
 
@@ -28,6 +29,7 @@ def report(
         now: the time of the report, UTC.
         may_control: whether it is for somebody who may read whole sentences.
         alpaca_problem: why Alpaca programs are not served though they should be; empty if they are.
+        range_mm: the outermost position that may be asked for.
     """
     # In either case a plain str: serpent knows no others.
     told: Callable[[str], str] = whole if may_control else str
@@ -49,6 +51,8 @@ def report(
     answer |= _trust_keys(snapshot, told) | _rate_keys(snapshot)
     if alpaca_problem:
         answer["alpaca_problem"] = told(alpaca_problem)
+    if range_mm is not None:
+        answer["focus_range_mm"] = range_mm
     return answer | {"version": VERSION}
 
 

@@ -13,6 +13,7 @@ from itertools import chain
 
 from Pyro4.errors import MessageTooLargeError, ProtocolError
 
+from ..net.allowance import Allowance
 from ..net.listener import Manner
 from ..net.log_throttle import LogThrottle
 from .calls import Asker, RunningCalls
@@ -41,6 +42,8 @@ _log = logging.getLogger(__name__)
 PATIENCE_S = 5.0
 # What is done for strangers before it is looked again for others.
 STRANGERS_TURN_S = 0.005
+# Of all strangers together: each takes some milliseconds of this process.
+QUESTIONS_AT_ONCE, QUESTIONS_PER_S = 50.0, 20.0
 # A backlog as long as the system allows as a rule: a flood of newcomers pushes out others if it is full. Calls and
 # answers are shorter than the buffers.
 MANNER = Manner(backlog=4096, buffer_bytes=32768, keep_alive=True)
@@ -71,6 +74,7 @@ class PyroServer:
         self._accept_again_s: float | None = None
         self._running = RunningCalls(self._ring)
         self._waiting = Waiting()
+        self._questions = Allowance(QUESTIONS_AT_ONCE, QUESTIONS_PER_S)
         self._bell_out, self._bell_in = socket.socketpair()
         self._bell_out.setblocking(False)
         self._bell_in.setblocking(False)
@@ -266,19 +270,22 @@ class PyroServer:
             return failure(header, unknown)
         if self._published.is_open(call):
             return self._published.answer_at_once(connection, header, call)
-        if not connection.may_control:
+        is_question = self._published.is_question(call)
+        if not (connection.may_control or is_question):
             # Its arguments have not been looked at, nor will they be.
             why = f"{address} is not among control_machines"
             self._tally.count(f"{call.method} refused: {why}")
             self._published.refused(address, call.method, self._published.not_permitted, f"{why}.")
             return result(header, self._published.not_permitted)
-        asker = Asker(connection, header, self._published.is_urgent(call))
-        if self._running.is_full and not asker.is_urgent:
+        asker = Asker(connection, header, self._published.is_urgent(call), is_question)
+        now_s = time.monotonic()
+        may_ask = connection.may_control or not is_question or self._questions.take(now_s)
+        if self._running.is_full_for(asker) or not may_ask:
             why = "too many calls run already. Wait for the end of some."
             self._published.refused(address, call.method, self._published.busy, why)
             return result(header, self._published.busy)
         answer = self._published.answer(connection, header, call, data)
-        return self._answer_if_there(asker, answer, time.monotonic())
+        return self._answer_if_there(asker, answer, now_s)
 
     def _answer_if_there(self, asker: Asker, answer: Answer, now_s: float) -> bytes | None:
         """What there is to send now. None: it comes later."""

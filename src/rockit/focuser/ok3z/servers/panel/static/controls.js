@@ -30,6 +30,7 @@ export class Controls {
     this.onCommand = onCommand;
     this.last = null;
     this.live = false;
+    this.goodMm = null;
     // The command that was sent last, until it is answered: the state comes a moment after a click.
     this.asking = null;
     find("set").addEventListener("submit", (event) => this.set(event));
@@ -48,6 +49,7 @@ export class Controls {
     for (const button of document.querySelectorAll("[data-step]")) {
       button.addEventListener("click", () => this.step(button, Number(button.dataset.step)));
     }
+    find("back").addEventListener("click", () => this.back());
     find("step").addEventListener("submit", (event) => event.preventDefault());
     find("step-by").value = remembered("focusd-step") ?? find("step-by").value;
   }
@@ -115,6 +117,18 @@ export class Controls {
     if (size === null) return;
     remember("focusd-step", find("step-by").value.trim());
     this.offset(button, way * Math.abs(size));
+  }
+
+  // Where it last stood for a while; null if that is not known.
+  good(good) {
+    this.goodMm = good ? good.position_mm : null;
+    find("back").hidden = !good;
+    if (good) find("back").textContent = `Back to the last good focus: ${good.words}`;
+  }
+
+  back() {
+    if (this.refuses(find("back")) || this.goodMm === null) return;
+    this.command("set", { position_mm: this.goodMm }, `Back to ${millimetres(this.goodMm)} mm`);
   }
 
   // What was typed, in mm; null, and said why, if it is no number.

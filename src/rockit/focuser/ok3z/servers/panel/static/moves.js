@@ -7,7 +7,7 @@ const element = (tag, text, className = "") => {
   return made;
 };
 
-const shown = ({ at, what, words, result, reason }) => {
+export const shown = ({ at, what, words, result, reason }) => {
   const item = document.createElement("li");
   item.dataset.result = result;
   // "2026-11-22 20:03:12 UTC": the day is in the title, and the zone in the heading.
@@ -17,6 +17,13 @@ const shown = ({ at, what, words, result, reason }) => {
   if (reason) item.append(element("p", reason, "note"));
   return item;
 };
+
+// Of the history: who asked, and what for.
+export function withAsker(item, { by, why }) {
+  const asked = [why, by && `by ${by}`].filter(Boolean).join(", ");
+  if (asked) item.append(element("p", asked, "note asked"));
+  return item;
+}
 
 export function showMoves(moves) {
   document.getElementById("no-moves").hidden = moves.length > 0;

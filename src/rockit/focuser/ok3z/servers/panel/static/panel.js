@@ -3,6 +3,7 @@
 import { Chart } from "./chart.js";
 import { Controls } from "./controls.js";
 import { showMoves } from "./moves.js";
+import { Nights } from "./nights.js";
 import { wireNight } from "./theme.js";
 import { Stop } from "./stop.js";
 import { Stream } from "./stream.js";
@@ -11,6 +12,7 @@ import { Values } from "./values.js";
 const values = new Values();
 const chart = new Chart(document.getElementById("chart"), document.querySelectorAll("[data-span]"));
 const controls = document.getElementById("controls") ? new Controls(() => stop.forget()) : null;
+const nights = new Nights((good) => controls?.good(good));
 const stop = controls && new Stop(() => controls.closeAll());
 
 // A page that comes back the same, as out of a proxy's store, must not be asked for again and again.
@@ -36,7 +38,10 @@ const stream = new Stream({
     chart.about(about);
   },
   history: ({ points }) => chart.begin(points),
-  moves: ({ moves }) => showMoves(moves),
+  moves({ moves }) {
+    showMoves(moves);
+    nights.refresh();
+  },
   status(status) {
     values.status(status);
     controls?.status(status);
@@ -51,5 +56,8 @@ const stream = new Stream({
   },
 });
 
-wireNight(() => chart.recolour());
+wireNight(() => {
+  chart.recolour();
+  nights.refresh();
+});
 stream.open();

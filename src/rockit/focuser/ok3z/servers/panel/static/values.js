@@ -100,6 +100,8 @@ export class Values {
     find("daemon-link").dataset.live = live ? "yes" : "no";
     find("lost").hidden = live || resting;
     if (live || resting) return put("lost", "");
+    // Its age would stand still; the banner says where that was.
+    putOrHide("seen", "");
     this.sayLost(silentMs);
   }
 
