@@ -18,6 +18,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
@@ -132,10 +133,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         simulator = {"time_scale": TIME_SCALE, "seed": 7}
         made[name] = Focusd(folder, name=name, alpaca={}, metrics={}, serial_port=simulator)
     try:
-        for daemon in made.values():
-            daemon.start()
-        for daemon in made.values():
-            assert daemon.call("initialize") == 0
+        side_by_side(*(daemon.start for daemon in made.values()))
+        side_by_side(*(partial(bring_up, daemon) for daemon in made.values()))
         yield made
     finally:
         for daemon in made.values():
@@ -186,6 +185,10 @@ def side_by_side(*tasks: Callable[[], object]) -> None:
         raise failures[0]
 
 
+def bring_up(daemon: Focusd) -> None:
+    assert daemon.call("initialize") == 0
+
+
 def move(daemon: Focusd, times: int = 1) -> list[int]:
     """So many moves there and back; what each was answered."""
     return [daemon.call("set_focus", 1.0 + number % 2) for number in range(times)]
@@ -203,7 +206,7 @@ def let_moves_fail(daemon: Focusd) -> None:
 def let_moves_arrive(daemon: Focusd) -> None:
     daemon.tell("clear")
     if daemon.status()["position_trust"] == "unknown":
-        assert daemon.call("initialize") == 0
+        bring_up(daemon)
     assert move(daemon, 6) == [0] * 6
 
 
@@ -227,7 +230,7 @@ def heal(daemon: Focusd) -> None:
     # The first may still find what the scatter left behind.
     for _ in range(2):
         if daemon.status()["position_trust"] == "unknown":
-            assert daemon.call("initialize") == 0
+            bring_up(daemon)
         assert daemon.call("audit") == 0
 
 
@@ -276,7 +279,7 @@ def test_metrics_are_as_prometheus_wants_them(fleet: Fleet) -> None:
 @pytest.mark.timeout(230)
 def test_each_alert_comes_and_goes(fleet: Fleet, prometheus: Prometheus) -> None:
     # Against what was usual, more and longer are judged.
-    side_by_side(*(lambda daemon=daemon: move(daemon, 12) for daemon in fleet.values()))
+    side_by_side(*(partial(move, daemon, 12) for daemon in fleet.values()))
     assert fleet["wear"].call("audit") == 0
     assert fleet["link"].call("stop") == 0
     time.sleep(3)
@@ -317,7 +320,7 @@ def test_each_alert_comes_and_goes(fleet: Fleet, prometheus: Prometheus) -> None
 
     side_by_side(
         fleet["down"].start,
-        lambda: fleet["link"].call("initialize"),
+        partial(bring_up, fleet["link"]),
         lambda: let_moves_arrive(fleet["moves"]),
         lambda: heal(fleet["wear"]),
         lambda: mend_the_wire(fleet["wire"]),

@@ -118,7 +118,7 @@ def test_prometheus_client_is_needed_for_metrics_alone(make_daemon: Any, run_all
 def test_prometheus_is_told_of_a_focuser_that_moves(make_daemon: Any) -> None:
     daemon = make_daemon(alpaca={}, metrics={}).start()
     assert daemon.call("initialize") == 0
-    assert daemon.call("set_focus", 1.0) == 0
+    assert daemon.call("set_focus", 0.25) == 0
     assert daemon.call("set_focus", 99.0) != 0
     client = HttpClient(daemon.alpaca.port)
     try:
@@ -126,7 +126,7 @@ def test_prometheus_is_told_of_a_focuser_that_moves(make_daemon: Any) -> None:
     finally:
         client.close()
     assert {
-        "focuser_position_meters 0.001",
+        "focuser_position_meters 0.00025",
         'focuser_state{state="idle"} 1.0',
         'focuser_moves_total{result="arrived"} 1.0',
         'focuser_refused_calls_total{reason="outside_limits"} 1.0',
