@@ -139,10 +139,6 @@ def test_holds_are_told_until_they_are_over(wire: Any, focuser: MovingFocuser) -
     assert told(wire)["focuser_holds"] == 1
 
 
-def test_each_refusal_of_the_service_has_a_series() -> None:
-    assert {"busy", "held", "not_connected", "not_permitted", "outside_limits", "malformed"} <= set(REFUSALS)
-
-
 def test_connections_and_refused_calls_are_told(wire: Any, stranger: Any) -> None:
     assert stranger.put("move", Position=5).error != 0
     samples = told(wire)
@@ -195,3 +191,8 @@ def test_the_documentation_names_each_metric_and_its_labels(wire: Any) -> None:
             labels = [label for label in sample.labels if label != "le"]
             name = next((name for name in described if sample.name.startswith(name)), "process_*")
             assert sorted(labels) == sorted(described[name])
+
+
+def test_the_documentation_names_each_reason() -> None:
+    (row,) = [row for row in rows(page("docs/monitoring.md"), "Metric") if "refused_calls" in row["Metric"]]
+    assert sorted(code(row["What it is"])) == sorted(REFUSALS)
