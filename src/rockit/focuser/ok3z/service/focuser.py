@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Callable, NamedTuple, TypeVar, cast
 
@@ -24,10 +26,12 @@ from ..errors import (
     HaltFailedError,
     InternalError,
     NotConnectedError,
+    RequestError,
     StoppedError,
 )
 from ..storage.history_file import Motion
 from .commands import Commands
+from .counters import Counters
 from .fault_recording import NO_ARCHIVE, Archive, FaultRecording
 from .history import NO_LEDGER, NOBODY, Asker, History, Ledger
 from .holds import NO_SHELF, Holds, Shelf
@@ -227,6 +231,11 @@ class Focuser:
         motions = self._commands.motions
         return unanswered(motions) if self.snapshot.state is State.FAULT else motions
 
+    @property
+    def counters(self) -> Counters:
+        """What was counted since this process began: no lock, no I/O."""
+        return self._commands.counters
+
     def on_change(self, call: Callable[[], None]) -> None:
         """Have something called whenever the snapshot's `change` has grown: on the worker thread, so it must not wait.
         To be said once, before `start`."""
@@ -382,7 +391,7 @@ class Focuser:
         Raises:
             NotConnectedError: the daemon is ending.
         """
-        with self._attention:
+        with self._attention, self._counted():
             if self._closing:
                 raise NotConnectedError("the daemon is ending.")
             return self.holds.grant(name, seconds, token, asker, self._what_moves())
@@ -440,7 +449,7 @@ class Focuser:
         wait_s: float = 0.0,
     ) -> _Task:
         task = _Task(name, run, Ending(patience_s), Ending(patience_s), replace(asker, command=name))
-        with self._attention:
+        with self._attention, self._counted():
             if self._closing:
                 raise NotConnectedError("the daemon is ending.")
             if self._task is not None or self._stop is not None:
@@ -464,6 +473,15 @@ class Focuser:
             _log.info("%s waits for the end of the holds, up to %g s", name, wait_s)
         return task
 
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count what the service refuses here. What was no argument is counted by whoever passed it on."""
+        try:
+            yield
+        except (BusyError, NotConnectedError) as refusal:
+            self.counters.refuse(refusal.code)
+            raise
+
     def _why_held(self) -> BusyError | None:
         if self._waiting is not None and not self.holds.living():
             return BusyError("another move has waited for the end of the holds, and comes first.")
@@ -482,7 +500,9 @@ class Focuser:
                 overdue = self._let_waiting_in()
                 task, stop = self._task, self._stop
             if overdue:
-                overdue.task.end(self.holds.why_held() or BusyError("others held the focuser for too long."))
+                refusal = self.holds.why_held() or BusyError("others held the focuser for too long.")
+                self.counters.refuse(refusal.code)
+                overdue.task.end(refusal)
             if task:
                 self._perform(task)
             elif stop:
@@ -519,6 +539,8 @@ class Focuser:
         _log.debug("%s begins", task.name)
         self.history.asked(task.asker)
         outcome = self._attempt(task.run)
+        if isinstance(outcome, RequestError):
+            self.counters.refuse(outcome.code)
         stop = self._stop if isinstance(outcome, StoppedError) else None
         unhalted = self._settle(outcome)
         self.history.asked(NOBODY)
@@ -577,6 +599,7 @@ class Focuser:
         if unhalted:
             self.announce(logging.ERROR, f"stopped by {by.address}, without proof: {unhalted}")
             return
+        self.counters.stop_s.note(self.history.moment().boot_s - self._stop_asked_at.boot_s)
         self.announce(logging.INFO, f"stopped by {by.address} at {self._commands.where}")
 
     def _dismiss(self) -> None:
