@@ -64,19 +64,19 @@ def test_a_fault_is_kept_and_a_night_without_one_is_not(make_daemon: Any) -> Non
 
 def test_a_session_is_lived_through_again_by_another_daemon(make_daemon: Any) -> None:
     # Slow enough that how long an answer takes does not say how far the homing backs off.
-    first = make_daemon(serial_port={"time_scale": 1})
+    first = make_daemon(serial_port={"time_scale": 1, "start_mm": 0.2})
     session = first.folder / "session.jsonl.gz"
     first.start("--record", str(session))
     assert first.call("initialize") == 0
-    assert first.call("set_focus", 2.0) == 0
+    assert first.call("set_focus", 0.5) == 0
     first.end()
 
     second = make_daemon(serial_port=f"replay://{session}", time_scale=1).start()
     assert second.call("initialize") == 0
-    assert second.call("set_focus", 2.0) == 0
-    assert second.status()["current_mm"] == 2.0
+    assert second.call("set_focus", 0.5) == 0
+    assert second.status()["current_mm"] == 0.5
     # What was never recorded has no answer, and none is made up.
-    assert second.call("set_focus", 3.0) == CommandStatus.Failed
+    assert second.call("set_focus", 0.8) == CommandStatus.Failed
     second.wait_for_log("the recording cannot answer #P092")
 
 
