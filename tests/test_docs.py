@@ -232,6 +232,7 @@ def test_configuration_keys() -> None:
         "resume_max_age_h",
         "hand",
         "alpaca",
+        "temperature",
     }
     assert json.loads(blocks(page("docs/configuration.md"), "json")[0]) == example
 

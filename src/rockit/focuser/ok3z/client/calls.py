@@ -222,7 +222,7 @@ class FocuserClient:
         return self._number(method, self._call(method, *arguments, timeout_s=timeout_s, **asked_for))
 
     def _call(self, method: str, *arguments: float | str, timeout_s: float, **asked_for: object) -> object:
-        with _bound_proxy(self.daemon, timeout_s) as proxy:
+        with bound_proxy(self.daemon, timeout_s) as proxy:
             return _invoke(self.daemon, proxy, method, *arguments, timeout_s=timeout_s, **asked_for)
 
     def _number(self, method: str, answer: object) -> int:
@@ -284,7 +284,7 @@ class StatusFeed:
     def _ask(self, method: str, *arguments: float | None, timeout_s: float) -> Report:
         try:
             if self._proxy is None:
-                self._proxy = _bound_proxy(self._daemon, self._timeout_s)
+                self._proxy = bound_proxy(self._daemon, self._timeout_s)
             _allow(self._proxy, timeout_s)
             answer = _invoke(self._daemon, self._proxy, method, *arguments, timeout_s=timeout_s)
         except TooOldError:
@@ -305,7 +305,7 @@ class StatusFeed:
             self._proxy = None
 
 
-def _bound_proxy(daemon: RegisteredDaemon, timeout_s: float) -> Any:
+def bound_proxy(daemon: RegisteredDaemon, timeout_s: float) -> Any:
     """A connected proxy whose calls may take `timeout_s`; a daemon that is away shows within seconds."""
     connect_timeout_s = min(timeout_s, CONNECT_TIMEOUT_S) if timeout_s > 0 else CONNECT_TIMEOUT_S
     proxy = daemon.connect(timeout=connect_timeout_s)
