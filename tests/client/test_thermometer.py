@@ -63,19 +63,19 @@ def test_what_is_not_there_or_not_valid_is_said_without_a_word_of_the_configurat
 class Weather:
     """A daemon of an observatory."""
 
-    @Pyro4.expose  # type: ignore[untyped-decorator]
+    @Pyro4.expose
     def last_measurement(self) -> dict[str, Any]:
         return ANSWER
 
-    @Pyro4.expose  # type: ignore[untyped-decorator]
+    @Pyro4.expose
     def huge(self) -> str:
         return "x" * (2 * MOST_ANSWER_BYTES)
 
-    @Pyro4.expose  # type: ignore[untyped-decorator]
+    @Pyro4.expose
     def broken(self) -> float:
         raise SystemExit(0)
 
-    @Pyro4.expose  # type: ignore[untyped-decorator]
+    @Pyro4.expose
     def silent(self) -> None:
         threading.Event().wait(0.5)
 

@@ -64,5 +64,5 @@ def test_without_a_state_file_there_is_none() -> None:
 def test_what_is_damaged_is_said(tmp_path: Path, text: str) -> None:
     path = tmp_path / "reference"
     path.write_text(text)
-    with pytest.raises(ValueError, match="it is damaged|it is not of format 1"):
+    with pytest.raises(ValueError, match=r"it is damaged|it is not of format 1"):
         ReferenceFile(path).read()

@@ -97,7 +97,10 @@ class FakeFocuser:
         hangs: no command ends any more, and its patience is patience_s.
         stops_asked_by: everybody who has asked for a stop, those who share one included.
         judges_positions: whether a move outside the range fails, as in the service.
+        temperature: what follows the temperature: nothing.
     """
+
+    temperature = None
 
     def __init__(self) -> None:
         self.snapshot = Snapshot(state=State.IDLE, current_steps=10176, target_steps=10176, read_at_s=1.0)

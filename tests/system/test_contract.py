@@ -49,6 +49,7 @@ ADDED = {
     "audit": dict,
     "state_file_problem": str,
     "alpaca_problem": str,
+    "temperature": dict,
 }
 
 

@@ -38,7 +38,7 @@ def value(wire: Any, action: str, **parameters: object) -> Any:
 
 def test_they_are_listed(wire: Any) -> None:
     names = wire.get("supportedactions").json["Value"]
-    assert names == ["moved_between", "moves", "focus_header", "hold", "release", "holds"]
+    assert names == ["moved_between", "moves", "focus_header", "hold", "release", "holds", "set_reference"]
 
 
 def test_each_answers_as_its_pyro_method_does(wire: Any) -> None:

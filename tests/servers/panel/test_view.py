@@ -45,6 +45,7 @@ def test_at_rest() -> None:
         "homed": "2026-11-22 20:00:00 UTC",
         "trust_reason": "",
         "audit": "",
+        "temperature": "",
     }
 
 

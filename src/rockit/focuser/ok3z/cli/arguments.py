@@ -8,7 +8,13 @@ import re
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ..client import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
+from ..client import (
+    MOTION_TIMEOUT_S,
+    REFERENCE_TIMEOUT_S,
+    SHUTDOWN_TIMEOUT_S,
+    STATUS_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+)
 from ..version import VERSION
 from .options import COMMANDS_FOR_SEVERAL, Options, UsageError
 from .suggestions import IN_ORDER, command_for, number_for, option_for
@@ -46,7 +52,7 @@ Ctrl-C, 255 wrong usage or configuration. moved: 0 no, 1 yes, 10 unknown. run: t
 
 DEFAULT_TIMEOUTS = (
     f"{MOTION_TIMEOUT_S:g} s for init, audit, set and offset, {STOP_TIMEOUT_S:g} s for stop and kill, "
-    f"{STATUS_TIMEOUT_S:g} s for the others"
+    f"{REFERENCE_TIMEOUT_S:g} s for reference, {STATUS_TIMEOUT_S:g} s for the others"
 )
 
 
@@ -331,6 +337,17 @@ def new_parser() -> Parser:
         "example:\n  focus record",
         f"{STATUS_TIMEOUT_S:g} s",
     )
+    reference = _add_command(
+        commands,
+        "reference",
+        "say that the focus is good now",
+        "Have the daemon take the temperature of now as that of a good focus: what it corrects for the temperature\n"
+        "counts from here. After an autofocus. Nothing moves.",
+        'examples:\n  focus reference\n  focus reference --why "autofocus, filter R"',
+        f"{REFERENCE_TIMEOUT_S:g} s",
+        flags="[--why TEXT] ",
+    )
+    reference.add_argument("--why", metavar="TEXT", default="", help="what for, for the history")
     _add_command(
         commands,
         "watch",

@@ -19,7 +19,7 @@ SYNONYMS = {
 }
 # Of several that begin so, the harmless one first.
 IN_ORDER = (
-    *("status", "json", "watch", "set", "offset", "init", "stop", "audit", "kill", "record"),
+    *("status", "json", "watch", "set", "offset", "init", "stop", "audit", "kill", "record", "reference"),
     *("log", "moved", "hold", "release", "run"),
 )
 # A comma for the point, a typographic minus, a unit behind it.

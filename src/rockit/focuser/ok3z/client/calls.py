@@ -15,6 +15,7 @@ from ..errors import ConfigError, FocuserError
 from . import (
     CONNECT_TIMEOUT_S,
     MOTION_TIMEOUT_S,
+    REFERENCE_TIMEOUT_S,
     SHUTDOWN_TIMEOUT_S,
     STATUS_TIMEOUT_S,
     STOP_TIMEOUT_S,
@@ -165,6 +166,11 @@ class FocuserClient:
         CommandStatus."""
         answer = self._call("hold", name, seconds, token, timeout_s=timeout_s)
         return printable(answer) if isinstance(answer, str) else self._number("hold", answer)
+
+    def set_reference(self, why: str = "", timeout_s: float = REFERENCE_TIMEOUT_S) -> int:
+        """The focus is good now: corrections for the temperature count from here. Nothing moves. `why`: for the
+        history."""
+        return self._command("set_reference", timeout_s=timeout_s, **({"why": why} if why else {}))
 
     def release(self, token: str, timeout_s: float = STATUS_TIMEOUT_S) -> int:
         """End a hold."""

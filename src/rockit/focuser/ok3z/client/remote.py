@@ -29,7 +29,7 @@ from ..errors import (
     NotPermittedError,
     OutsideLimitsError,
 )
-from . import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
+from . import MOTION_TIMEOUT_S, REFERENCE_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
 from .calls import (
     AnswerLostError,
     CallError,
@@ -194,6 +194,10 @@ class RemoteFocuser:
     ) -> list[Report]:
         """What is in the history between two moments, the oldest first, at most 1000 rows. Raises CallError."""
         return self._client.moves(since, until, limit, timeout_s)
+
+    def set_reference(self, why: str = "", *, timeout_s: float = REFERENCE_TIMEOUT_S) -> None:
+        """The focus is good now, after an autofocus: corrections for the temperature count from here. Nothing moves."""
+        self._demand("set_reference", self._client.set_reference(why, timeout_s))
 
     def header(self, *, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
         """What belongs into the header of an exposure, by FITS keyword. Raises CallError."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..config.model import AlpacaAddress, Config
+from ..config.model import AlpacaAddress, Config, TemperatureSource
 from ..driver.adapter import latency_problem
 from ..driver.homing import back_off_mm, second_approach_s
 from ..driver.planning import Drive, Limits, mm_from_steps, move_deadline_s
@@ -23,6 +23,7 @@ def forecast(config: Config) -> str:
         ("port", str(config.daemon.port)),
         ("may control", machines),
         ("Alpaca", _alpaca(config.alpaca)),
+        ("temperature", _temperature(config.temperature)),
         ("serial port", f"{config.serial_port} at {config.serial_baud} baud"),
         ("range", f"0 to {mm_from_steps(limits.range_steps):.3f} mm"),
         ("overshoot goes to", f"{mm_from_steps(limits.travel_steps):.3f} mm at most"),
@@ -52,3 +53,11 @@ def _alpaca(address: AlpacaAddress | None) -> str:
         return "off"
     discovery = "answers" if address.discovery else "does not answer"
     return f"{address.name}, at {address.url} on {address.host} ({discovery} programs that look for devices)"
+
+
+def _temperature(source: TemperatureSource | None) -> str:
+    if source is None:
+        return "not followed"
+    where = f"{source.method}() of {source.daemon_name} at {source.daemon.host}:{source.daemon.port}"
+    does = "followed" if source.active else "only said what would be done"
+    return f"{does}, by {source.slope_mm_per_k:+g} mm/K and {'.'.join(source.key)} of {where}"

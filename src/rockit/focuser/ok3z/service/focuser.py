@@ -23,6 +23,7 @@ from ..errors import (
     FocuserError,
     HaltFailedError,
     InternalError,
+    InvalidArgumentError,
     NotConnectedError,
     StoppedError,
 )
@@ -36,6 +37,7 @@ from .motion_log import Record, unanswered
 from .moved import Good, Verdict, judge, last_good
 from .settings import Port, Settings
 from .status import Snapshot, State
+from .temperature import Temperature
 
 _log = logging.getLogger(__name__)
 
@@ -172,6 +174,8 @@ class Focuser:
         self.history = History(ledger, self._clock, lambda: self.holds.names())
         self.holds = Holds(shelf, self.history.moment, self.history.new_number, self.history.add)
         """Who holds it: to be read. They are granted and released by `hold` and `release`."""
+        self.temperature: Temperature | None = None
+        """What follows the temperature; None: nothing does. To be set once, before `start`."""
         self._commands = Commands(settings, port, keeper, self, self._clock, self._recording, self.history)
         # Shared between callers and the worker. Written under the lock; the worker's checkpoint only looks.
         self._attention = threading.Condition()
@@ -392,6 +396,13 @@ class Focuser:
         with self._attention:
             self.holds.release(token)
             self._attention.notify_all()
+
+    def begin_set_reference(self, asker: Asker = NOBODY) -> Future[None]:
+        """The focus is good now. See `Temperature.begin_set_reference`. Raises InvalidArgumentError if nothing follows
+        the temperature."""
+        if self.temperature is None:
+            raise InvalidArgumentError("the focus follows no temperature: `temperature` is not configured.")
+        return self.temperature.begin_set_reference(asker)
 
     # The history: answers come from its thread
 

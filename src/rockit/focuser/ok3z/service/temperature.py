@@ -46,6 +46,9 @@ RECORD_S, RECORD_K, LEAST_RECORD_S = 3600.0, 0.25, 300.0
 RETRY_S, LONGEST_RETRY_S = 60.0, 3600.0
 # How long `set_reference` may take: a question to the thermometer, and the disk.
 REFERENCE_PATIENCE_S = 20.0
+UNANSWERED = (
+    "the thermometer or the disk does not answer: it is not known whether the reference is set. Look at them."
+)
 SAME_MM = 1e-6
 
 Answer = Union[Reading, ThermometerError]
@@ -321,6 +324,9 @@ class Temperature:
         if request is None:
             return
         asker, done = request
+        if not done.set_running_or_notify_cancel():
+            # Who asked waits no longer.
+            return
         try:
             self._set_reference(asker, now_s)
         except FocuserError as error:

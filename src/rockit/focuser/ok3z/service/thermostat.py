@@ -4,15 +4,47 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
 from typing import Callable
 
-from ..errors import ThermometerError
+from ..errors import NotConnectedError, ThermometerError
+from .focuser import Focuser
+from .status import Snapshot
 from .temperature import Answer, Temperature
 from .temperature_model import Reading
 
 _log = logging.getLogger(__name__)
 
 ASK_EVERY_S = 10.0
+
+
+class FollowedFocuser:
+    """A focuser, as its temperature sees it (`temperature.Focus`).
+
+    Args:
+        focuser: the service.
+    """
+
+    def __init__(self, focuser: Focuser) -> None:
+        self._focuser = focuser
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self._focuser.snapshot
+
+    def why_held(self) -> str:
+        held = self._focuser.holds.why_held()
+        return held.reason if held else ""
+
+    def left_alone_s(self) -> float:
+        return self._focuser.history.left_alone_s()
+
+    def terms_mm(self) -> Mapping[str, float]:
+        return {}
+
+    def correct(self, mm: float, least_quiet_s: float, why: str) -> Future[None]:
+        raise NotConnectedError("")
 
 
 class Thermostat:

@@ -13,6 +13,7 @@ from ...service import history_reports
 from ...service.focuser import Focuser
 from ...service.history import Asker
 from ...service.history_reports import Motion
+from ...service.temperature import REFERENCE_PATIENCE_S, UNANSWERED
 from .responses import UnknownActionError
 
 DOOR = "alpaca"
@@ -40,6 +41,7 @@ class Actions:
             "hold": (self._hold, {"name": True, "seconds": True, "token": False}),
             "release": (self._release, {"token": True}),
             "holds": (self._holds, {}),
+            "set_reference": (self._set_reference, {"why": False}),
         }
 
     @property
@@ -98,6 +100,15 @@ class Actions:
 
     async def _release(self, values: dict[str, Any], _: str) -> str:
         self._focuser.release(values["token"])
+        return json.dumps(0)
+
+    async def _set_reference(self, values: dict[str, Any], address: str) -> str:
+        why = history_reports.why_of(values.get("why", ""))
+        done = self._focuser.begin_set_reference(Asker(address, DOOR, why))
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(done), REFERENCE_PATIENCE_S)
+        except asyncio.TimeoutError:
+            raise FocuserError(UNANSWERED) from None
         return json.dumps(0)
 
     async def _holds(self, _: dict[str, Any], __: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ...constants import STALE_READING_S, FocuserStatus, utc_for_people
@@ -46,6 +47,7 @@ def described(
     now_s: float,
     may_control: bool = False,
     last_seen: tuple[float, float] | None = None,
+    temperature: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What the page shows of a snapshot.
 
@@ -55,6 +57,7 @@ def described(
         now_s: when it was looked at, on the clock of the history.
         may_control: whether it is for somebody who may read whole sentences.
         last_seen: the last position that was known, in mm, and when that was, on the clock of the history.
+        temperature: what is published of the temperature; None if none is followed.
     """
     ready = snapshot.status != FocuserStatus.Disabled
     return {
@@ -77,6 +80,7 @@ def described(
         "homed": _homed(snapshot),
         "trust_reason": sentence(told(snapshot.confidence.reason, may_control)),
         "audit": _audit_sentence(snapshot.audit) if snapshot.audit else "",
+        "temperature": _temperature(temperature) if temperature else "",
     }
 
 
@@ -169,6 +173,13 @@ def _audit_sentence(audit: Audit) -> str:
     return (
         f"{when}: it stood {steps} of what it said." if audit.lost_steps else f"{when}: no steps were lost."
     )
+
+
+def _temperature(values: Mapping[str, Any]) -> str:
+    celsius = "" if values["celsius"] is None else f"{values['celsius']:.2f} °C. "
+    shadow = "" if values["active"] else "Nothing is moved for it (shadow): "
+    says = told(values["says"], True)
+    return f"{celsius}{shadow}{says if shadow else sentence(says)}"
 
 
 def told(reason: str, may_control: bool) -> str:

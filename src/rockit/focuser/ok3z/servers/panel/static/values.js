@@ -58,6 +58,8 @@ export class Values {
     put("trust-reason", status.trust_reason === status.reason ? "" : status.trust_reason);
     put("audit", status.audit);
     find("audit-row").hidden = !status.audit;
+    put("temperature", status.temperature);
+    find("temperature-row").hidden = !status.temperature;
     putOrHide("reason", status.reason);
     this.warn(status.warnings);
     const old = status.age_s !== null && status.age_s > OLD_S;
