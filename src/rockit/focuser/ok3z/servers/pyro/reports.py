@@ -53,6 +53,8 @@ def report(
         answer["alpaca_problem"] = told(alpaca_problem)
     if range_mm is not None:
         answer["focus_range_mm"] = range_mm
+    answer["base_mm"] = None if snapshot.status == FocuserStatus.Disabled else snapshot.base_mm
+    answer["terms_mm"] = snapshot.terms_mm
     return answer | {"version": VERSION}
 
 
