@@ -88,8 +88,7 @@ class PaperFocus:
     def terms_mm(self) -> dict[str, float]:
         return dict(self.terms)
 
-    def correct(self, mm: float, least_quiet_s: float, why: str) -> Future[None]:
-        assert why.endswith(" °C")
+    def correct(self, mm: float, least_quiet_s: float) -> Future[None]:
         assert self.left_alone_s() >= least_quiet_s
         if self.refuses is not None:
             raise self.refuses

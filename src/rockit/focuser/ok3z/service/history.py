@@ -61,12 +61,12 @@ class Asker:
 
 
 NOBODY = Asker()
-# What a term is called as a command.
-TERM_COMMAND = "a term"
+# What the motions of terms are called as commands.
+TERM_COMMAND, TERM_END = "a term's move", "the end of a term"
 
 
 def _touches(asker: Asker) -> bool:
-    return asker.command not in ("", TERM_COMMAND)
+    return asker.command not in ("", TERM_COMMAND, TERM_END)
 
 
 def _harmless(tell: Told) -> Told:

@@ -37,7 +37,8 @@ from .temperature_model import Hysteresis, Reading, Rules, Smoothing, Told
 
 _log = logging.getLogger(__name__)
 
-TERM = "temperature"
+# The term's name and its owner, and what the history calls this way in.
+TERM = DOOR = "temperature"
 # The thread has been asking for longer than any thermometer may take: it hangs.
 HANGS_S = 90.0
 # A row of the history tells the temperature so often, or as soon as it has changed by so much, but not more often.
@@ -71,7 +72,7 @@ class Focus(Protocol):
     def terms_mm(self) -> Mapping[str, float]:
         """All terms by their names."""
 
-    def correct(self, mm: float, least_quiet_s: float, why: str) -> Future[None]:
+    def correct(self, mm: float, least_quiet_s: float) -> Future[None]:
         """Make the term `temperature` so large, unless somebody has moved the focuser less than so long ago: it ends
         when the focuser stands there. Raises and ends as `set_term` does."""
 
@@ -265,7 +266,7 @@ class Temperature:
         # Before the motion: a process that dies in it knows afterwards that the term is its own.
         self._keep(replace(kept, asked_mm=wish_mm))
         try:
-            ends = self._focus.correct(wish_mm, self.rules.quiet_s, f"{celsius:.2f} °C")
+            ends = self._focus.correct(wish_mm, self.rules.quiet_s)
         except FocuserError as error:
             return replace(told, state="waits", sentence=self._failed(error, now_s))
         self._pending = wish_mm, ends

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Callable
 
-from ..errors import NotConnectedError, ThermometerError
+from ..errors import BusyError, ThermometerError
 from .focuser import Focuser
+from .history import Asker
 from .status import Snapshot
-from .temperature import Answer, Temperature
+from .temperature import DOOR, TERM, Answer, Temperature
 from .temperature_model import Reading
 
 _log = logging.getLogger(__name__)
@@ -41,10 +42,16 @@ class FollowedFocuser:
         return self._focuser.history.left_alone_s()
 
     def terms_mm(self) -> Mapping[str, float]:
-        return {}
+        return {term.name: term.mm for term in self._focuser.terms()}
 
-    def correct(self, mm: float, least_quiet_s: float, why: str) -> Future[None]:
-        raise NotConnectedError("")
+    def correct(self, mm: float, least_quiet_s: float) -> Future[None]:
+        def require() -> None:
+            # On the thread that moves it: between the decision and this somebody may have come and gone.
+            if self._focuser.history.left_alone_s() < least_quiet_s:
+                raise BusyError("somebody has moved the focuser meanwhile.")
+
+        asker = Asker(door=DOOR)
+        return self._focuser.begin_set_term(TERM, mm, TERM, asker=asker, require=require).ended
 
 
 class Thermostat:

@@ -57,6 +57,8 @@ def report(
         answer["focus_range_mm"] = range_mm
     if temperature is not None:
         answer["temperature"] = temperature
+    answer["base_mm"] = None if snapshot.status == FocuserStatus.Disabled else snapshot.base_mm
+    answer["terms_mm"] = snapshot.terms_mm
     return answer | {"version": VERSION}
 
 
