@@ -22,7 +22,6 @@ from ..errors import (
     BusyError,
     FocuserError,
     InternalError,
-    InvalidArgumentError,
     NotConnectedError,
     StoppedError,
 )
@@ -39,8 +38,7 @@ from .status import Snapshot, State
 from .tasks import BegunMove as BegunMove
 from .tasks import Ending as Ending
 from .tasks import Task, WaitingMove
-from .temperature import DOOR as TEMPERATURE
-from .temperature import TERM, Temperature
+from .temperature import Temperature, require_not_followed
 from .terms import Term, Wanted, unwanted, wanted
 
 _log = logging.getLogger(__name__)
@@ -329,15 +327,7 @@ class Focuser:
     def _change_term(
         self, change: Wanted, asker: Asker, require: Callable[[], None] = lambda: None
     ) -> BegunMove:
-        if (
-            change.name == TERM
-            and asker.door != TEMPERATURE
-            and self.temperature
-            and self.temperature.rules.active
-        ):
-            raise InvalidArgumentError(
-                "the term temperature is set by this daemon itself. Take another name."
-            )
+        require_not_followed(self.temperature, change.name, asker)
         asker = replace(asker, why=change.words)
 
         def run() -> None:
@@ -398,13 +388,6 @@ class Focuser:
         with self._attention:
             self.holds.release(token)
             self._attention.notify_all()
-
-    def begin_set_reference(self, asker: Asker = NOBODY) -> Future[None]:
-        """The focus is good now. See `Temperature.begin_set_reference`. Raises InvalidArgumentError if nothing follows
-        the temperature."""
-        if self.temperature is None:
-            raise InvalidArgumentError("the focus follows no temperature: `temperature` is not configured.")
-        return self.temperature.begin_set_reference(asker)
 
     # The history: answers come from its thread
 

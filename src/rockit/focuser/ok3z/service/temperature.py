@@ -23,6 +23,7 @@ from ..driver.planning import mm_from_steps, steps_from_mm
 from ..errors import (
     BusyError,
     FocuserError,
+    InvalidArgumentError,
     NotConnectedError,
     StoppedError,
     ThermometerError,
@@ -436,6 +437,19 @@ class Temperature:
                 **steps,  # type: ignore[arg-type]
             )
         )
+
+
+def begin_set_reference(temperature: Temperature | None, asker: Asker) -> Future[None]:
+    """As of a Temperature; raises InvalidArgumentError if nothing follows the temperature."""
+    if temperature is None:
+        raise InvalidArgumentError("the focus follows no temperature: `temperature` is not configured.")
+    return temperature.begin_set_reference(asker)
+
+
+def require_not_followed(temperature: Temperature | None, name: str, asker: Asker) -> None:
+    """Raises InvalidArgumentError if a term is that of an active Temperature, and somebody else asks for it."""
+    if temperature and temperature.rules.active and name == TERM and asker.door != DOOR:
+        raise InvalidArgumentError("the term temperature is set by this daemon itself. Take another name.")
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

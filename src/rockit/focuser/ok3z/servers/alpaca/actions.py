@@ -13,7 +13,7 @@ from ...service import history_reports
 from ...service.focuser import Focuser
 from ...service.history import Asker
 from ...service.history_reports import Motion
-from ...service.temperature import REFERENCE_PATIENCE_S, UNANSWERED
+from ...service.temperature import REFERENCE_PATIENCE_S, UNANSWERED, begin_set_reference
 from .responses import UnknownActionError
 
 DOOR = "alpaca"
@@ -104,7 +104,7 @@ class Actions:
 
     async def _set_reference(self, values: dict[str, Any], address: str) -> str:
         why = history_reports.why_of(values.get("why", ""))
-        done = self._focuser.begin_set_reference(Asker(address, DOOR, why))
+        done = begin_set_reference(self._focuser.temperature, Asker(address, DOOR, why))
         try:
             await asyncio.wait_for(asyncio.wrap_future(done), REFERENCE_PATIENCE_S)
         except asyncio.TimeoutError:

@@ -31,7 +31,7 @@ from ...service import history_reports, outcomes
 from ...service.focuser import BegunMove, Ending, Focuser
 from ...service.history import Asker
 from ...service.status import Snapshot
-from ...service.temperature import REFERENCE_PATIENCE_S, UNANSWERED
+from ...service.temperature import REFERENCE_PATIENCE_S, UNANSWERED, begin_set_reference
 from .callers import Callers, Failure
 from .later import AtEnd, Later
 from .message import prepared
@@ -218,7 +218,7 @@ class PyroFocuser:
         asked = self._asked("set_reference")
 
         def begin() -> AtEnd:
-            kept = self._focuser.begin_set_reference(asked.asker(history_reports.why_of(why)))
+            kept = begin_set_reference(self._focuser.temperature, asked.asker(history_reports.why_of(why)))
             return AtEnd(kept, REFERENCE_PATIENCE_S, lambda: self._reference_set(asked, kept))
 
         return self._if_permitted(asked, begin)
