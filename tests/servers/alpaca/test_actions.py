@@ -11,8 +11,10 @@ from urllib.parse import parse_qsl
 import pytest
 
 from rockit.focuser.ok3z.errors import HeldError
+from rockit.focuser.ok3z.servers.alpaca import actions
 from rockit.focuser.ok3z.storage.history_file import HistoryFile, Moment, Motion, Stretch
 from tests.support.focusers import NIGHT_S, history_file
+from tests.support.reference import PaperTemperature
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +57,17 @@ def test_each_answers_as_its_pyro_method_does(wire: Any) -> None:
     assert value(wire, "hold", name="cam1", seconds=90, token=token) == token
     assert [hold["name"] for hold in value(wire, "holds")] == ["cam1"]
     assert value(wire, "release", token=token) == 0
+
+
+def test_the_temperatures_reference_is_set(wire: Any, focuser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = act(wire, "set_reference")
+    assert (refused.error, "is not configured" in refused.json["ErrorMessage"]) == (0x401, True)
+    focuser.temperature = PaperTemperature()
+    assert value(wire, "set_reference", why="autofocus") == 0
+    assert (focuser.temperature.askers[0].door, focuser.temperature.askers[0].why) == ("alpaca", "autofocus")
+    monkeypatch.setattr(actions, "REFERENCE_PATIENCE_S", 0.05)
+    focuser.temperature = PaperTemperature(hangs=True)
+    assert "does not answer" in act(wire, "set_reference").json["ErrorMessage"]
 
 
 @pytest.mark.parametrize(

@@ -159,3 +159,13 @@ def test_nothing_is_advised_that_is_typed_on_a_terminal() -> None:
     for text in sentences:
         assert "focus init" not in told(text, True), text
         assert "(focus" not in told(text, True), text
+
+
+def test_what_the_temperature_does_or_would_do() -> None:
+    shadow = {"active": False, "celsius": 7.5, "says": "it would move by +0.0100 mm, for 7.50 °C."}
+    active = {"active": True, "celsius": None, "says": "the term stays as it is: there was no reading yet."}
+    told = [described(IDLE, 0.2, 112.0, temperature=values)["temperature"] for values in (shadow, active)]
+    assert told == [
+        "7.50 °C. Nothing is moved for it (shadow): it would move by +0.0100 mm, for 7.50 °C.",
+        "The term stays as it is: there was no reading yet.",
+    ]

@@ -18,6 +18,8 @@ from .temperature_model import Reading
 _log = logging.getLogger(__name__)
 
 ASK_EVERY_S = 10.0
+# And so often within the time for which a reading counts: one answer that is lost is no trouble.
+ASKED_WITHIN_OLDEST = 10
 
 
 class FollowedFocuser:
@@ -65,6 +67,7 @@ class Thermostat:
     def __init__(self, temperature: Temperature, ask: Callable[[], tuple[object, str]]) -> None:
         self._temperature = temperature
         self._ask = ask
+        self._every_s = min(ASK_EVERY_S, temperature.rules.oldest_s / ASKED_WITHIN_OLDEST)
         self._woken = threading.Event()
         self._ends = False
         temperature.wake = self._woken.set
@@ -96,4 +99,4 @@ class Thermostat:
             except Exception:
                 # What is published grows old, which says so.
                 _log.exception("a mistake in this program, with the temperature")
-            self._woken.wait(ASK_EVERY_S)
+            self._woken.wait(self._every_s)
