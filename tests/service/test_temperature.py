@@ -19,7 +19,7 @@ from rockit.focuser.ok3z.errors import (
     ThermometerError,
     whole,
 )
-from rockit.focuser.ok3z.service import temperature as room
+from rockit.focuser.ok3z.service import temperature_rows as room
 from rockit.focuser.ok3z.service.status import State, Trust
 from rockit.focuser.ok3z.service.temperature import HANGS_S, TERM
 from rockit.focuser.ok3z.service.temperature_model import STEADY_S, Rules
@@ -176,7 +176,7 @@ def test_an_absurd_thermometer_freezes_the_term_and_says_so_once(absurd: object)
     assert one.said[0].startswith("the focus does not follow the temperature: the thermometer ")
     one.celsius = good
     one.rest(STEADY_S + 2 * LOOK_S)
-    assert one.said[1:] == ["the temperature is known again, and the focus follows it."]
+    assert one.said[1:] == ["the temperature is known again."]
     assert one.status["state"] == "rests"
 
 
@@ -223,6 +223,22 @@ def test_a_jump_is_believed_if_somebody_has_focused_there() -> None:
     assert one.set_reference().exception() is None
     status = one.rest(3 * LOOK_S)
     assert (status["state"], status["reference_celsius"], status["celsius"]) == ("rests", 2.0, 2.0)
+
+
+@pytest.mark.parametrize("refuse", ["moving", "disk"])
+def test_a_jump_is_not_believed_if_the_reference_is_refused(refuse: str) -> None:
+    one = night()
+    before = one.keeper.kept
+    one.celsius = 2.0
+    one.look()
+    if refuse == "moving":
+        one.focus.state = State.MOVING
+    else:
+        one.keeper.refuses = OSError("no space left")
+    assert one.set_reference().exception() is not None
+    one.focus.state, one.keeper.refuses = State.IDLE, None
+    assert (one.look()["state"], one.keeper.kept) == ("frozen", before)
+    assert (one.status["reference_celsius"], one.focus.corrections) == (10.0, [])
 
 
 def test_noise_moves_nothing() -> None:

@@ -35,6 +35,7 @@ from ..storage.reference_file import Reference
 from .history import NOBODY, Asker
 from .status import Snapshot, State, Trust
 from .temperature_model import Hysteresis, Reading, Rules, Smoothing, Told
+from .temperature_rows import Rows
 
 _log = logging.getLogger(__name__)
 
@@ -42,8 +43,6 @@ _log = logging.getLogger(__name__)
 TERM = DOOR = "temperature"
 # The thread has been asking for longer than any thermometer may take: it hangs.
 HANGS_S = 90.0
-# A row of the history tells the temperature so often, or as soon as it has changed by so much, but not more often.
-RECORD_S, RECORD_K, LEAST_RECORD_S = 3600.0, 0.25, 300.0
 # After a correction that failed the next is tried so much later, and then later and later.
 RETRY_S, LONGEST_RETRY_S = 60.0, 3600.0
 # How long `set_reference` may take: a question to the thermometer, and the disk.
@@ -117,8 +116,7 @@ class Temperature:
         self._focus = focus
         self._keeper = keeper
         self._clock = clock
-        self._moment = moment
-        self._tell = tell
+        self._rows = Rows(moment, tell)
         self._announce = announce
         self._range_mm = range_mm
         self._smoothing = Smoothing(rules)
@@ -131,7 +129,6 @@ class Temperature:
         self._said = ""
         self._retry_s = RETRY_S
         self._not_before_s = 0.0
-        self._recorded: tuple[float, float] | None = None
         self._lock = threading.Lock()
         self._request: tuple[Asker, Future[None]] | None = None
         self._told = Told("frozen", "the thermometer was not asked yet.", clock.monotonic())
@@ -213,16 +210,14 @@ class Temperature:
         if problem or celsius is None:
             term_mm = self._term_mm() if self.rules.active else self._shadow_mm
             return Told("frozen", joined("the term stays as it is:", problem), now_s, term_mm=term_mm)
-        self._record(celsius, now_s)
+        self._rows.temperature(celsius, now_s)
         if kept is None:
             return Told(
                 "unset", "no reference is set. Focus, and say that it is good (focus reference).", now_s
             )
         if self._pending is not None:
-            asked_mm = self._pending[0]
-            return Told(
-                "moves", f"the term becomes {asked_mm:.4f} mm.", now_s, None, None, asked_mm, asked_mm
-            )
+            sentence = f"the term becomes {self._pending[0]:.4f} mm."
+            return Told("moves", sentence, now_s, term_mm=self._term_mm(), wanted_mm=self._pending[0])
         if self._is_foreign(kept):
             sentence = "the term temperature is not as it was left. Focus, and set the reference again."
             return Told("unset", sentence, now_s, term_mm=self._term_mm())
@@ -257,7 +252,7 @@ class Temperature:
         self._shadow_mm = told.wanted_mm
         steps = self._focus.snapshot.current_steps
         target_steps = None if steps is None else steps + steps_from_mm(by_mm)
-        self._row("shadow", celsius, sentence, from_steps=steps, target_steps=target_steps, to_steps=steps)
+        self._rows.add("shadow", celsius, sentence, NOBODY, steps, target_steps, steps)
         return replace(told, state="would", sentence=sentence, term_mm=told.wanted_mm)
 
     def _correct(self, told: Told, by_mm: float, celsius: float, now_s: float) -> Told:
@@ -265,7 +260,7 @@ class Temperature:
         assert kept is not None
         assert wish_mm is not None
         # Before the motion: a process that dies in it knows afterwards that the term is its own.
-        self._keep(replace(kept, asked_mm=wish_mm))
+        self._keep(replace(kept, set_mm=self._term_mm(), asked_mm=wish_mm))
         try:
             ends = self._focus.correct(wish_mm, self.rules.quiet_s)
         except FocuserError as error:
@@ -337,8 +332,10 @@ class Temperature:
             done.set_result(None)
 
     def _set_reference(self, asker: Asker, now_s: float) -> None:
-        self._smoothing.accept_jump(now_s)
-        problem, celsius = self._smoothing.problem(now_s), self._smoothing.celsius
+        # Who has focused after a jump vouches for it.
+        celsius, problem = self._smoothing.jumped_to, ""
+        if celsius is None:
+            celsius, problem = self._smoothing.celsius, self._smoothing.problem(now_s)
         if problem or celsius is None:
             told = joined("the temperature is not known:", problem)
             raise ThermometerError(whole(told), public=str(told))
@@ -364,21 +361,18 @@ class Temperature:
                 f" Since the last reference it has become warmer by {warmer_k:+.2f} K: by the slope the focus would be "
                 f"off by {kept.error_mm:+.4f} mm, without it by {kept.drift_mm:+.4f} mm."
             )
+        before = self._kept
         if not self._keep(kept):
+            self._kept = before
             raise FocuserError(
                 "the reference would not outlive the daemon: its disk refuses it. Look at the log."
             )
+        self._smoothing.accept_jump(now_s)
         self._shadow_mm = term_mm
         self._hysteresis.forget()
         self._not_before_s = 0.0
-        self._row(
-            "reference",
-            celsius,
-            sentence,
-            asker,
-            target_steps=steps_from_mm(focus_mm),
-            to_steps=snapshot.current_steps,
-        )
+        steps = snapshot.current_steps
+        self._rows.add("reference", celsius, sentence, asker, None, steps_from_mm(focus_mm), steps)
         self._announce(logging.INFO, sentence)
 
     def _keep(self, kept: Reference) -> bool:
@@ -408,35 +402,7 @@ class Temperature:
             self._announce(logging.WARNING, f"the focus does not follow the temperature: {whole(problem)}")
         elif not problem and self._in_trouble:
             self._in_trouble = False
-            self._announce(logging.INFO, "the temperature is known again, and the focus follows it.")
-
-    def _record(self, celsius: float, now_s: float) -> None:
-        if self._recorded is not None:
-            passed_s, changed_k = now_s - self._recorded[0], abs(celsius - self._recorded[1])
-            if passed_s < RECORD_S and (passed_s < LEAST_RECORD_S or changed_k < RECORD_K):
-                return
-        self._recorded = now_s, celsius
-        self._row("temperature", celsius, f"{celsius:.2f} °C.")
-
-    def _row(
-        self, kind: str, celsius: float, sentence: str, asker: Asker = NOBODY, **steps: int | None
-    ) -> None:
-        now = self._moment()
-        self._tell(
-            Motion(
-                0,
-                kind,
-                now,
-                now,
-                result=f"{celsius:.3f}",
-                sentence=sentence,
-                whole=sentence,
-                address=asker.address,
-                door=asker.door,
-                why=asker.why,
-                **steps,  # type: ignore[arg-type]
-            )
-        )
+            self._announce(logging.INFO, "the temperature is known again.")
 
 
 def begin_set_reference(temperature: Temperature | None, asker: Asker) -> Future[None]:

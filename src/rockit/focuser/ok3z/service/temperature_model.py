@@ -97,13 +97,14 @@ class Smoothing:
         self._last_c = 0.0
         self._read_at_s: float | None = None
         self._stamp = ""
-        self._jumped_to: float | None = None
+        self.jumped_to: float | None = None
+        """What the last reading was if it is not believed because it came too fast."""
         self._problem = ""
         self._trouble_s: float | None = None
 
     def take(self, reading: Reading, at_s: float) -> None:
         """Believe a reading, or say why not."""
-        self._jumped_to = None
+        self.jumped_to = None
         self._problem = self._why_no_temperature(reading.value)
         if self._problem:
             self._trouble_s = at_s
@@ -114,21 +115,21 @@ class Smoothing:
         celsius = float(reading.value)  # type: ignore[arg-type]
         self._problem = self._why_too_fast(celsius, at_s)
         if self._problem:
-            self._trouble_s, self._jumped_to = at_s, celsius
+            self._trouble_s, self.jumped_to = at_s, celsius
             return
         self._stamp = reading.stamp
         self._believe(celsius, at_s)
 
     def fail(self, why: str, at_s: float) -> None:
         """There was no reading. Of `why` everybody reads the public part (`errors.Sentence`)."""
-        self._problem, self._trouble_s, self._jumped_to = why, at_s, None
+        self._problem, self._trouble_s, self.jumped_to = why, at_s, None
 
     def accept_jump(self, at_s: float) -> None:
         """Somebody vouches for the temperature as it is read now: begin anew from there."""
-        if self._jumped_to is not None:
+        if self.jumped_to is not None:
             self.celsius, self._read_at_s = None, None
-            self._believe(self._jumped_to, at_s)
-            self._jumped_to, self._problem, self._trouble_s = None, "", None
+            self._believe(self.jumped_to, at_s)
+            self.jumped_to, self._problem, self._trouble_s = None, "", None
 
     def age_s(self, now_s: float) -> float | None:
         """How old the last reading is that was believed; None before the first."""
