@@ -175,7 +175,8 @@ def test_an_absurd_thermometer_freezes_the_term_and_says_so_once(absurd: object)
     assert len(one.said) == 1
     assert one.said[0].startswith("the focus does not follow the temperature: the thermometer ")
     one.celsius = good
-    one.rest(STEADY_S + 2 * LOOK_S)
+    assert one.look()["state"] == "frozen", "not yet: it may come and go"
+    one.rest(STEADY_S + LOOK_S)
     assert one.said[1:] == ["the temperature is known again."]
     assert one.status["state"] == "rests"
 
@@ -266,6 +267,16 @@ def test_smoothing_goes_by_the_time_that_has_passed_and_not_by_the_clock_on_the_
     other.clock.now_s += 290.0
     other.look()
     assert other.status["celsius"] == pytest.approx(one.status["celsius"], abs=0.02)
+
+
+def test_the_terms_of_others_are_no_drift_of_the_focus() -> None:
+    one = night()
+    one.focus.terms["filter"] = 0.12
+    one.rest(HOUR_S)
+    assert one.set_reference().exception() is None
+    assert one.status["drift_mm"] == pytest.approx(0.0, abs=0.0003)
+    row = one.of_kind("reference")[-1]
+    assert (row.target_steps, row.to_steps) == (round(2.5 * 5088), round(2.62 * 5088))
 
 
 def test_without_a_reference_nothing_moves_and_it_says_what_to_do() -> None:
