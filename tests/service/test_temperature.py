@@ -226,6 +226,15 @@ def test_a_jump_is_believed_if_somebody_has_focused_there() -> None:
     assert (status["state"], status["reference_celsius"], status["celsius"]) == ("rests", 2.0, 2.0)
 
 
+def test_many_small_jumps_are_a_large_one() -> None:
+    one = night()
+    for celsius in (9.0, 8.0, 7.0, 6.0):
+        one.celsius = celsius
+        one.look()
+    assert one.status["state"] == "frozen"
+    assert "jumped from 8.0 to 6.0 °C" in str(one.status["says"])
+
+
 @pytest.mark.parametrize("refuse", ["moving", "disk"])
 def test_a_jump_is_not_believed_if_the_reference_is_refused(refuse: str) -> None:
     one = night()

@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-# A reading may differ from the one before by so much at once, and by so much more with the time between them. A tube
-# changes by a few K in an hour; a sensor that has come off its wire changes by ten at once.
+# What follows the readings at FASTEST_K_PER_S and no faster is what a reading may be off by JUMP_K. A tube changes by a
+# few K in an hour; a sensor that has come off its wire changes by ten at once.
 JUMP_K = 2.0
 FASTEST_K_PER_S = 0.5 / 60
 # So long a thermometer that was in trouble must give good readings before it counts again, in seconds.
@@ -95,6 +95,7 @@ class Smoothing:
         self.celsius: float | None = None
         """Smoothed; None before the first reading."""
         self._last_c = 0.0
+        self._track_c = 0.0
         self._read_at_s: float | None = None
         self._stamp = ""
         self.jumped_to: float | None = None
@@ -155,11 +156,14 @@ class Smoothing:
         return self._trouble_s is not None
 
     def _believe(self, celsius: float, at_s: float) -> None:
-        if self.celsius is None or self._read_at_s is None or self._rules.smoothing_s <= 0:
-            self.celsius = celsius
+        if self.celsius is None or self._read_at_s is None:
+            self.celsius = self._track_c = celsius
         else:
-            weight = -math.expm1(-max(0.0, at_s - self._read_at_s) / self._rules.smoothing_s)
+            passed_s, time_s = max(0.0, at_s - self._read_at_s), self._rules.smoothing_s
+            weight = -math.expm1(-passed_s / time_s) if time_s > 0 else 1.0
             self.celsius += weight * (celsius - self.celsius)
+            most_k = FASTEST_K_PER_S * passed_s
+            self._track_c += min(max(celsius - self._track_c, -most_k), most_k)
         self._last_c, self._read_at_s = celsius, at_s
 
     def _why_no_temperature(self, value: object) -> str:
@@ -176,7 +180,7 @@ class Smoothing:
         if self._read_at_s is None:
             return ""
         passed_s = max(0.0, at_s - self._read_at_s)
-        if abs(celsius - self._last_c) <= JUMP_K + FASTEST_K_PER_S * passed_s:
+        if abs(celsius - self._track_c) <= JUMP_K + FASTEST_K_PER_S * passed_s:
             return ""
         return (
             f"the thermometer has jumped from {self._last_c:.1f} to {celsius:.1f} °C within {passed_s:.0f} s. If that "
