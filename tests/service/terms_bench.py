@@ -69,6 +69,7 @@ class TermsBench:
             ledger=self.ledger,
             shelf=self.shelf,
         )
+        self.focuser.pause = self.rig.clock.sleep  # type: ignore[method-assign]
         self.focuser._commands.begin()
 
     def _alive(self) -> None:

@@ -118,10 +118,12 @@ class Life:
 
     def ask(self, action):
         what, *arguments = action
-        call = {"set": self.bench.set, "clear": self.bench.clear, "move": self.bench.move}.get(what)
-        if call is None:
-            return self.bench.move(*arguments, offset=True)
-        return call(*arguments)
+        if what == "set":
+            name, owner, mm, ttl_s = arguments
+            return self.bench.set(name, mm, owner, ttl_s)
+        if what == "clear":
+            return self.bench.clear(*arguments)
+        return self.bench.move(*arguments, offset=what == "offset")
 
     def do(self, action):
         what, *arguments = action
