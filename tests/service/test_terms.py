@@ -53,7 +53,7 @@ def test_corrections_of_several_programs_add_up_and_leave_alone(bench):
 
 
 def test_an_unmodified_autofocus_and_a_sweep_see_what_they_always_saw(bench):
-    """They ask for positions, step inward, jump, ask for where it stands, and compare the text of what they asked for."""
+    """They ask for positions, step inward, jump, stay, and compare the text of what they asked for."""
     assert bench.set("filter", 0.12) is None
     asked = [2.2, 2.15, 2.1, 2.05, 2.0, 2.0, 2.075, 2.0875, 2.1]
     for position_mm in asked:
@@ -101,7 +101,10 @@ def test_there_are_no_more_than_so_many(bench):
         *[(name, 0.1, "me") for name in ("", "x" * 41, "two words", "ä", 5, None, b"filter", "new\nline")],
         *[("filter", 0.1, owner) for owner in ("", "a b", None)],
         *[("filter", mm, "me") for mm in ("0.1", None, True)],
-        *[("filter", 0.1, "me", ttl_s) for ttl_s in (0, -1, LONGEST_TTL_S + 1, math.nan, math.inf, True, "1h")],
+        *[
+            ("filter", 0.1, "me", ttl_s)
+            for ttl_s in (0, -1, LONGEST_TTL_S + 1, math.nan, math.inf, True, "1h")
+        ],
     ],
 )
 def test_what_is_no_term_is_refused(arguments):
@@ -313,6 +316,9 @@ def test_each_change_is_a_row_with_who_asked(bench):
     assert bench.set("filter", 0.12, "camera") is None
     assert bench.clear("filter", "camera") is None
     told = [(row.result, row.why) for row in bench.ledger.of("term")]
-    assert told == [("set", "term filter +0.120 mm, of camera"), ("cleared", "term filter cleared, of camera")]
+    assert told == [
+        ("set", "term filter +0.120 mm, of camera"),
+        ("cleared", "term filter cleared, of camera"),
+    ]
     assert [row.why for row in bench.ledger.of("move")[-2:]] == [why for _, why in told]
     assert steps_from_mm(2.12) == bench.ledger.of("move")[-2].target_steps

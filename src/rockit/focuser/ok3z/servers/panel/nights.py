@@ -37,6 +37,7 @@ KINDS = {
     "lost": "Position lost",
     "clock": "Clock set",
     "hold": "Held",
+    "term": "Term",
     "start": "focusd began",
     "end": "focusd ended",
 }

@@ -205,4 +205,4 @@ class Panel:
     def _view(self, may_control: bool) -> dict[str, Any]:
         snapshot = self._seen or self._focuser.snapshot
         age_s = self._focuser.reading_age_s(snapshot)
-        return described(snapshot, age_s, self._now_s(), may_control, self._last_seen)
+        return described(snapshot, age_s, self._now_s(), may_control, self._last_seen, time.time())
