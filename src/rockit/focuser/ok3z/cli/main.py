@@ -241,6 +241,18 @@ def _of_history(options: Options) -> int:
     return getattr(history, options.command)(options, target.client, target.answers(), target.timeout_s)  # type: ignore[no-any-return]
 
 
+def _of_terms(options: Options) -> int:
+    """`terms` and `term`."""
+    from . import terms
+
+    if options.command == "terms":
+        target = Target(options, STATUS_TIMEOUT_S)
+        return terms.list_all(target.client, target.answers(), target.timeout_s)
+    wanted = terms.wanted(options)
+    target = Target(options, MOTION_TIMEOUT_S)
+    return target.carry_out(lambda: wanted(target.client, target.timeout_s))
+
+
 COMMANDS: dict[str, Callable[[Options], int]] = {
     "init": _initialize,
     "set": _move,
@@ -254,6 +266,7 @@ COMMANDS: dict[str, Callable[[Options], int]] = {
     "reference": _reference,
     "watch": _watch,
     **dict.fromkeys(("log", "moved", "hold", "release", "run"), _of_history),
+    **dict.fromkeys(("terms", "term"), _of_terms),
 }
 
 if __name__ == "__main__":

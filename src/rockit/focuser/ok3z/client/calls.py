@@ -176,6 +176,30 @@ class FocuserClient:
         """End a hold."""
         return self._command("release", token, timeout_s=timeout_s)
 
+    def set_term(
+        self,
+        name: str,
+        mm: float,
+        owner: str,
+        ttl_s: float | None = None,
+        timeout_s: float = MOTION_TIMEOUT_S,
+    ) -> int:
+        """Set a term: what one program corrects. Returns when the focuser stands at the sum of all. `ttl_s`: for how
+        many seconds; None: until it is cleared."""
+        asked_for = {} if ttl_s is None else {"ttl": ttl_s}
+        return self._command("set_term", name, mm, owner, timeout_s=timeout_s, **asked_for)
+
+    def clear_term(self, name: str, owner: str, timeout_s: float = MOTION_TIMEOUT_S) -> int:
+        """Clear a term. Returns when the focuser stands at the sum of the others."""
+        return self._command("clear_term", name, owner, timeout_s=timeout_s)
+
+    def terms(self, timeout_s: float = STATUS_TIMEOUT_S) -> list[Report]:
+        """The terms that the position has in it: `name`, `mm`, `owner`, `set_at`, `expires_at`."""
+        answer = self._call("terms", timeout_s=timeout_s)
+        if not isinstance(answer, list) or not all(isinstance(term, dict) for term in answer):
+            raise DaemonFaultError("The daemon cannot tell its terms.")
+        return answer
+
     def moved_between(self, t0: str | float, t1: str | float, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
         """Whether the focuser moved between two moments: `moved` ("yes", "no", "unknown"), `reason`, `motions`."""
         answer = self._call("moved_between", t0, t1, timeout_s=timeout_s)

@@ -203,6 +203,37 @@ class RemoteFocuser:
         """What belongs into the header of an exposure, by FITS keyword. Raises CallError."""
         return self._client.focus_header(timeout_s)
 
+    def set_term(
+        self,
+        name: str,
+        mm: float,
+        owner: str,
+        ttl_s: float | None = None,
+        *,
+        timeout_s: float = MOTION_TIMEOUT_S,
+    ) -> None:
+        """Set a term, and return when the focuser stands at the sum of the base and of all terms (docs/terms.md).
+
+        Args:
+            name: what it corrects, such as filter.
+            mm: what it adds, positive outward.
+            owner: whose it is: no other may change or clear it.
+            ttl_s: for how many seconds; None: until it is cleared.
+
+        Raises:
+            BusyError, OutsideLimitsError, NotConnectedError: nothing moved, and nothing changed.
+            FailedError: it is another owner's, or the focuser did not arrive; then it is not set.
+        """
+        self._demand("set_term", self._client.set_term(name, mm, owner, ttl_s, timeout_s))
+
+    def clear_term(self, name: str, owner: str, *, timeout_s: float = MOTION_TIMEOUT_S) -> None:
+        """Clear a term, and return when the focuser stands at the sum of the others. As `set_term`."""
+        self._demand("clear_term", self._client.clear_term(name, owner, timeout_s))
+
+    def terms(self, *, timeout_s: float = STATUS_TIMEOUT_S) -> list[Report]:
+        """The terms that the position has in it. Raises CallError."""
+        return self._client.terms(timeout_s)
+
     @contextmanager
     def held(
         self, name: str, seconds: float = 600.0, *, timeout_s: float = STATUS_TIMEOUT_S

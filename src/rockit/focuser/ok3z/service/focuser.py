@@ -472,20 +472,25 @@ class Focuser:
             with self._attention:
                 if not (self._task or self._stop or self._closing):
                     self._attention.wait(self._commands.rest_s(self._hold_ends_in_s(REST_PERIOD_S)))
-                overdue = self._let_waiting_in()
-                self._let_overdue_terms_go()
-                task, stop = self._task, self._stop
-            if overdue:
-                overdue.task.end(self.holds.why_held() or BusyError("others held the focuser for too long."))
-            if task:
-                self._perform(task)
-            elif stop:
-                self._answer_stop(stop)
-            elif not self._closing:
-                self._tend(self._commands.watch_rest)
+            self._turn()
         self._attempt(self._commands.leave)
         self.history.ends()
         self._dismiss()
+
+    def _turn(self) -> None:
+        """Do what there is to do now, or look after the focuser at rest."""
+        with self._attention:
+            overdue = self._let_waiting_in()
+            self._let_overdue_terms_go()
+            task, stop = self._task, self._stop
+        if overdue:
+            overdue.task.end(self.holds.why_held() or BusyError("others held the focuser for too long."))
+        if task:
+            self._perform(task)
+        elif stop:
+            self._answer_stop(stop)
+        elif not self._closing:
+            self._tend(self._commands.watch_rest)
 
     def _hold_ends_in_s(self, longest_s: float) -> float:
         """How long a move that waits has nothing to do, in seconds."""

@@ -80,6 +80,8 @@ class TermCommands:
         self._require_ready()
         now_s = self._history.moment().utc_s
         self._go(self._sum().without(self._overdue()).changed(wanted, now_s))
+        # From now on a clock that is set does not change how long it lasts.
+        self._overdue()
         self._tell("cleared" if wanted.mm is None else "set", wanted.words, asker)
 
     def are_overdue(self) -> bool:

@@ -39,6 +39,7 @@ KINDS = {
     "hold": "Held",
     "reference": "Focus good",
     "shadow": "Would move",
+    "term": "Term",
     "start": "focusd began",
     "end": "focusd ended",
 }

@@ -207,4 +207,6 @@ class Panel:
         age_s = self._focuser.reading_age_s(snapshot)
         temperature = self._focuser.temperature
         told = temperature.published(may_control) if temperature else None
-        return described(snapshot, age_s, self._now_s(), may_control, self._last_seen, told)
+        return described(
+            snapshot, age_s, self._now_s(), may_control, self._last_seen, time.time(), temperature=told
+        )

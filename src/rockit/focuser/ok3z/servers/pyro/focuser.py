@@ -27,7 +27,7 @@ from ...errors import (
     OutsideLimitsError,
     whole,
 )
-from ...service import history_reports, outcomes
+from ...service import history_reports, outcomes, terms
 from ...service.focuser import BegunMove, Ending, Focuser
 from ...service.history import Asker
 from ...service.status import Snapshot
@@ -224,6 +224,27 @@ class PyroFocuser:
         return self._if_permitted(asked, begin)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
+    def set_term(self, name: Any, mm: Any, owner: Any, ttl: Any = None) -> Any:
+        """Set a term: what one program corrects (docs/terms.md); answered when the focuser stands at the sum. `ttl`:
+        for how many seconds."""
+        asked = self._asked("set_term")
+        return self._carry_out(
+            asked,
+            lambda: self._focuser.begin_set_term(name, mm, owner, ttl, asked.asker()).ended,
+            outcomes.arrived,
+        )
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def clear_term(self, name: Any, owner: Any) -> Any:
+        """Clear a term; answered when the focuser stands at the sum of the others."""
+        asked = self._asked("clear_term")
+        return self._carry_out(
+            asked,
+            lambda: self._focuser.begin_clear_term(name, owner, asked.asker()).ended,
+            outcomes.arrived,
+        )
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
     def stop(self) -> Any:
         """Stop any movement; answered when standstill is confirmed. Whatever prevents that is a failure."""
         asked = self._asked("stop", is_stop=True)
@@ -260,6 +281,11 @@ class PyroFocuser:
     def holds(self) -> list[dict[str, str]]:
         """Who holds the focuser, and from when to when; open to every caller."""
         return self._focuser.holds.published()
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def terms(self) -> list[dict[str, Any]]:
+        """The terms that the position has in it (docs/terms.md); open to every caller."""
+        return terms.published(self._focuser.terms())
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def focus_header(self) -> dict[str, Any]:
