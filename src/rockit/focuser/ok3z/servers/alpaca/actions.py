@@ -45,10 +45,10 @@ class Actions:
             "hold": (self._hold, {"name": True, "seconds": True, "token": False}),
             "release": (self._release, {"token": True}),
             "holds": (self._holds, {}),
-            "set_reference": (self._set_reference, {"why": False}),
             "set_term": (self._set_term, {"name": True, "mm": True, "owner": True, "ttl": False}),
             "clear_term": (self._clear_term, {"name": True, "owner": True}),
             "terms": (self._terms, {}),
+            "set_reference": (self._set_reference, {"why": False}),
         }
 
     @property

@@ -212,18 +212,6 @@ class PyroFocuser:
         return self._if_permitted(asked, let_go)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
-    def set_reference(self, why: Any = "") -> Any:
-        """The focus is good now: corrections for the temperature count from here; answered when that is kept. Nothing
-        moves. `why`: for the history."""
-        asked = self._asked("set_reference")
-
-        def begin() -> AtEnd:
-            kept = begin_set_reference(self._focuser.temperature, asked.asker(history_reports.why_of(why)))
-            return AtEnd(kept, REFERENCE_PATIENCE_S, lambda: self._reference_set(asked, kept))
-
-        return self._if_permitted(asked, begin)
-
-    @Pyro4.expose  # type: ignore[untyped-decorator]
     def set_term(self, name: Any, mm: Any, owner: Any, ttl: Any = None) -> Any:
         """Set a term: what one program corrects (docs/terms.md); answered when the focuser stands at the sum. `ttl`:
         for how many seconds."""
@@ -243,6 +231,18 @@ class PyroFocuser:
             lambda: self._focuser.begin_clear_term(name, owner, asked.asker()).ended,
             outcomes.arrived,
         )
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def set_reference(self, why: Any = "") -> Any:
+        """The focus is good now: corrections for the temperature count from here; answered when that is kept. Nothing
+        moves. `why`: for the history."""
+        asked = self._asked("set_reference")
+
+        def begin() -> AtEnd:
+            kept = begin_set_reference(self._focuser.temperature, asked.asker(history_reports.why_of(why)))
+            return AtEnd(kept, REFERENCE_PATIENCE_S, lambda: self._reference_set(asked, kept))
+
+        return self._if_permitted(asked, begin)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def stop(self) -> Any:
