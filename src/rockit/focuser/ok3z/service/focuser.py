@@ -284,13 +284,7 @@ class Focuser:
         return BegunMove(task.under_way, task.ended)
 
     def begin_set_term(
-        self,
-        name: object,
-        mm: object,
-        owner: object,
-        ttl_s: object = None,
-        asker: Asker = NOBODY,
-        require: Callable[[], None] = lambda: None,
+        self, name: object, mm: object, owner: object, ttl_s: object = None, asker: Asker = NOBODY
     ) -> BegunMove:
         """Set a term: move by as much as the sum of the base and of all terms changes. One that is set already is
         replaced. It is set when the focuser stands at the sum: it and the target go to the disk together, and until
@@ -303,7 +297,6 @@ class Focuser:
             ttl_s: how long it lasts, in seconds, up to `terms.LONGEST_TTL_S`; None: until it is cleared. When it is
                 over and nobody holds the focuser, that moves once. A stop ends that for good.
             asker: who asks.
-            require: called right before anything moves, and nothing does if it raises.
 
         Raises:
             InvalidArgumentError, OutsideLimitsError: an argument is none.
@@ -313,30 +306,26 @@ class Focuser:
             Two ends, as of `begin_move`; it may be InvalidArgumentError, too: the term is another owner's, or there are
             `term.MOST_TERMS`.
         """
-        return self._change_term(wanted(name, owner, mm, ttl_s), asker, require)
+        return self.change_term(wanted(name, owner, mm, ttl_s), asker)
 
     def begin_clear_term(self, name: object, owner: object, asker: Asker = NOBODY) -> BegunMove:
         """Clear a term: move back by as much. To clear one that is not there moves nothing, or what a term's move that
         was stopped has left. As `begin_set_term`."""
-        return self._change_term(unwanted(name, owner), asker)
+        return self.change_term(unwanted(name, owner), asker)
 
     def terms(self) -> tuple[Term, ...]:
         """The terms that the target has in it: no lock, no I/O. What they add to is `base_mm` of the snapshot."""
         return self._commands.snapshot.terms
 
-    def _change_term(
+    def change_term(
         self, change: Wanted, asker: Asker, require: Callable[[], None] = lambda: None
     ) -> BegunMove:
+        """The same, of sound arguments. `require`: called right before anything moves; nothing does if it raises."""
         require_not_followed(self.temperature, change.name, asker)
         asker = replace(asker, why=change.words)
-
-        def run() -> None:
-            require()
-            self._commands.terms.change(change, asker)
-
         task = self._submit(
             TERM_COMMAND,
-            run,
+            lambda: self._commands.terms.change(change, asker, require),
             self._move_patience_s,
             needs_link=True,
             asker=asker,

@@ -70,14 +70,17 @@ class TermCommands:
         what those have added that are over."""
         return Sum(None, self._memory.entry.terms).without(self._overdue())
 
-    def change(self, wanted: Wanted, asker: Asker = NOBODY) -> None:
-        """Set or clear a term.
+    def change(
+        self, wanted: Wanted, asker: Asker = NOBODY, require: Callable[[], None] = lambda: None
+    ) -> None:
+        """Set or clear a term. `require`: called before anything moves; nothing does if it raises a BusyError.
 
         Raises:
             NotConnectedError, BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved, nothing changed.
             DeviceError, LinkError, StoppedError: it did not arrive, and the term is as it was; `settle` must follow.
         """
         self._require_ready()
+        require()
         now_s = self._history.moment().utc_s
         self._go(self._sum().without(self._overdue()).changed(wanted, now_s))
         # From now on a clock that is set does not change how long it lasts.

@@ -14,6 +14,7 @@ from .history import Asker
 from .status import Snapshot
 from .temperature import DOOR, TERM, Answer, Temperature
 from .temperature_model import Reading
+from .terms import wanted
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class FollowedFocuser:
                 raise BusyError("somebody has moved the focuser meanwhile.")
 
         asker = Asker(door=DOOR)
-        return self._focuser.begin_set_term(TERM, mm, TERM, asker=asker, require=require).ended
+        return self._focuser.change_term(wanted(TERM, TERM, mm), asker, require).ended
 
 
 class Thermostat:
