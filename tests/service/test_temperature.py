@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rockit.focuser.ok3z.errors import (
     BusyError,
@@ -444,3 +446,72 @@ def test_the_history_has_the_temperature_often_enough_for_a_fit_and_no_more() ->
     assert max(gaps) < 0.3
     assert all(type(row.sentence) in (str, Sentence) for row in rows)
     assert room.RECORD_S == HOUR_S
+
+
+events = st.lists(
+    st.one_of(
+        st.tuples(st.just("cool"), st.floats(-5.0, 5.0)),
+        st.tuples(st.just("absurd"), st.sampled_from(ABSURD)),
+        st.tuples(st.just("dead"), st.floats(10.0, 4000.0)),
+        st.tuples(st.just("hold"), st.floats(10.0, 4000.0)),
+        st.tuples(st.just("unhomed"), st.floats(10.0, 4000.0)),
+        st.tuples(st.just("focus"), st.floats(1.0, 5.0)),
+        st.tuples(st.just("filter"), st.floats(-0.2, 0.2)),
+        st.tuples(st.just("clock"), st.floats(-1e6, 1e6)),
+        st.tuples(st.just("restart"), st.none()),
+        st.tuples(st.just("reference"), st.none()),
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(events=events, is_active=st.booleans())
+def test_whatever_comes_in_whatever_order(events: list[tuple[str, Any]], is_active: bool) -> None:
+    one = night(ACTIVE if is_active else SHADOW)
+    for what, value in events:
+        happen(one, what, value)
+    one.rest(2 * HOUR_S)
+    reference, celsius = one.keeper.kept, one.status["celsius"]
+    assert reference is not None
+    assert isinstance(celsius, float)
+    wanted_mm = reference.term_mm - 0.03 * (celsius - reference.celsius)
+    if is_active:
+        assert one.focus.terms.get(TERM, 0.0) == pytest.approx(wanted_mm, abs=0.02 + 1e-4)
+    else:
+        # PaperFocus looks at each correction; here there is none.
+        assert one.focus.corrections == []
+    assert one.status["wanted_mm"] == pytest.approx(wanted_mm, abs=2e-4)
+
+
+def happen(one: Night, what: str, value: Any) -> None:
+    good, focus = float(str(one.celsius)), one.focus
+    if what == "cool":
+        one.cool(min(max(good + value, -30.0), 40.0), HOUR_S)
+    elif what == "absurd":
+        one.celsius = value
+        one.rest(100.0)
+        one.celsius = good
+    elif what == "dead":
+        one.fails = ThermometerError("no answer.")
+        one.rest(value)
+        one.fails = None
+    elif what == "hold":
+        focus.held = "cam1 holds it."
+        one.rest(value)
+        focus.held = ""
+    elif what == "unhomed":
+        focus.state = State.UNHOMED
+        one.rest(value)
+        focus.state = State.IDLE
+    elif what == "focus":
+        focus.set_focus(value)
+    elif what == "filter":
+        focus.terms["filter"] = value
+    elif what == "clock":
+        one.clock.set_s = value
+    elif what == "restart":
+        one.start_process()
+    else:
+        one.set_reference()
+    one.look()

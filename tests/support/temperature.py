@@ -89,7 +89,12 @@ class PaperFocus:
         return dict(self.terms)
 
     def correct(self, mm: float, least_quiet_s: float) -> Future[None]:
+        # What must hold whenever it moves.
         assert self.left_alone_s() >= least_quiet_s
+        assert not self.held
+        assert self.state is State.IDLE
+        assert self.trust is not Trust.UNKNOWN
+        assert 0 <= self.at_mm - self.terms.get(TERM, 0.0) + mm <= RANGE_MM + 1e-3
         if self.refuses is not None:
             raise self.refuses
         ends: Future[None] = Future()
