@@ -466,7 +466,7 @@ def _add_term_commands(commands: argparse._SubParsersAction[Parser], motion: str
         "examples:\n  focus term filter 0.12 --owner me\n  focus term filter -0.03 --owner me --ttl 1h\n"
         "  focus term --clear filter",
         motion,
-        flags="(NAME MM --owner OWNER [--ttl TIME] | --clear NAME [--owner OWNER]) ",
+        flags="[NAME MM | --clear NAME] [--owner OWNER] [--ttl TIME] ",
     )
     # Counted by terms.term(): argparse's own complaints do not say what to write.
     term.add_argument(

@@ -222,7 +222,7 @@ class RemoteFocuser:
 
         Raises:
             BusyError, OutsideLimitsError, NotConnectedError: nothing moved, and nothing changed.
-            FailedError: it is another owner's, or the focuser did not arrive; then it is not set.
+            CommandFailedError: it is another owner's, or the focuser did not arrive; then it is not set.
         """
         self._demand("set_term", self._client.set_term(name, mm, owner, ttl_s, timeout_s))
 
