@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from rockit.focuser.ok3z.errors import FocuserError
-from rockit.focuser.ok3z.service.focuser import BegunMove, Focuser
+from rockit.focuser.ok3z.service.focuser import BegunMove, Ending, Focuser
 from rockit.focuser.ok3z.storage.history_file import Motion
 from rockit.focuser.ok3z.storage.holds_file import Hold
 
@@ -88,10 +88,9 @@ class TermsBench:
             self.focuser._turn()
         except FocuserError as error:
             return error
-        ended = begun.ended if isinstance(begun, BegunMove) else begun
+        ended: Ending = begun.ended if isinstance(begun, BegunMove) else begun
         assert ended.done()
-        outcome: FocuserError | None = ended.exception()
-        return outcome
+        return ended.failure
 
     def rest(self, seconds: float) -> None:
         """Let time pass, with a turn at its end."""
@@ -110,7 +109,11 @@ class TermsBench:
 
     def stop_at(self, number: int) -> None:
         """Somebody stops it at the `number`-th checkpoint from now."""
-        self.interrupt(number, lambda: self.focuser.begin_stop("somebody") and None)
+
+        def stop() -> None:
+            self.focuser.begin_stop("somebody")
+
+        self.interrupt(number, stop)
 
     def kill_at(self, number: int) -> None:
         """The process is killed at the `number`-th checkpoint from now."""

@@ -47,7 +47,8 @@ class Model:
     """What is expected: in words of docs/terms.md, without a motor."""
 
     def __init__(self):
-        self.target, self.base = 0.0, None
+        self.target: float = 0.0
+        self.base: float | None = None
         self.terms: dict[str, tuple[str, float, float | None]] = {}
         self.held_until = 0.0
 
@@ -120,7 +121,8 @@ class Life:
             return self.bench.set(name, mm, owner, ttl_s)
         if what == "clear":
             return self.bench.clear(*arguments)
-        return self.bench.move(*arguments, offset=what == "offset")
+        (number_mm,) = arguments
+        return self.bench.move(number_mm, offset=what == "offset")
 
     def do(self, action):
         what, *arguments = action
@@ -170,7 +172,9 @@ class Life:
         """The term is as it was, and so is the base; of a position that was asked for as a whole it is what is left."""
         is_term = action[0] in ("set", "clear")
         self.model.base = self.model.base_mm if is_term else None
-        self.model.target = self.bench.target_mm
+        here_mm = self.bench.target_mm
+        assert here_mm is not None
+        self.model.target = here_mm
 
     def killed(self, action, number):
         self.bench.kill_at(number)
