@@ -82,7 +82,10 @@ class TermCommands:
         self._require_ready()
         require()
         now_s = self._history.moment().utc_s
-        self._go(self._sum().without(self._overdue()).changed(wanted, now_s))
+        coming = self._sum().without(self._overdue()).changed(wanted, now_s)
+        # Its end is that somebody has changed it.
+        self._over.discard(wanted.name)
+        self._go(coming)
         # From now on a clock that is set does not change how long it lasts.
         self._overdue()
         self._tell("cleared" if wanted.mm is None else "set", wanted.words, asker)
