@@ -23,7 +23,7 @@ from rockit.focuser.ok3z.service.focuser import Focuser
 from rockit.focuser.ok3z.service.history import Asker
 from rockit.focuser.ok3z.service.settings import Settings
 from rockit.focuser.ok3z.service.status import State
-from rockit.focuser.ok3z.service.temperature import TERM, Temperature, begin_set_reference
+from rockit.focuser.ok3z.service.temperature import TERM, Answer, Temperature, begin_set_reference
 from rockit.focuser.ok3z.service.temperature_model import Reading, Rules
 from rockit.focuser.ok3z.service.thermostat import FollowedFocuser, Thermostat
 from rockit.focuser.ok3z.simulator import VirtualOK3Z, registered
@@ -183,7 +183,9 @@ def test_a_focuser_that_is_not_connected_is_no_reference(bench: Bench) -> None:
     assert isinstance(done.exception(0), NotConnectedError)
 
 
-def test_the_thread_looks_at_once_when_somebody_asks_and_outlives_whatever_is_raised(bench: Bench) -> None:
+def test_the_thread_looks_at_once_when_somebody_asks_and_outlives_whatever_is_raised(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answers: list[object] = []
     asked = threading.Semaphore(0)
 
@@ -194,11 +196,19 @@ def test_the_thread_looks_at_once_when_somebody_asks_and_outlives_whatever_is_ra
             raise answer
         return answer, ""
 
-    answers += [ThermometerError("no answer."), KeyError("a mistake")]
+    look, mistakes = bench.temperature.look, [KeyError("a mistake")]
+
+    def mistaken_look(answer: Answer) -> None:
+        if mistakes:
+            raise mistakes.pop()
+        look(answer)
+
+    monkeypatch.setattr(bench.temperature, "look", mistaken_look)
+    answers += [10.0, ThermometerError("no answer."), KeyError("a mistake")]
     thermostat = Thermostat(bench.temperature, ask)
     thermostat.start()
     try:
-        for _ in range(3):
+        for _ in range(4):
             assert asked.acquire(timeout=BOUND_S)
             bench.temperature.wake()
         bench.clock.now_s += 120.0
