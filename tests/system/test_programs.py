@@ -10,6 +10,7 @@ import numpy
 import pytest
 
 from tests.support.processes import Program
+from tests.support.waiting import wait_until
 
 CONTROL = "LocalHost (127.0.0.1)"
 
@@ -60,12 +61,13 @@ def test_terms_add_up_end_by_themselves_and_outlive_a_kill(make_daemon: Any) -> 
     daemon = make_daemon(serial_port={"time_scale": 20}).start().ready_at(2.0)
     with daemon.proxy() as focuser:
         assert focuser.set_term("filter", 0.12, "camera") == 0
-        assert focuser.set_term("tilt", numpy.float64(0.05), "me", 0.1) == 0
         assert focuser.set_term("filter", 0.5, "me") == 1
         assert focuser.last_failure()["reason"].startswith("the term filter is camera's.")
+        assert focuser.set_term("tilt", numpy.float64(0.05), "me", 0.1) == 0
         report = daemon.wait_for(lambda report: report["terms_mm"] == 0.12, "the end of a term")
         assert (report["base_mm"], report["target_mm"], report["status"]) == (2.0, 2.12, 1)
-        # A sweep sees what it always saw.
+        # A sweep sees what it always saw. That it stands is told before others may move it.
+        wait_until(lambda: focuser.set_focus(2.0) == 0)
         for asked_mm in (2.0125, 2.025, 2.025):
             assert focuser.set_focus(asked_mm) == 0
             assert f"{focuser.report_status()['target_mm']:.3f}" == f"{asked_mm:.3f}"
