@@ -8,14 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from rockit.focuser.ok3z.errors import (
     BusyError,
     DeviceError,
     HeldError,
-    NotConnectedError,
     Sentence,
     StoppedError,
     ThermometerError,
@@ -25,24 +22,12 @@ from rockit.focuser.ok3z.service import temperature_rows as room
 from rockit.focuser.ok3z.service.status import State, Trust
 from rockit.focuser.ok3z.service.temperature import HANGS_S, TERM
 from rockit.focuser.ok3z.service.temperature_model import STEADY_S, Rules
-from tests.support.temperature import LOOK_S, Night
-
-HOUR_S = 3600.0
-SHADOW = Rules(slope_mm_per_k=-0.03, smoothing_s=300.0, smallest_step_mm=0.01, quiet_s=120.0)
-ACTIVE = Rules(-0.03, smoothing_s=300.0, smallest_step_mm=0.01, quiet_s=120.0, active=True)
+from tests.support.temperature import ABSURD, ACTIVE, HOUR_S, LOOK_S, SHADOW, Night, night
 
 
 def pairs(values: list[Any]) -> Iterator[tuple[Any, Any]]:
     """Each with the one after it."""
     return zip(values, values[1:])
-
-
-def night(rules: Rules = ACTIVE) -> Night:
-    """A night with a reference at 10 degrees."""
-    begun = Night(rules)
-    begun.look()
-    assert begun.set_reference().exception() is None
-    return begun
 
 
 def test_active_it_follows_the_slope_in_steps_that_are_worth_a_motion() -> None:
@@ -69,28 +54,6 @@ def test_in_the_shadow_it_moves_nothing_and_tells_each_motion_that_it_would_have
     first = one.of_kind("shadow")[0]
     assert first.sentence.startswith("it would move by +0.01")
     assert float(first.result) == pytest.approx(9.67, abs=0.03)
-
-
-def test_a_filter_move_that_resets_the_temperatures_reference() -> None:
-    # Known of others: the reference was wherever the focuser was moved to last, so that each change of the filter took
-    # back what the temperature had asked for since the last autofocus.
-    one = night()
-    one.cool(9.8, HOUR_S)
-    before = one.keeper.kept
-    assert before is not None
-    assert TERM not in one.focus.terms, "not yet worth a motion"
-    one.focus.terms["filter"] = 0.12
-    one.rest(10 * LOOK_S)
-    one.focus.set_focus(one.focus.at_mm - 0.05)
-    one.rest(10 * LOOK_S)
-    assert one.keeper.kept == before
-    one.cool(9.0, HOUR_S)
-    one.rest(HOUR_S)
-    assert one.focus.terms[TERM] == pytest.approx(0.03, abs=0.01)
-    assert one.focus.terms[TERM] == pytest.approx(-0.03 * (9.667 - 10.0), abs=0.02)
-    assert one.status["reference_celsius"] == 10.0
-    assert one.status["reference_date"] == before.utc
-    assert one.focus.at_mm == pytest.approx(2.5 + 0.12 - 0.05 + one.focus.terms[TERM])
 
 
 @pytest.mark.parametrize(("slope", "error_mm"), [(-0.03, 0.0), (+0.03, -0.24 - 0.24), (-0.3, 2.4 - 0.24)])
@@ -157,9 +120,6 @@ def test_it_leaves_a_focuser_alone_that_somebody_moves_again_and_again() -> None
     assert len(one.focus.corrections) > done
 
 
-ABSURD = [None, True, "7.5", [7.5], float("nan"), float("inf"), 10**400, -41, 50.5, 2.0, 20.0]
-
-
 @pytest.mark.parametrize("absurd", ABSURD, ids=lambda value: str(value)[:8])
 def test_an_absurd_thermometer_freezes_the_term_and_says_so_once(absurd: object) -> None:
     one = night()
@@ -218,16 +178,6 @@ def test_a_thermometer_that_repeats_one_measurement_is_too_old() -> None:
     )
 
 
-def test_a_jump_is_believed_if_somebody_has_focused_there() -> None:
-    one = night()
-    one.celsius = 2.0
-    assert one.look()["state"] == "frozen"
-    one.focus.set_focus(2.74)
-    assert one.set_reference().exception() is None
-    status = one.rest(3 * LOOK_S)
-    assert (status["state"], status["reference_celsius"], status["celsius"]) == ("rests", 2.0, 2.0)
-
-
 def test_many_small_jumps_are_a_large_one() -> None:
     one = night()
     for celsius in (9.0, 8.0, 7.0, 6.0):
@@ -235,22 +185,6 @@ def test_many_small_jumps_are_a_large_one() -> None:
         one.look()
     assert one.status["state"] == "frozen"
     assert "jumped from 8.0 to 6.0 °C" in str(one.status["says"])
-
-
-@pytest.mark.parametrize("refuse", ["moving", "disk"])
-def test_a_jump_is_not_believed_if_the_reference_is_refused(refuse: str) -> None:
-    one = night()
-    before = one.keeper.kept
-    one.celsius = 2.0
-    one.look()
-    if refuse == "moving":
-        one.focus.state = State.MOVING
-    else:
-        one.keeper.refuses = OSError("no space left")
-    assert one.set_reference().exception() is not None
-    one.focus.state, one.keeper.refuses = State.IDLE, None
-    assert (one.look()["state"], one.keeper.kept) == ("frozen", before)
-    assert (one.status["reference_celsius"], one.focus.corrections) == (10.0, [])
 
 
 def test_noise_moves_nothing() -> None:
@@ -278,115 +212,6 @@ def test_smoothing_goes_by_the_time_that_has_passed_and_not_by_the_clock_on_the_
     other.clock.now_s += 290.0
     other.look()
     assert other.status["celsius"] == pytest.approx(one.status["celsius"], abs=0.02)
-
-
-def test_the_terms_of_others_are_no_drift_of_the_focus() -> None:
-    one = night()
-    one.focus.terms["filter"] = 0.12
-    one.rest(HOUR_S)
-    assert one.set_reference().exception() is None
-    assert one.status["drift_mm"] == pytest.approx(0.0, abs=0.0003)
-    row = one.of_kind("reference")[-1]
-    assert (row.target_steps, row.to_steps) == (round(2.5 * 5088), round(2.62 * 5088))
-
-
-def test_without_a_reference_nothing_moves_and_it_says_what_to_do() -> None:
-    one = Night(ACTIVE)
-    one.cool(2.0, HOUR_S)
-    assert one.status["state"] == "unset"
-    assert "focus reference" in str(one.status["says"])
-    assert one.focus.corrections == []
-
-
-@pytest.mark.parametrize(
-    ("spoil", "error"),
-    [
-        ({"state": State.MOVING}, BusyError),
-        ({"state": State.UNHOMED}, NotConnectedError),
-        ({"trust": Trust.UNKNOWN}, NotConnectedError),
-    ],
-)
-def test_a_reference_is_refused_while_nobody_knows_where_it_stands(
-    spoil: dict[str, Any], error: type[Exception]
-) -> None:
-    one = Night(SHADOW)
-    one.look()
-    vars(one.focus).update(spoil)
-    assert isinstance(one.set_reference().exception(), error)
-    assert one.keeper.kept is None
-
-
-def test_a_reference_is_refused_without_a_temperature_or_a_disk() -> None:
-    one = Night(SHADOW)
-    one.celsius = None
-    assert isinstance(one.set_reference().exception(), ThermometerError)
-    one.celsius = 10.0
-    one.rest(STEADY_S + LOOK_S)
-    one.keeper.refuses = OSError("no space left")
-    failed = one.set_reference().exception()
-    assert "would not outlive" in str(failed)
-
-
-def test_one_reference_is_set_at_a_time() -> None:
-    one = Night(SHADOW)
-    first = one.temperature.begin_set_reference()
-    with pytest.raises(BusyError):
-        one.temperature.begin_set_reference()
-    one.look()
-    assert first.exception() is None
-
-
-def test_a_new_process_goes_on_from_the_reference_of_the_last_one() -> None:
-    one = night()
-    one.cool(8.0, 2 * HOUR_S)
-    corrected = len(one.focus.corrections)
-    one.start_process()
-    one.rest(HOUR_S)
-    assert len(one.focus.corrections) <= corrected + 2, "what lagged behind, and no more"
-    assert one.focus.at_mm == pytest.approx(2.5 + 0.03 * 2, abs=0.011)
-
-
-def test_a_process_that_dies_in_a_correction_knows_the_term_as_its_own() -> None:
-    one = night()
-    one.focus.is_slow = True
-    one.cool(9.0, HOUR_S)
-    assert one.status["state"] == "moves"
-    assert len(one.focus.corrections) == 1, "one at a time"
-    one.focus.is_slow = False
-    one.start_process()
-    one.rest(HOUR_S)
-    assert one.focus.at_mm == pytest.approx(2.53, abs=0.011)
-
-
-def test_a_term_that_is_lost_or_another_is_not_guessed() -> None:
-    one = night()
-    one.cool(8.0, 2 * HOUR_S)
-    del one.focus.terms[TERM]
-    one.start_process()
-    one.said.clear()
-    status = one.rest(HOUR_S)
-    assert status["state"] == "unset"
-    assert "set the reference again" in str(status["says"])
-    assert TERM not in one.focus.terms
-    assert one.set_reference().exception() is None
-    assert one.look()["state"] == "rests"
-
-
-def test_a_damaged_reference_is_said_and_none() -> None:
-    one = Night(ACTIVE)
-    one.keeper.refuses = ValueError("it is damaged")
-    assert one.look()["state"] == "unset"
-    assert one.said == ["the reference of the temperature cannot be read: it is damaged."]
-
-
-def test_from_the_shadow_it_becomes_active_and_catches_up_once() -> None:
-    one = night(SHADOW)
-    one.cool(9.0, HOUR_S)
-    one.rest(HOUR_S)
-    one.start_process(active=True)
-    one.rest(HOUR_S)
-    assert len(one.focus.corrections) == 1
-    assert one.focus.at_mm == pytest.approx(2.53, abs=0.001)
 
 
 def test_a_correction_that_fails_is_tried_again_later_and_later_and_said_once() -> None:
@@ -446,72 +271,3 @@ def test_the_history_has_the_temperature_often_enough_for_a_fit_and_no_more() ->
     assert max(gaps) < 0.3
     assert all(type(row.sentence) in (str, Sentence) for row in rows)
     assert room.RECORD_S == HOUR_S
-
-
-events = st.lists(
-    st.one_of(
-        st.tuples(st.just("cool"), st.floats(-5.0, 5.0)),
-        st.tuples(st.just("absurd"), st.sampled_from(ABSURD)),
-        st.tuples(st.just("dead"), st.floats(10.0, 4000.0)),
-        st.tuples(st.just("hold"), st.floats(10.0, 4000.0)),
-        st.tuples(st.just("unhomed"), st.floats(10.0, 4000.0)),
-        st.tuples(st.just("focus"), st.floats(1.0, 5.0)),
-        st.tuples(st.just("filter"), st.floats(-0.2, 0.2)),
-        st.tuples(st.just("clock"), st.floats(-1e6, 1e6)),
-        st.tuples(st.just("restart"), st.none()),
-        st.tuples(st.just("reference"), st.none()),
-    ),
-    max_size=12,
-)
-
-
-@settings(max_examples=40, deadline=None)
-@given(events=events, is_active=st.booleans())
-def test_whatever_comes_in_whatever_order(events: list[tuple[str, Any]], is_active: bool) -> None:
-    one = night(ACTIVE if is_active else SHADOW)
-    for what, value in events:
-        happen(one, what, value)
-    one.rest(2 * HOUR_S)
-    reference, celsius = one.keeper.kept, one.status["celsius"]
-    assert reference is not None
-    assert isinstance(celsius, float)
-    wanted_mm = reference.term_mm - 0.03 * (celsius - reference.celsius)
-    if is_active:
-        assert one.focus.terms.get(TERM, 0.0) == pytest.approx(wanted_mm, abs=0.02 + 1e-4)
-    else:
-        # PaperFocus looks at each correction; here there is none.
-        assert one.focus.corrections == []
-    assert one.status["wanted_mm"] == pytest.approx(wanted_mm, abs=2e-4)
-
-
-def happen(one: Night, what: str, value: Any) -> None:
-    good, focus = float(str(one.celsius)), one.focus
-    if what == "cool":
-        one.cool(min(max(good + value, -30.0), 40.0), HOUR_S)
-    elif what == "absurd":
-        one.celsius = value
-        one.rest(100.0)
-        one.celsius = good
-    elif what == "dead":
-        one.fails = ThermometerError("no answer.")
-        one.rest(value)
-        one.fails = None
-    elif what == "hold":
-        focus.held = "cam1 holds it."
-        one.rest(value)
-        focus.held = ""
-    elif what == "unhomed":
-        focus.state = State.UNHOMED
-        one.rest(value)
-        focus.state = State.IDLE
-    elif what == "focus":
-        focus.set_focus(value)
-    elif what == "filter":
-        focus.terms["filter"] = value
-    elif what == "clock":
-        one.clock.set_s = value
-    elif what == "restart":
-        one.start_process()
-    else:
-        one.set_reference()
-    one.look()

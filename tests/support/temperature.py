@@ -20,6 +20,11 @@ from rockit.focuser.ok3z.storage.reference_file import Reference
 EVENING = datetime(2026, 11, 22, 20, 0, 0, tzinfo=timezone.utc)
 LOOK_S = 10.0
 RANGE_MM = 6.0
+HOUR_S = 3600.0
+# What no thermometer of a night at 10 degrees can mean.
+ABSURD: list[object] = [None, True, "7.5", [7.5], float("nan"), float("inf"), 10**400, -41, 50.5, 2.0, 20.0]
+SHADOW = Rules(slope_mm_per_k=-0.03, smoothing_s=300.0, smallest_step_mm=0.01, quiet_s=120.0)
+ACTIVE = Rules(-0.03, smoothing_s=300.0, smallest_step_mm=0.01, quiet_s=120.0, active=True)
 
 
 class PaperClock:
@@ -213,3 +218,11 @@ def shadow_night(slope: float) -> Night:
         one.focus.set_focus(2.5 - 0.03 * (celsius - 10.0))
         assert one.set_reference().exception() is None
     return one
+
+
+def night(rules: Rules = ACTIVE) -> Night:
+    """A night with a reference at 10 degrees."""
+    begun = Night(rules)
+    begun.look()
+    assert begun.set_reference().exception() is None
+    return begun
