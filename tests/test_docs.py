@@ -182,7 +182,7 @@ def reports() -> Iterator[tuple[Snapshot, dict[str, Any]]]:
                 state_file_problem="why",
                 ratios=Ratios(2.0, 0.5, 41, 437),
             )
-            yield snapshot, report(snapshot, 0.1, now, alpaca_problem="why", range_mm=6.0)
+            yield snapshot, report(snapshot, 0.1, now, alpaca_problem="why", range_mm=6.0, temperature={})
     yield Snapshot(), report(Snapshot(), None, now, range_mm=6.0)
 
 
@@ -233,6 +233,7 @@ def test_configuration_keys() -> None:
         "hand",
         "alpaca",
         "metrics",
+        "temperature",
     }
     assert json.loads(blocks(page("docs/configuration.md"), "json")[0]) == example
 

@@ -7,6 +7,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -18,8 +19,11 @@ from rockit.focuser.ok3z import RemoteFocuser
 from rockit.focuser.ok3z.client.calls import FocuserClient
 from rockit.focuser.ok3z.simulator.control_commands import obey
 from rockit.focuser.ok3z.simulator.controller import VirtualOK3Z
+from rockit.focuser.ok3z.storage.history_file import HistoryFile, Moment
+from rockit.focuser.ok3z.storage.history_store import file_beside
 from tests.support.markdown import PROJECT, blocks, page
 from tests.support.processes import Focusd, Program, run, running
+from tests.support.temperature import shadow_night
 from tests.support.waiting import wait_until
 
 
@@ -143,24 +147,49 @@ def renew(path: Path, text: str) -> None:
     path.with_suffix(".new").replace(path)
 
 
-def test_the_temperature_is_followed(focusd: Focusd, focuser: RemoteFocuser, tmp_path: Path) -> None:
+def test_the_altitude_is_followed(focusd: Focusd, focuser: RemoteFocuser, tmp_path: Path) -> None:
     focuser.initialize()
     focuser.move_to(2.0)
-    thermometer = tmp_path / "temperature"
-    thermometer.write_text("10.0")
-    words = (str(focusd.config_path), str(thermometer), "-0.02", "0.2")
-    with example(focusd, "temperature_loop.py", *words) as loop:
-        loop.read_line("starts at 10.0 degrees")
-        renew(thermometer, "9.0")
-        loop.read_line("moved by +0.020 mm")
-        assert focuser.wait_until_idle().target_mm == 2.02
-        renew(thermometer, "5.0")
-        loop.read_line("moved by +0.080 mm")
-        assert focuser.wait_until_idle().target_mm == 2.1
+    altitude = tmp_path / "altitude"
+    altitude.write_text("90.0")
+    words = (str(focusd.config_path), str(altitude), "0.2", "0.2")
+    with example(focusd, "altitude_term.py", *words) as loop:
+        loop.read_line("at 90 degrees: +0.0000 mm")
+        renew(altitude, "60")
+        loop.read_line("at 60 degrees: +0.1000 mm")
+        assert focuser.status().current_mm == 2.1
+        # Whoever focuses in between is not undone.
+        focuser.move_to(3.0)
+        renew(altitude, "0")
+        loop.read_line("at 0 degrees: +0.2000 mm")
+        assert focuser.status().current_mm == 3.1
         focuser.disconnect()
-        renew(thermometer, "0.0")
+        renew(altitude, "45")
         loop.read_line("ended: ")
         assert loop.end()[0] == 1
+
+
+def test_the_slope_is_fitted_and_a_wrong_one_is_told(tmp_path: Path) -> None:
+    shipped = {**json.loads(page("test.json")), "daemon": "docs_test"}
+    del shipped["alpaca"], shipped["serial_port"]
+    wrong = {"daemon": "docs_test", "method": "last_measurement", "key": "none", "slope_mm_per_k": 0.03}
+    focusd = Focusd(tmp_path, "docs_test", **shipped, temperature=wrong)
+    rows = shadow_night(slope=0.03).rows
+    later_s = time.time() - 3600 - rows[-1].begin.utc_s
+    moments = [Moment(row.begin.utc_s + later_s, 1.0) for row in rows]
+    kept = [replace(row, number=n, begin=moments[n], end=moments[n]) for n, row in enumerate(rows)]
+    path = file_beside(Path(focusd.environment["STATE_DIRECTORY"]) / "docs_test.json")
+    assert path is not None
+    file = HistoryFile(path, "1.0.0", moments[0], "another boot")
+    file.write(kept)
+    file.close()
+    command = ("python", EXAMPLES / "fit_temperature.py", focusd.config_path, "1")
+    with running(focusd):
+        ran = run(*command, env=focusd.environment)
+    assert (ran.returncode, ran.stderr) == (1, "")
+    slope, _, configured = ran.stdout.splitlines()
+    assert re.fullmatch(r"slope: -0\.0\d{4} mm/K, standard error 0\.00\d{3} mm/K, of 5 autofocuses", slope)
+    assert configured.startswith("configured: +0.03000 mm/K, ")
 
 
 def test_the_header_writer(focusd: Focusd, focuser: RemoteFocuser) -> None:

@@ -38,6 +38,7 @@ CODES = {
     "PositionLostError": "position_lost",
     "SettingsLostError": "settings_lost",
     "UnexpectedMotionError": "unexpected_motion",
+    "ThermometerError": "thermometer",
     "InternalError": "internal",
 }
 # The same call can succeed later without anybody changing something.
@@ -58,6 +59,7 @@ RETRY_HELPS = {
     "NoSwitchError",
     "HaltFailedError",
     "UnexpectedMotionError",
+    "ThermometerError",
 }
 
 
@@ -136,6 +138,7 @@ def test_a_failure_of_the_line_is_no_failure_of_the_device() -> None:
         errors.LinkError,
         errors.ProtocolError,
         errors.DeviceError,
+        errors.ThermometerError,
         errors.InternalError,
     )
     assert set(FocuserError.__subclasses__()) >= set(families)

@@ -21,6 +21,9 @@ COMMENTS = {
     "FOCMOVED": "end of the last motion",
     "FOCSETTL": "[s] since then",
     "FOCHOLDS": "who holds the focuser",
+    "FOCBASE": "[mm] what the terms add to",
+    "FOCTERMS": "[mm] what the terms add up to",
+    "FOCTLIST": "the terms",
 }
 
 

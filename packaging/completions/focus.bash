@@ -5,7 +5,7 @@
 #    source ~/.local/share/bash_completion/focus
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
-_shtab_focus_subparsers=(init set offset stop status json audit kill record watch log moved hold release run)
+_shtab_focus_subparsers=(init set offset stop status json audit kill record reference watch log moved hold release run terms term)
 
 _shtab_focus_init_option_strings=(-h --help --config --timeout --resume --restore --new-controller)
 _shtab_focus_set_option_strings=(-h --help --config --timeout --why --wait)
@@ -16,12 +16,15 @@ _shtab_focus_json_option_strings=(-h --help --config --timeout --all --daemon)
 _shtab_focus_audit_option_strings=(-h --help --config --timeout)
 _shtab_focus_kill_option_strings=(-h --help --config --timeout)
 _shtab_focus_record_option_strings=(-h --help --config --timeout)
+_shtab_focus_reference_option_strings=(-h --help --config --timeout --why)
 _shtab_focus_watch_option_strings=(-h --help --config --timeout)
 _shtab_focus_log_option_strings=(-h --help --config --timeout --since --csv --json)
 _shtab_focus_moved_option_strings=(-h --help --config --timeout)
 _shtab_focus_hold_option_strings=(-h --help --config --timeout --name)
 _shtab_focus_release_option_strings=(-h --help --config --timeout)
 _shtab_focus_run_option_strings=(-h --help --config --timeout --hold)
+_shtab_focus_terms_option_strings=(-h --help --config --timeout)
+_shtab_focus_term_option_strings=(-h --help --config --timeout --owner --ttl --clear)
 _shtab_focus_option_strings=(-h --help --version --config --timeout --all --daemon)
 
 _shtab_focus_init___config_COMPGEN=_shtab_glob_compgen_d0172c68
@@ -33,15 +36,18 @@ _shtab_focus_json___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_audit___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_kill___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_record___config_COMPGEN=_shtab_glob_compgen_d0172c68
+_shtab_focus_reference___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_watch___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_log___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_moved___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_hold___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_release___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus_run___config_COMPGEN=_shtab_glob_compgen_d0172c68
+_shtab_focus_terms___config_COMPGEN=_shtab_glob_compgen_d0172c68
+_shtab_focus_term___config_COMPGEN=_shtab_glob_compgen_d0172c68
 _shtab_focus___config_COMPGEN=_shtab_glob_compgen_d0172c68
 
-_shtab_focus_pos_0_choices=(init set offset stop status json audit kill record watch log moved hold release run)
+_shtab_focus_pos_0_choices=(init set offset stop status json audit kill record reference watch log moved hold release run terms term)
 
 _shtab_focus_init__h_nargs=0
 _shtab_focus_init___help_nargs=0
@@ -69,6 +75,8 @@ _shtab_focus_kill__h_nargs=0
 _shtab_focus_kill___help_nargs=0
 _shtab_focus_record__h_nargs=0
 _shtab_focus_record___help_nargs=0
+_shtab_focus_reference__h_nargs=0
+_shtab_focus_reference___help_nargs=0
 _shtab_focus_watch__h_nargs=0
 _shtab_focus_watch___help_nargs=0
 _shtab_focus_log__h_nargs=0
@@ -83,6 +91,11 @@ _shtab_focus_release__h_nargs=0
 _shtab_focus_release___help_nargs=0
 _shtab_focus_run__h_nargs=0
 _shtab_focus_run___help_nargs=0
+_shtab_focus_terms__h_nargs=0
+_shtab_focus_terms___help_nargs=0
+_shtab_focus_term_pos_0_nargs='*'
+_shtab_focus_term__h_nargs=0
+_shtab_focus_term___help_nargs=0
 _shtab_focus_pos_0_nargs=A...
 _shtab_focus__h_nargs=0
 _shtab_focus___help_nargs=0

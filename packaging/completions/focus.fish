@@ -66,8 +66,8 @@ function _shtab_focus_using
   test "$_shtab_focus_cmdpath" = "$argv"
 end
 
-set -g _shtab_focus_commands init set offset stop status json audit kill record watch log moved hold release run
-set -g _shtab_focus_opts_with_value --config --daemon --hold --name --since --timeout --wait --why
+set -g _shtab_focus_commands init set offset stop status json audit kill record reference watch log moved hold release run terms term
+set -g _shtab_focus_opts_with_value --clear --config --daemon --hold --name --owner --since --timeout --ttl --wait --why
 
 complete -c focus -e
 complete -c focus -f
@@ -75,7 +75,7 @@ complete -c focus -f
 complete -c focus -n _shtab_focus_using -s h -l help -d 'show this help message and exit'
 complete -c focus -n _shtab_focus_using -l version -d 'show program'"'"'s version number and exit'
 complete -c focus -n _shtab_focus_using -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
-complete -c focus -n _shtab_focus_using -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 300 s for init, audit, set and offset, 10 s for stop and kill, 5 s for the others)'
+complete -c focus -n _shtab_focus_using -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 300 s for init, audit, set, offset and term, 10 s for stop and kill, 25 s for reference, 5 s for the others)'
 complete -c focus -n _shtab_focus_using -l all -d 'every focuser of rockit.common.daemons, for status, json and stop'
 complete -c focus -n _shtab_focus_using -l daemon -x -d 'the same, of those with such a name: a name, or a pattern such as '"'"'ngts_*'"'"''
 complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a init -d 'connect and home'
@@ -127,6 +127,11 @@ complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a 
 complete -c focus -n '_shtab_focus_using record' -s h -l help -d 'show this help message and exit'
 complete -c focus -n '_shtab_focus_using record' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
 complete -c focus -n '_shtab_focus_using record' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 5 s)'
+complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a reference -d 'say that the focus is good now'
+complete -c focus -n '_shtab_focus_using reference' -s h -l help -d 'show this help message and exit'
+complete -c focus -n '_shtab_focus_using reference' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
+complete -c focus -n '_shtab_focus_using reference' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 25 s)'
+complete -c focus -n '_shtab_focus_using reference' -l why -x -d 'what for, for the history'
 complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a watch -d 'show the status live'
 complete -c focus -n '_shtab_focus_using watch' -s h -l help -d 'show this help message and exit'
 complete -c focus -n '_shtab_focus_using watch' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
@@ -156,3 +161,14 @@ complete -c focus -n '_shtab_focus_using run' -s h -l help -d 'show this help me
 complete -c focus -n '_shtab_focus_using run' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
 complete -c focus -n '_shtab_focus_using run' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 5 s)'
 complete -c focus -n '_shtab_focus_using run' -l hold -x -d 'who holds it, for those who are refused'
+complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a terms -d 'list the corrections'
+complete -c focus -n '_shtab_focus_using terms' -s h -l help -d 'show this help message and exit'
+complete -c focus -n '_shtab_focus_using terms' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
+complete -c focus -n '_shtab_focus_using terms' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 5 s)'
+complete -c focus -n '_shtab_focus_using; and test $_shtab_focus_npos -eq 0' -a term -d 'set or clear a correction'
+complete -c focus -n '_shtab_focus_using term' -s h -l help -d 'show this help message and exit'
+complete -c focus -n '_shtab_focus_using term' -l config -xka "(_shtab_glob_compgen_d0172c68)" -d 'JSON file of the focuser'"'"'s daemon'
+complete -c focus -n '_shtab_focus_using term' -l timeout -x -d 'seconds to wait for the daemon'"'"'s answer, 0: no limit (default: 300 s)'
+complete -c focus -n '_shtab_focus_using term' -l owner -x -d 'whose it is: no other may change it'
+complete -c focus -n '_shtab_focus_using term' -l ttl -x -d 'how long it lasts: 90s, 30m, 12h or 1d (default: until it is cleared)'
+complete -c focus -n '_shtab_focus_using term' -l clear -x -d 'clear this one'

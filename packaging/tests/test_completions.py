@@ -12,8 +12,8 @@ import pytest
 
 COMPLETIONS = Path(__file__).parents[1] / "completions"
 COMMANDS = {
-    *("set", "offset", "stop", "status", "json", "init", "audit", "kill", "watch", "record"),
-    *("log", "moved", "hold", "release", "run"),
+    *("set", "offset", "stop", "status", "json", "init", "audit", "kill", "watch", "record", "reference"),
+    *("log", "moved", "hold", "release", "run", "terms", "term"),
 }
 OF_INIT = {"--help", "--config", "--timeout", "--resume", "--restore", "--new-controller"}
 OF_FOCUSD = {"--help", "--check", "--print-port", "--commission", "--verbose", "--record", "--version"}

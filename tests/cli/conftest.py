@@ -139,6 +139,15 @@ class StandIn(OldStandIn):
     def hold(self, name: Any, seconds: Any, token: Any = "") -> Any:
         return self._answer("hold", name, seconds, token)
 
+    def set_term(self, name: Any, mm: Any, owner: Any, **asked_for: Any) -> Any:
+        return self._answer("set_term", name, mm, owner, *([asked_for] if asked_for else []))
+
+    def clear_term(self, name: Any, owner: Any) -> Any:
+        return self._answer("clear_term", name, owner)
+
+    def terms(self) -> Any:
+        return self._answer("terms")
+
     def release(self, token: Any) -> Any:
         return self._answer("release", token)
 

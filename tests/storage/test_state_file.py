@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
+import math
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from rockit.focuser.ok3z.driver.rates import Ratios
 from rockit.focuser.ok3z.storage import state_file
 from rockit.focuser.ok3z.storage.state_file import Entry, UnusableError
+from rockit.focuser.ok3z.storage.term import Term
 
 HOMED_AT = datetime(2026, 11, 22, 20, 0, 0, 250000, tzinfo=timezone.utc)
 NOW = datetime(2026, 11, 22, 21, 30, tzinfo=timezone.utc)
@@ -37,9 +39,12 @@ ENTRY = Entry(
     (-2544, 70),
     0.0125,
     0.4,
+    (Term("filter", 0.12, "camera", 1.79e9, 1.79e9 + 60.0), Term("tilt", -0.05, "me", 1.79e9)),
+    1.93005,
 )
 # What earlier versions of this format did not write.
-LATER = ("target_mm", "answer_s", "refresh_s")
+LATER = ("target_mm", "answer_s", "refresh_s", "terms", "base_mm")
+A_TERM = {"name": "filter", "mm": 0.12, "owner": "camera", "set_at": 1.79e9, "expires_at": None}
 UNKNOWN = Entry("sim://", None, None, None, 0, None, None)
 DAEMON = "night"
 
@@ -260,6 +265,22 @@ OF_ANOTHER_KIND = [
     ("written_at", None),
     *[("target_mm", value) for value in ("2", True, -0.1, 1001, [2.0])],
     *[(key, value) for key in ("answer_s", "refresh_s") for value in ("1", True, -0.1, 61, [0.1])],
+    *[("base_mm", value) for value in ("1", True, 1001, -1001, [0.1])],
+    *[("terms", value) for value in (None, {}, "filter", 17 * [A_TERM], 2 * [A_TERM], ["filter"])],
+    *[
+        ("terms", [{**A_TERM, **changes}])
+        for changes in (
+            {"name": ""},
+            {"name": "a b"},
+            {"owner": None},
+            {"mm": 9.1},
+            {"mm": True},
+            {"mm": math.nan},
+            {"set_at": "today"},
+            {"expires_at": -1.0},
+            {"of_then": 1},
+        )
+    ],
 ]
 
 
@@ -279,7 +300,9 @@ def test_a_missing_value_is_not_taken_even_with_a_checksum() -> None:
 def test_an_earlier_version_wrote_less_of_the_target_and_nothing_that_was_measured() -> None:
     values = {key: value for key, value in json.loads(encoded()).items() if key not in LATER}
     entry, _ = state_file.decode(signed_whole(values), DAEMON)
-    assert entry == dataclasses.replace(ENTRY, target_mm=None, answer_s=None, refresh_s=None)
+    assert entry == dataclasses.replace(
+        ENTRY, target_mm=None, answer_s=None, refresh_s=None, terms=(), base_mm=None
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from rockit.focuser.ok3z.service.holds import NO_SHELF, Holds
 from rockit.focuser.ok3z.service.motion_log import Record
 from rockit.focuser.ok3z.service.moved import Good, Verdict, judge, last_good
 from rockit.focuser.ok3z.service.status import Snapshot, State
+from rockit.focuser.ok3z.service.terms import Sum, Term, Wanted, unwanted, wanted
 from rockit.focuser.ok3z.storage.history_file import HistoryFile, Moment, Motion
 from tests.support.waiting import BOUND_S
 
@@ -98,7 +99,10 @@ class FakeFocuser:
         hangs: no command ends any more, and its patience is patience_s.
         stops_asked_by: everybody who has asked for a stop, those who share one included.
         judges_positions: whether a move outside the range fails, as in the service.
+        temperature: what follows the temperature: nothing.
     """
+
+    temperature = None
 
     def __init__(self) -> None:
         self.snapshot = Snapshot(state=State.IDLE, current_steps=10176, target_steps=10176, read_at_s=1.0)
@@ -195,6 +199,26 @@ class FakeFocuser:
         under_way = Ending(self.patience_s)
         under_way.resolve(None)
         return BegunMove(under_way, ended)
+
+    def begin_set_term(
+        self, name: Any, mm: Any, owner: Any, ttl_s: Any = None, asker: Asker = NOBODY
+    ) -> BegunMove:
+        change = wanted(name, owner, mm, ttl_s)
+        return self._change_term(change, asker)
+
+    def begin_clear_term(self, name: Any, owner: Any, asker: Asker = NOBODY) -> BegunMove:
+        return self._change_term(unwanted(name, owner), asker)
+
+    def terms(self) -> tuple[Term, ...]:
+        return self.snapshot.terms
+
+    def _change_term(self, change: Wanted, asker: Asker) -> BegunMove:
+        self.askers.append(asker)
+        self._note("term", change)
+        terms = Sum(None, self.snapshot.terms).changed(change, NIGHT_S).terms
+        self.snapshot = replace(self.snapshot, terms=terms, base_mm=2.0)
+        ended = self._ending("term", self.move_gate)
+        return BegunMove(ended, ended)
 
     def begin_stop(self, by: str, door: str = "") -> Ending:
         self.askers.append(Asker(by, door))

@@ -33,6 +33,8 @@ ALWAYS = {
     "moving": bool,
     "position_trust": str,
     "focus_range_mm": float,
+    "base_mm": object,
+    "terms_mm": float,
     "version": str,
 }
 WITH_POSITION = {"current_mm": float, "target_mm": float, "current_steps": int}
@@ -49,6 +51,7 @@ ADDED = {
     "audit": dict,
     "state_file_problem": str,
     "alpaca_problem": str,
+    "temperature": dict,
 }
 
 
@@ -56,8 +59,9 @@ def assert_as_published(report: dict[str, Any]) -> None:
     """Keys and types of a status report; three decimals of where it is; no position without a focuser."""
     expected = {**ALWAYS, **(WITH_POSITION if report["status"] else {})}
     assert expected.keys() <= report.keys() <= {**expected, **ADDED}.keys()
+    assert type(report["base_mm"]) is (float if report["status"] else type(None))
     for key, value in report.items():
-        assert type(value) is {**expected, **ADDED}[key], f"{key}={value!r}"
+        assert key == "base_mm" or type(value) is {**expected, **ADDED}[key], f"{key}={value!r}"
     date = datetime.strptime(report["date"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
     assert abs(datetime.now(timezone.utc) - date) < timedelta(minutes=1)
     assert report["status_label"] == ["OFFLINE", "IDLE", "MOVING"][report["status"]]

@@ -10,6 +10,7 @@ import numpy
 import pytest
 
 from tests.support.processes import Program
+from tests.support.waiting import wait_until
 
 CONTROL = "LocalHost (127.0.0.1)"
 
@@ -54,6 +55,27 @@ def test_a_sweep_compares_the_text_of_what_it_asked_for(focuser: Any) -> None:
             assert proxy.set_focus(asked_mm) == 0
             assert f"{proxy.report_status()['target_mm']:.3f}" == f"{asked_mm:.3f}"
             assert f"{proxy.last_measurement()['target_mm']:.3f}" == f"{asked_mm:.3f}"
+
+
+def test_terms_add_up_end_by_themselves_and_outlive_a_kill(make_daemon: Any) -> None:
+    daemon = make_daemon(serial_port={"time_scale": 20}).start().ready_at(2.0)
+    with daemon.proxy() as focuser:
+        assert focuser.set_term("filter", 0.12, "camera") == 0
+        assert focuser.set_term("filter", 0.5, "me") == 1
+        assert focuser.last_failure()["reason"].startswith("the term filter is camera's.")
+        assert focuser.set_term("tilt", numpy.float64(0.05), "me", 0.1) == 0
+        report = daemon.wait_for(lambda report: report["terms_mm"] == 0.12, "the end of a term")
+        assert (report["base_mm"], report["target_mm"], report["status"]) == (2.0, 2.12, 1)
+        # A sweep sees what it always saw. That it stands is told before others may move it.
+        wait_until(lambda: focuser.set_focus(2.0) == 0)
+        for asked_mm in (2.0125, 2.025, 2.025):
+            assert focuser.set_focus(asked_mm) == 0
+            assert f"{focuser.report_status()['target_mm']:.3f}" == f"{asked_mm:.3f}"
+        assert focuser.report_status()["base_mm"] == 1.905
+    daemon.kill()
+    daemon.start()
+    assert [term["name"] for term in daemon.call("terms")] == ["filter"]
+    assert (daemon.status()["base_mm"], daemon.status()["terms_mm"]) == (None, 0.12)
 
 
 def test_a_begun_move_and_who_waits_for_its_end(make_daemon: Any) -> None:

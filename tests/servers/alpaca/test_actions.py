@@ -11,8 +11,10 @@ from urllib.parse import parse_qsl
 import pytest
 
 from rockit.focuser.ok3z.errors import HeldError
+from rockit.focuser.ok3z.servers.alpaca import actions
 from rockit.focuser.ok3z.storage.history_file import HistoryFile, Moment, Motion, Stretch
 from tests.support.focusers import NIGHT_S, history_file
+from tests.support.reference import PaperTemperature
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +40,8 @@ def value(wire: Any, action: str, **parameters: object) -> Any:
 
 def test_they_are_listed(wire: Any) -> None:
     names = wire.get("supportedactions").json["Value"]
-    assert names == ["moved_between", "moves", "focus_header", "hold", "release", "holds"]
+    of_history = ["moved_between", "moves", "focus_header", "hold", "release", "holds"]
+    assert names == [*of_history, "set_term", "clear_term", "terms", "set_reference"]
 
 
 def test_each_answers_as_its_pyro_method_does(wire: Any) -> None:
@@ -55,12 +58,28 @@ def test_each_answers_as_its_pyro_method_does(wire: Any) -> None:
     assert value(wire, "hold", name="cam1", seconds=90, token=token) == token
     assert [hold["name"] for hold in value(wire, "holds")] == ["cam1"]
     assert value(wire, "release", token=token) == 0
+    assert value(wire, "set_term", name="filter", mm=0.12, owner="camera", ttl=60) == 0
+    assert [(term["name"], term["mm"]) for term in value(wire, "terms")] == [("filter", 0.12)]
+    assert value(wire, "clear_term", name="filter", owner="camera") == 0
+    assert value(wire, "terms") == []
+
+
+def test_the_temperatures_reference_is_set(wire: Any, focuser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = act(wire, "set_reference")
+    assert (refused.error, "is not configured" in refused.json["ErrorMessage"]) == (0x401, True)
+    focuser.temperature = PaperTemperature()
+    assert value(wire, "set_reference", why="autofocus") == 0
+    assert (focuser.temperature.askers[0].door, focuser.temperature.askers[0].why) == ("alpaca", "autofocus")
+    monkeypatch.setattr(actions, "REFERENCE_PATIENCE_S", 0.05)
+    focuser.temperature = PaperTemperature(hangs=True)
+    assert "does not answer" in act(wire, "set_reference").json["ErrorMessage"]
 
 
 @pytest.mark.parametrize(
     ("form", "number"),
     [
         ("Action=unknown&Parameters=", 0x40C),
+        ("Action=set_term&Parameters=%7B%22name%22%3A%22filter%22%7D", 0x401),
         ("Action=hold&Parameters=", 0x401),
         ("Action=hold&Parameters=%7B", 0x401),
         ("Action=hold&Parameters=%5B%5D", 0x401),

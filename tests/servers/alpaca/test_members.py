@@ -28,7 +28,10 @@ FIXED: dict[str, object] = {
     "maxstep": 30528,
     "name": "Dome",
     "stepsize": 1000 / 5088,
-    "supportedactions": ["moved_between", "moves", "focus_header", "hold", "release", "holds"],
+    "supportedactions": [
+        *("moved_between", "moves", "focus_header", "hold", "release", "holds"),
+        *("set_term", "clear_term", "terms", "set_reference"),
+    ],
     "tempcomp": False,
     "tempcompavailable": False,
 }

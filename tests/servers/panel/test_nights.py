@@ -134,3 +134,17 @@ def test_the_last_good_focus_is_where_it_stood_for_a_while(wire: Any, file: Hist
     }
     file.write([move(4, -60.0, 8000)])
     assert night(wire)["good"]["position_mm"] == 1.7689
+
+
+def test_the_temperature_itself_is_for_the_csv_and_what_follows_from_it_for_the_page(
+    wire: Any, file: HistoryFile
+) -> None:
+    kinds = ("temperature", "shadow", "reference")
+    rows = [
+        Motion(number, kind, at(number), at(number), 5088, 5139, 5088, result="7.500", sentence="it is so.")
+        for number, kind in enumerate(kinds, start=1)
+    ]
+    file.write(rows)
+    shown = [row["what"] for row in night(wire)["rows"]]
+    assert shown[:2] == ["Focus good", "Would move"]
+    assert b"temperature" in wire.ask("GET", f"/panel/history.csv?day={DAY}").body

@@ -14,6 +14,7 @@ from rockit.focuser.ok3z.driver.planning import Leg
 from rockit.focuser.ok3z.servers.panel import view as words
 from rockit.focuser.ok3z.servers.panel.view import described, told
 from rockit.focuser.ok3z.service.status import Audit, Confidence, Snapshot, State, Trust
+from rockit.focuser.ok3z.service.terms import Term
 
 PACKAGE = Path(str(ok3z.__file__)).parent
 HOMED = Confidence(Trust.HOMED, "", "2026-11-22T20:00:00Z")
@@ -45,6 +46,9 @@ def test_at_rest() -> None:
         "homed": "2026-11-22 20:00:00 UTC",
         "trust_reason": "",
         "audit": "",
+        "temperature": "",
+        "sum": "",
+        "terms": [],
     }
 
 
@@ -158,3 +162,26 @@ def test_nothing_is_advised_that_is_typed_on_a_terminal() -> None:
     for text in sentences:
         assert "focus init" not in told(text, True), text
         assert "(focus" not in told(text, True), text
+
+
+def test_what_the_temperature_does_or_would_do() -> None:
+    shadow = {"active": False, "celsius": 7.5, "says": "it would move by +0.0100 mm, for 7.50 °C."}
+    active = {"active": True, "celsius": None, "says": "the term stays as it is: there was no reading yet."}
+    told = [described(IDLE, 0.2, 112.0, temperature=values)["temperature"] for values in (shadow, active)]
+    assert told == [
+        "7.50 °C. Nothing is moved for it (shadow): it would move by +0.0100 mm, for 7.50 °C.",
+        "The term stays as it is: there was no reading yet.",
+    ]
+
+
+def test_terms_are_told_with_sum_owner_and_age() -> None:
+    terms = (
+        Term("filter", 0.12, "camera", 1000.0, 1500.0),
+        Term("tilt", -0.05, "me", 1000.0 - 7200.0),
+    )
+    shown = described(replace(IDLE, terms=terms, base_mm=1.93), 0.2, 112.0, utc_s=1700.0)
+    assert shown["sum"] == "1.930 mm and +0.070 mm of terms"
+    assert shown["terms"] == ["filter +0.120 mm, camera, 11 min old, over", "tilt -0.050 mm, me, 2 h old"]
+    lost = Snapshot(state=State.RECONNECTING, terms=terms)
+    assert described(lost, None, 112.0)["sum"] == "an unknown base and +0.070 mm of terms"
+    assert described(IDLE, 0.2, 112.0)["sum"] == ""

@@ -193,5 +193,11 @@ class SettingsLostError(PositionLostError):
     settings, and what its register counts is not known. Home again."""
 
 
+class ThermometerError(FocuserError):
+    """No temperature can be had: its daemon is away, or says what is none. Start it, or mend the configuration."""
+
+    retry_helps = True
+
+
 class InternalError(FocuserError):
     """A mistake in this program; its log has the traceback. Report it."""

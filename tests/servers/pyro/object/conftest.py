@@ -106,7 +106,7 @@ def uri(pyro_focuser: PyroFocuser) -> Iterator[str]:
     published = Exposed(
         "focuser",
         pyro_focuser,
-        open_methods=["report_status", "last_measurement", "last_failure", "focus_header", "holds"],
+        open_methods=["report_status", "last_measurement", "last_failure", "focus_header", "holds", "terms"],
         questions=["moved_between", "moves"],
         urgent_methods=["stop"],
         control_ips=CONTROL_IPS,

@@ -18,6 +18,7 @@ def test_nothing_but_the_documented_calls_is_exposed(uri: str) -> None:
             *("initialize", "shutdown", "set_focus", "begin_move", "stop", "audit"),
             *("report_status", "wait_for_change", "last_measurement", "last_failure", "record"),
             *("moved_between", "moves", "focus_header", "hold", "release", "holds"),
+            *("set_term", "clear_term", "terms", "set_reference"),
         }
         assert set(proxy._pyroAttrs) == set()
 

@@ -126,6 +126,8 @@ def test_a_header_is_flat_and_of_short_keys(service: Any, focuser: Any) -> None:
         "FOCPOS": 2.0,
         "FOCSTEPS": 10176,
         "FOCTARG": 2.0,
+        "FOCTERMS": 0.0,
+        "FOCTLIST": "",
         "FOCMOVED": "2026-09-21T14:12:50.000Z",
         "FOCSETTL": 30.0,
     }

@@ -65,6 +65,8 @@ def test_the_report_of_every_state() -> None:
             "reason": "why",
             "reading_age_s": 0.123,
             "position_trust": "unknown",
+            "base_mm": None,
+            "terms_mm": 0.0,
             "version": VERSION,
             **(POSITION if status else {}),
             **(MOTION if is_running else {}),
@@ -93,6 +95,8 @@ def test_without_a_link_the_report_is_short() -> None:
         "state": "disconnected",
         "moving": False,
         "position_trust": "unknown",
+        "base_mm": None,
+        "terms_mm": 0.0,
         "version": VERSION,
     }
 

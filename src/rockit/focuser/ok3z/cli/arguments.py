@@ -8,7 +8,13 @@ import re
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ..client import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
+from ..client import (
+    MOTION_TIMEOUT_S,
+    REFERENCE_TIMEOUT_S,
+    SHUTDOWN_TIMEOUT_S,
+    STATUS_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+)
 from ..version import VERSION
 from .options import COMMANDS_FOR_SEVERAL, Options, UsageError
 from .suggestions import IN_ORDER, command_for, number_for, option_for
@@ -20,7 +26,10 @@ VALUED_OPTIONS = ("--config", "--timeout", "--daemon")
 OTHER_OPTIONS = (
     *("--help", "--version", "--all", "--resume", "--restore", "--new-controller"),
     *("--why", "--wait", "--since", "--csv", "--json", "--name", "--hold"),
+    *("--owner", "--ttl", "--clear"),
 )
+DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
+SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 MEANT_AS_NEGATIVE = re.compile(r"-[\d.]|-(nan|inf)", re.ASCII | re.IGNORECASE)
 
 EPILOG = """\
@@ -37,7 +46,7 @@ examples:
 
 Positions are millimetres outward from the inner limit switch, from 0 to focus_range_mm.
 The configuration is the file $FOCUSD_CONFIG_PATH, else the single /etc/focusd/*.json.
-Ctrl-C during set, offset, init and audit stops the focuser.
+Ctrl-C during set, offset, term, init and audit stops the focuser.
 Exit code: 0 done, 1 failed, 2 another command runs or somebody holds it, 3 not permitted from this
 machine, 6 outside the range, 7 not connected, 8 already connected, 155 no daemon answers, 156 ended by
 Ctrl-C, 255 wrong usage or configuration. moved: 0 no, 1 yes, 10 unknown. run: that of its command.
@@ -45,8 +54,8 @@ Ctrl-C, 255 wrong usage or configuration. moved: 0 no, 1 yes, 10 unknown. run: t
 
 
 DEFAULT_TIMEOUTS = (
-    f"{MOTION_TIMEOUT_S:g} s for init, audit, set and offset, {STOP_TIMEOUT_S:g} s for stop and kill, "
-    f"{STATUS_TIMEOUT_S:g} s for the others"
+    f"{MOTION_TIMEOUT_S:g} s for init, audit, set, offset and term, {STOP_TIMEOUT_S:g} s for stop and kill, "
+    f"{REFERENCE_TIMEOUT_S:g} s for reference, {STATUS_TIMEOUT_S:g} s for the others"
 )
 
 
@@ -331,6 +340,17 @@ def new_parser() -> Parser:
         "example:\n  focus record",
         f"{STATUS_TIMEOUT_S:g} s",
     )
+    reference = _add_command(
+        commands,
+        "reference",
+        "say that the focus is good now",
+        "Have the daemon take the temperature of now as that of a good focus: what it corrects for the temperature\n"
+        "counts from here. After an autofocus. Nothing moves.",
+        'examples:\n  focus reference\n  focus reference --why "autofocus, filter R"',
+        f"{REFERENCE_TIMEOUT_S:g} s",
+        flags="[--why TEXT] ",
+    )
+    reference.add_argument("--why", metavar="TEXT", default="", help="what for, for the history")
     _add_command(
         commands,
         "watch",
@@ -341,6 +361,7 @@ def new_parser() -> Parser:
         f"{STATUS_TIMEOUT_S:g} s",
     )
     _add_history_commands(commands)
+    _add_term_commands(commands, motion)
     return parser
 
 
@@ -424,6 +445,51 @@ def _add_history_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument(
         "--hold", metavar="NAME", dest="name", required=True, help="who holds it, for those who are refused"
     )
+
+
+def _add_term_commands(commands: argparse._SubParsersAction[Parser], motion: str) -> None:
+    _add_command(
+        commands,
+        "terms",
+        "list the corrections",
+        "List the terms, which are corrections of several programs that add up: what each adds, whose it is, since\n"
+        "when, and what the base is.",
+        "example:\n  focus terms",
+        f"{STATUS_TIMEOUT_S:g} s",
+    )
+    term = _add_command(
+        commands,
+        "term",
+        "set or clear a correction",
+        "Set a term, or clear it, and wait until the focuser stands at the sum. Ctrl-C stops the focuser; the term is\n"
+        "as it was then. Without --owner a term is cleared whosever it is.",
+        "examples:\n  focus term filter 0.12 --owner me\n  focus term filter -0.03 --owner me --ttl 1h\n"
+        "  focus term --clear filter",
+        motion,
+        flags="[NAME MM | --clear NAME] [--owner OWNER] [--ttl TIME] ",
+    )
+    # Counted by terms.term(): argparse's own complaints do not say what to write.
+    term.add_argument(
+        "words", metavar="NAME MM", nargs="*", help="what it corrects, and by how many mm outward"
+    )
+    term.add_argument("--owner", metavar="OWNER", default="", help="whose it is: no other may change it")
+    term.add_argument(
+        "--ttl",
+        metavar="TIME",
+        dest="ttl_s",
+        type=duration_s,
+        default=None,
+        help="how long it lasts: 90s, 30m, 12h or 1d (default: until it is cleared)",
+    )
+    term.add_argument("--clear", metavar="NAME", default="", help="clear this one")
+
+
+def duration_s(text: str) -> float:
+    """A time such as 90s or 12h, in seconds. Raises argparse's error for anything else."""
+    found = DURATION.fullmatch(text.strip())
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text.strip()!r} is no time. Examples: 90s, 30m, 12h, 1d")
+    return float(found[1]) * SECONDS[found[2]]
 
 
 def _add_command(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 import signal
 import subprocess
 import threading
@@ -19,6 +18,7 @@ from ..client.report import number_in, printable, text_in
 from ..constants import CommandStatus
 from . import output
 from .answers import Answers
+from .arguments import DURATION, SECONDS
 from .options import Options, UsageError
 
 MOVED = {"no": 0, "yes": 1}
@@ -32,8 +32,6 @@ HELD_FOR_S, RENEWED_EVERY_S = 60.0, 15.0
 NOT_RUNNABLE, NOT_FOUND = 126, 127
 SIGNALLED = 128
 
-_AGO = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 COLUMNS = (
     *("kind", "begin", "end", "from_mm", "target_mm", "to_mm", "legs", "result", "sentence", "why", "trust"),
     *("holds", "address", "door"),
@@ -174,7 +172,7 @@ def _refused(client: FocuserClient, status: int) -> int:
 
 
 def _rows(client: FocuserClient, since_s: float, timeout_s: float) -> Iterator[Report]:
-    until_s = time.time() + _SECONDS["d"]
+    until_s = time.time() + SECONDS["d"]
     told: list[Report] = []
     while True:
         rows = client.moves(since_s, until_s, ROWS_AT_ONCE, timeout_s)
@@ -186,9 +184,9 @@ def _rows(client: FocuserClient, since_s: float, timeout_s: float) -> Iterator[R
 
 
 def _since(text: str) -> float:
-    ago = _AGO.fullmatch(text)
+    ago = DURATION.fullmatch(text)
     if ago is not None:
-        return time.time() - float(ago[1]) * _SECONDS[ago[2]]
+        return time.time() - float(ago[1]) * SECONDS[ago[2]]
     try:
         return _moment_s(text)
     except ValueError:

@@ -11,7 +11,13 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Callable
 
-from ..client import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
+from ..client import (
+    MOTION_TIMEOUT_S,
+    REFERENCE_TIMEOUT_S,
+    SHUTDOWN_TIMEOUT_S,
+    STATUS_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+)
 from ..constants import CommandStatus
 from ..errors import ConfigError
 from . import output
@@ -149,6 +155,17 @@ def _record(options: Options) -> int:
     return CommandStatus.Succeeded
 
 
+def _reference(options: Options) -> int:
+    from ..client.calls import CallError
+
+    target = Target(options, REFERENCE_TIMEOUT_S)
+    try:
+        status = target.client.set_reference(options.why, target.timeout_s)
+    except CallError as error:
+        return target.answers().show_error(error)
+    return target.answers().show_end(status)
+
+
 def _report(options: Options) -> int:
     """`status` and `json`."""
     from ..client.calls import CallError
@@ -224,6 +241,18 @@ def _of_history(options: Options) -> int:
     return getattr(history, options.command)(options, target.client, target.answers(), target.timeout_s)  # type: ignore[no-any-return]
 
 
+def _of_terms(options: Options) -> int:
+    """`terms` and `term`."""
+    from . import terms
+
+    if options.command == "terms":
+        target = Target(options, STATUS_TIMEOUT_S)
+        return terms.list_all(target.client, target.answers(), target.timeout_s)
+    wanted = terms.wanted(options)
+    target = Target(options, MOTION_TIMEOUT_S)
+    return target.carry_out(lambda: wanted(target.client, target.timeout_s))
+
+
 COMMANDS: dict[str, Callable[[Options], int]] = {
     "init": _initialize,
     "set": _move,
@@ -234,8 +263,10 @@ COMMANDS: dict[str, Callable[[Options], int]] = {
     "audit": _audit,
     "kill": _shutdown,
     "record": _record,
+    "reference": _reference,
     "watch": _watch,
     **dict.fromkeys(("log", "moved", "hold", "release", "run"), _of_history),
+    **dict.fromkeys(("terms", "term"), _of_terms),
 }
 
 if __name__ == "__main__":

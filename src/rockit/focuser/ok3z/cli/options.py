@@ -45,6 +45,11 @@ class Options:
         self.name = ""
         self.token = ""
         self.program: Sequence[str] = ()
+        # Of terms.
+        self.words: Sequence[str] = ()
+        self.owner = ""
+        self.ttl_s: float | None = None
+        self.clear = ""
 
     @property
     def means_several(self) -> bool:

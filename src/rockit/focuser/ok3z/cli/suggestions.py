@@ -19,8 +19,8 @@ SYNONYMS = {
 }
 # Of several that begin so, the harmless one first.
 IN_ORDER = (
-    *("status", "json", "watch", "set", "offset", "init", "stop", "audit", "kill", "record"),
-    *("log", "moved", "hold", "release", "run"),
+    *("status", "json", "watch", "set", "offset", "init", "stop", "audit", "kill", "record", "reference"),
+    *("log", "moved", "hold", "release", "run", "term", "terms"),
 )
 # A comma for the point, a typographic minus, a unit behind it.
 _TYPED = str.maketrans("\u2212\u2013\u2014,", "---.")

@@ -15,6 +15,7 @@ from ..errors import ConfigError, FocuserError
 from . import (
     CONNECT_TIMEOUT_S,
     MOTION_TIMEOUT_S,
+    REFERENCE_TIMEOUT_S,
     SHUTDOWN_TIMEOUT_S,
     STATUS_TIMEOUT_S,
     STOP_TIMEOUT_S,
@@ -166,9 +167,38 @@ class FocuserClient:
         answer = self._call("hold", name, seconds, token, timeout_s=timeout_s)
         return printable(answer) if isinstance(answer, str) else self._number("hold", answer)
 
+    def set_reference(self, why: str = "", timeout_s: float = REFERENCE_TIMEOUT_S) -> int:
+        """The focus is good now: corrections for the temperature count from here. Nothing moves. `why`: for the
+        history."""
+        return self._command("set_reference", timeout_s=timeout_s, **({"why": why} if why else {}))
+
     def release(self, token: str, timeout_s: float = STATUS_TIMEOUT_S) -> int:
         """End a hold."""
         return self._command("release", token, timeout_s=timeout_s)
+
+    def set_term(
+        self,
+        name: str,
+        mm: float,
+        owner: str,
+        ttl_s: float | None = None,
+        timeout_s: float = MOTION_TIMEOUT_S,
+    ) -> int:
+        """Set a term: what one program corrects. Returns when the focuser stands at the sum of all. `ttl_s`: for how
+        many seconds; None: until it is cleared."""
+        asked_for = {} if ttl_s is None else {"ttl": ttl_s}
+        return self._command("set_term", name, mm, owner, timeout_s=timeout_s, **asked_for)
+
+    def clear_term(self, name: str, owner: str, timeout_s: float = MOTION_TIMEOUT_S) -> int:
+        """Clear a term. Returns when the focuser stands at the sum of the others."""
+        return self._command("clear_term", name, owner, timeout_s=timeout_s)
+
+    def terms(self, timeout_s: float = STATUS_TIMEOUT_S) -> list[Report]:
+        """The terms that the position has in it: `name`, `mm`, `owner`, `set_at`, `expires_at`."""
+        answer = self._call("terms", timeout_s=timeout_s)
+        if not isinstance(answer, list) or not all(isinstance(term, dict) for term in answer):
+            raise DaemonFaultError("The daemon cannot tell its terms.")
+        return answer
 
     def moved_between(self, t0: str | float, t1: str | float, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
         """Whether the focuser moved between two moments: `moved` ("yes", "no", "unknown"), `reason`, `motions`."""
@@ -222,7 +252,7 @@ class FocuserClient:
         return self._number(method, self._call(method, *arguments, timeout_s=timeout_s, **asked_for))
 
     def _call(self, method: str, *arguments: float | str, timeout_s: float, **asked_for: object) -> object:
-        with _bound_proxy(self.daemon, timeout_s) as proxy:
+        with bound_proxy(self.daemon, timeout_s) as proxy:
             return _invoke(self.daemon, proxy, method, *arguments, timeout_s=timeout_s, **asked_for)
 
     def _number(self, method: str, answer: object) -> int:
@@ -284,7 +314,7 @@ class StatusFeed:
     def _ask(self, method: str, *arguments: float | None, timeout_s: float) -> Report:
         try:
             if self._proxy is None:
-                self._proxy = _bound_proxy(self._daemon, self._timeout_s)
+                self._proxy = bound_proxy(self._daemon, self._timeout_s)
             _allow(self._proxy, timeout_s)
             answer = _invoke(self._daemon, self._proxy, method, *arguments, timeout_s=timeout_s)
         except TooOldError:
@@ -305,7 +335,7 @@ class StatusFeed:
             self._proxy = None
 
 
-def _bound_proxy(daemon: RegisteredDaemon, timeout_s: float) -> Any:
+def bound_proxy(daemon: RegisteredDaemon, timeout_s: float) -> Any:
     """A connected proxy whose calls may take `timeout_s`; a daemon that is away shows within seconds."""
     connect_timeout_s = min(timeout_s, CONNECT_TIMEOUT_S) if timeout_s > 0 else CONNECT_TIMEOUT_S
     proxy = daemon.connect(timeout=connect_timeout_s)

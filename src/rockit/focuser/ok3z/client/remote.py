@@ -29,7 +29,7 @@ from ..errors import (
     NotPermittedError,
     OutsideLimitsError,
 )
-from . import MOTION_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
+from . import MOTION_TIMEOUT_S, REFERENCE_TIMEOUT_S, SHUTDOWN_TIMEOUT_S, STATUS_TIMEOUT_S, STOP_TIMEOUT_S
 from .calls import (
     AnswerLostError,
     CallError,
@@ -195,9 +195,44 @@ class RemoteFocuser:
         """What is in the history between two moments, the oldest first, at most 1000 rows. Raises CallError."""
         return self._client.moves(since, until, limit, timeout_s)
 
+    def set_reference(self, why: str = "", *, timeout_s: float = REFERENCE_TIMEOUT_S) -> None:
+        """The focus is good now, after an autofocus: corrections for the temperature count from here. Nothing moves."""
+        self._demand("set_reference", self._client.set_reference(why, timeout_s))
+
     def header(self, *, timeout_s: float = STATUS_TIMEOUT_S) -> Report:
         """What belongs into the header of an exposure, by FITS keyword. Raises CallError."""
         return self._client.focus_header(timeout_s)
+
+    def set_term(
+        self,
+        name: str,
+        mm: float,
+        owner: str,
+        ttl_s: float | None = None,
+        *,
+        timeout_s: float = MOTION_TIMEOUT_S,
+    ) -> None:
+        """Set a term, and return when the focuser stands at the sum of the base and of all terms (docs/terms.md).
+
+        Args:
+            name: what it corrects, such as filter.
+            mm: what it adds, positive outward.
+            owner: whose it is: no other may change or clear it.
+            ttl_s: for how many seconds; None: until it is cleared.
+
+        Raises:
+            BusyError, OutsideLimitsError, NotConnectedError: nothing moved, and nothing changed.
+            CommandFailedError: it is another owner's, or the focuser did not arrive; then it is not set.
+        """
+        self._demand("set_term", self._client.set_term(name, mm, owner, ttl_s, timeout_s))
+
+    def clear_term(self, name: str, owner: str, *, timeout_s: float = MOTION_TIMEOUT_S) -> None:
+        """Clear a term, and return when the focuser stands at the sum of the others. As `set_term`."""
+        self._demand("clear_term", self._client.clear_term(name, owner, timeout_s))
+
+    def terms(self, *, timeout_s: float = STATUS_TIMEOUT_S) -> list[Report]:
+        """The terms that the position has in it. Raises CallError."""
+        return self._client.terms(timeout_s)
 
     @contextmanager
     def held(

@@ -58,6 +58,36 @@ class MetricsWanted:
     process: bool
 
 
+@dataclass(frozen=True)
+class TemperatureSource:
+    """Where the temperature comes from, and how the focus follows it. Kelvin, degrees Celsius, millimetres, seconds.
+
+    Args:
+        daemon_name: the daemon that knows it, in rockit.common.daemons.
+        method: its method that tells it.
+        key: the path to it in the answer.
+    """
+
+    daemon_name: str
+    method: str
+    key: tuple[str, ...]
+    slope_mm_per_k: float
+    smoothing_s: float
+    smallest_step_mm: float
+    lowest_c: float
+    highest_c: float
+    oldest_s: float
+    quiet_s: float
+    active: bool
+
+    @property
+    def daemon(self) -> RegisteredDaemon:
+        """The registered daemon itself."""
+        from .site import registered_daemon
+
+        return registered_daemon(self.daemon_name)
+
+
 @dataclass(frozen=True, init=False)
 class Config:
     """A configuration that passed every check; it never changes. Millimetres, seconds, mm/s and mm/s^2.
@@ -86,6 +116,7 @@ class Config:
     hand: str
     alpaca: AlpacaAddress | None
     metrics: MetricsWanted | None
+    temperature: TemperatureSource | None
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         values = _checked_values(Path(path))
@@ -111,6 +142,7 @@ class Config:
             hand=values["hand"],
             alpaca=_alpaca_address(values.get("alpaca"), values["daemon"]),
             metrics=_metrics_wanted(values.get("metrics")),
+            temperature=_temperature_source(values.get("temperature")),
         )
 
     @classmethod
@@ -201,6 +233,17 @@ def _metrics_wanted(values: dict[str, Any] | None) -> MetricsWanted | None:
     from . import validation
 
     return None if values is None else MetricsWanted(**validation.with_defaults(values, "metrics"))
+
+
+def _temperature_source(values: dict[str, Any] | None) -> TemperatureSource | None:
+    from . import validation
+
+    if values is None:
+        return None
+    complete = validation.with_defaults(values, "temperature")
+    daemon, method, key, active = (complete.pop(name) for name in ("daemon", "method", "key", "active"))
+    numbers = {name: float(value) for name, value in complete.items()}
+    return TemperatureSource(daemon, method, tuple(key.split(".")), active=active, **numbers)
 
 
 def _checked_values(path: Path) -> dict[str, Any]:

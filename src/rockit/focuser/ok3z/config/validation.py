@@ -75,6 +75,7 @@ def violations(document: Document) -> list[Violation]:
         *_of_relations(values, {str(key) for key, *_ in faulty}),
         *_of_ports(values, faulty),
         *_of_metrics(values, faulty),
+        *_of_temperatures(values, faulty),
     ]
     found += [Violation(place, "is there more than once; expected once") for place in document.repeated_keys]
     return sorted(found)
@@ -179,6 +180,8 @@ def _wanted(rules: Values) -> str:
     if rules["type"] == "array":
         return f"a list of {rules['minItems']} to {rules['maxItems']} different names"
     if rules["type"] == "object":
+        if "required" in rules:
+            return f"an object with at least the keys {', '.join(rules['required'])}"
         return f"an object with any of the keys {', '.join(rules['properties'])}"
     if rules["type"] == "integer":
         return f"a whole number from {rules['minimum']} to {rules['maximum']}"
@@ -194,6 +197,10 @@ def _of_names(values: Values, faulty: set[Location]) -> Iterator[Violation]:
         yield Violation(("daemon",), f"cannot be looked up, nor can control_machines: {error}")
         return
     yield from _of_name(("daemon",), values.get("daemon"), site.registered_daemon, faulty)
+    temperature = values.get("temperature")
+    if isinstance(temperature, dict):
+        place = ("temperature", "daemon")
+        yield from _of_name(place, temperature.get("daemon"), site.registered_daemon, faulty)
     machines = values.get("control_machines")
     if isinstance(machines, list):
         for index, machine in enumerate(machines[:_MAX_LISTED]):
@@ -272,6 +279,17 @@ def _of_metrics(values: Values, faulty: set[Location]) -> Iterator[Violation]:
         yield Violation(
             ("metrics",), "is served at the port of alpaca, which is left out; expected alpaca too"
         )
+
+
+def _of_temperatures(values: Values, faulty: set[Location]) -> Iterator[Violation]:
+    needed: set[Location] = {("temperature",), ("temperature", "lowest_c"), ("temperature", "highest_c")}
+    if "temperature" not in values or faulty & needed:
+        return
+    temperature = with_defaults(values["temperature"], "temperature")
+    lowest, highest = temperature["lowest_c"], temperature["highest_c"]
+    if lowest >= highest:
+        expected = f"more than lowest_c, which is {lowest} (°C)"
+        yield Violation(("temperature", "highest_c"), f"{highest} was given; expected {expected}")
 
 
 def _overlap(host: str, other: str) -> bool:

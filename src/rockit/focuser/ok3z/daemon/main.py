@@ -308,6 +308,7 @@ def serve(config: Config, time_scale: float | None = None, record: str | None = 
     try:
         from .servers import Servers, take_port
         from .site_log import SiteLog
+        from .temperature import Following
     except Exception as error:
         raise ConfigError(f"the site's rockit.common cannot be used: {error!r}") from error
 
@@ -339,11 +340,13 @@ def serve(config: Config, time_scale: float | None = None, record: str | None = 
         history_store,
         HoldsFile(holds_path_for(state_file, os.environ), boot),
     )
+    following = Following(config, focuser, state_file, site_log.announce)
     servers = Servers(config, listener, focuser)
     site_log.start()
     state_store.start()
     history_store.start()
     focuser.start()
+    following.start()
     servers.open()
     systemd.ready()
 
@@ -358,6 +361,7 @@ def serve(config: Config, time_scale: float | None = None, record: str | None = 
         systemd.ending()
         # First of all: a thread that waits for a dead disk can keep the process from ending, and its ports with it.
         servers.stop_listening()
+        following.close()
         halted = focuser.close()
     if not halted:
         _log.error(

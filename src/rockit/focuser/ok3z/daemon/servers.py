@@ -211,7 +211,7 @@ def _pyro_server(
     published = Exposed(
         config.daemon.name,
         service,
-        open_methods=["report_status", "last_measurement", "last_failure", "focus_header", "holds"],
+        open_methods=["report_status", "last_measurement", "last_failure", "focus_header", "holds", "terms"],
         questions=["moved_between", "moves"],
         urgent_methods=["stop"],
         control_ips=config.control_ips,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..config.model import AlpacaAddress, Config
+from ..config.model import AlpacaAddress, Config, TemperatureSource
 from ..driver.adapter import latency_problem
 from ..driver.homing import back_off_mm, second_approach_s
 from ..driver.planning import Drive, Limits, mm_from_steps, move_deadline_s
@@ -24,6 +24,7 @@ def forecast(config: Config) -> str:
         ("may control", machines),
         ("Alpaca", _alpaca(config.alpaca)),
         ("metrics", _metrics(config)),
+        ("temperature", _temperature(config.temperature)),
         ("serial port", f"{config.serial_port} at {config.serial_baud} baud"),
         ("range", f"0 to {mm_from_steps(limits.range_steps):.3f} mm"),
         ("overshoot goes to", f"{mm_from_steps(limits.travel_steps):.3f} mm at most"),
@@ -60,3 +61,11 @@ def _metrics(config: Config) -> str:
         return "off"
     process = "of focuser and process" if config.metrics.process else "of the focuser"
     return f"{process}, at {config.alpaca.url}metrics"
+
+
+def _temperature(source: TemperatureSource | None) -> str:
+    if source is None:
+        return "not followed"
+    where = f"{source.method}() of {source.daemon_name} at {source.daemon.host}:{source.daemon.port}"
+    does = "followed" if source.active else "only said what would be done"
+    return f"{does}, by {source.slope_mm_per_k:+g} mm/K and {'.'.join(source.key)} of {where}"

@@ -39,6 +39,8 @@ from .session import Session
 from .settings import Port, Settings, Worker
 from .states import State
 from .status import Audit, Snapshot
+from .term_commands import TermCommands
+from .terms import Sum
 
 _log = logging.getLogger(__name__)
 
@@ -76,16 +78,12 @@ class Commands:
         self._recording = recording
         self._announce = worker.announce
         self._follows_hand = False
+        history = history or History(NO_LEDGER, clock)
         self._memory = Memory(settings.port_name, keeper, clock.utc_now)
         self.counters = Counters(clock.monotonic)
         """What was counted since this process began. Any thread may read it."""
         self._publisher = Publisher(
-            self._memory,
-            clock.utc_now,
-            recording,
-            self.counters,
-            history or History(NO_LEDGER, clock),
-            worker.changed,
+            self._memory, clock.utc_now, recording, self.counters, history, worker.changed
         )
         self._session = Session(
             settings,
@@ -108,6 +106,10 @@ class Commands:
             self._recovery,
             recording,
         )
+        self.terms = TermCommands(
+            self._memory, self._publisher, worker, history, self._ready_axis, self._ask_for
+        )
+        """What can be done with the terms."""
         # What is no command, and may follow one.
         self.halt_at_rest = self._aftermath.halt_at_rest
         self.settle = self._aftermath.settle
@@ -235,6 +237,7 @@ class Commands:
 
     def _bring_up(self, axis: Axis, why_not_resumed: str) -> None:
         self._publisher.homing()
+        self.terms.absorb()
         self._memory.homing()
         homing = axis.home()
         self.counters.homing_scatter_steps = homing.scatter_steps
@@ -286,7 +289,8 @@ class Commands:
         self._aftermath.disconnect()
 
     def move(self, position: object, offset: bool, exact: bool = False) -> None:
-        """Move to a position in mm, or by an offset in mm from the target.
+        """Move to a position in mm, or by an offset in mm from the target. It is the sum then: the base takes up the
+        difference, and the terms stay.
 
         Args:
             exact: the position is that of a step, and no neighbour will do.
@@ -295,11 +299,17 @@ class Commands:
             NotConnectedError, BusyError, InvalidArgumentError, OutsideLimitsError: nothing moved.
             DeviceError, LinkError, StoppedError: it did not arrive; `settle` must follow.
         """
-        axis = self._ready_axis()
+        self._ready_axis()
         here = self._publisher.setpoint
-        target = requested_target(position, here.mm if offset and here else None, self._settings.limits)
+        self._ask_for(position, here.mm if offset and here else None, self.terms.absorbed(), exact)
+
+    def _ask_for(
+        self, position: object, offset_from_mm: float | None, coming: Sum, exact: bool = False
+    ) -> None:
+        axis = self._ready_axis()
+        target = requested_target(position, offset_from_mm, self._settings.limits)
         self._recording.asked("move", self._memory.entry, mm=target.mm, exact=exact)
-        self._go(axis, target if exact else self._beside_power_up(axis, target))
+        self._go(axis, target if exact else self._beside_power_up(axis, target), coming)
 
     def _beside_power_up(self, axis: Axis, target: Target) -> Target:
         """The target, or its neighbour outward where a power cut would not show in the register. 0 mm stays."""
@@ -308,8 +318,10 @@ class Commands:
             return target
         return replace(target, steps=target.steps + 1)
 
-    def _go(self, axis: Axis, target: Target) -> None:
-        """Move to a position within the limits from where the motor was last seen standing."""
+    def _go(self, axis: Axis, target: Target, coming: Sum | None = None) -> None:
+        """Move to a position within the limits from where the motor was last seen standing. `coming`: what it is the
+        sum of; None: the base takes up the difference."""
+        self._memory.heads_for(coming or self.terms.absorbed())
         plan = axis.plan(target.steps)
         if plan.legs:
             self._publisher.moving(target)
@@ -325,6 +337,7 @@ class Commands:
             stalled = ""
         reason = " ".join(filter(None, (stalled, _shortfall_sentence(plan))))
         self._publisher.stand(axis, reason, plan.shortfall_steps, reached=target)
+        self.terms.tell_ended()
 
     def audit(self) -> None:
         """Home again, note how many steps were lost since the last homing, and return.
@@ -420,6 +433,7 @@ class Commands:
             axis.follow_hand()
         finally:
             self._follows_hand = False
+        self.terms.absorb()
         self._publisher.stand(axis, "", self._settings.limits.backlash_steps - axis.taken_up_steps)
         told = f"somebody drove the focuser at its controller from {was_at} to {self._publisher.where}"
         self._announce(logging.WARNING, f"{told}; it was watched all the way, so its position is known.")

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Callable, NamedTuple, TypeVar, cast
+from dataclasses import replace
+from typing import Callable, TypeVar
 
 from ..constants import FocuserStatus
 from ..driver.clock import BootClock, SystemClock
@@ -23,7 +23,6 @@ from ..driver.recorder import Recorder
 from ..errors import (
     BusyError,
     FocuserError,
-    HaltFailedError,
     InternalError,
     NotConnectedError,
     RequestError,
@@ -33,13 +32,18 @@ from ..storage.history_file import Motion
 from .commands import Commands
 from .counters import Counters
 from .fault_recording import NO_ARCHIVE, Archive, FaultRecording
-from .history import NO_LEDGER, NOBODY, Asker, History, Ledger
+from .history import NO_LEDGER, NOBODY, TERM_COMMAND, TERM_END, Asker, History, Ledger
 from .holds import NO_SHELF, Holds, Shelf
 from .memory import Keeper
 from .motion_log import Record, unanswered
 from .moved import Good, Verdict, judge, last_good
 from .settings import Port, Settings
 from .status import Snapshot, State
+from .tasks import BegunMove as BegunMove
+from .tasks import Ending as Ending
+from .tasks import Task, WaitingMove
+from .temperature import Temperature, require_not_followed
+from .terms import Term, Wanted, unwanted, wanted
 
 _log = logging.getLogger(__name__)
 
@@ -62,77 +66,6 @@ LONGEST_SLOW_PROOF_S = 5.0
 SLOW_CLOSE_RATIO = 1.5
 # What halting and repeated questions may add to the deadlines of a command before its caller gives up.
 CALL_MARGIN_S = 60.0
-
-
-class Ending(Future[None]):
-    """The end of a command: with None, or with a FocuserError. None of those who are given it can cancel it.
-
-    Args:
-        patience_s: how long to wait for it, in seconds. A worker that takes longer gives no answer any more.
-    """
-
-    def __init__(self, patience_s: float) -> None:
-        super().__init__()
-        self.patience_s = patience_s
-
-    def cancel(self) -> bool:
-        """What others wait for too is not taken away."""
-        return False
-
-    def resolve(self, outcome: FocuserError | None) -> None:
-        """It has come. On the worker thread, and with it what others have asked to be called then."""
-        if outcome is None:
-            self.set_result(None)
-        else:
-            self.set_exception(outcome)
-
-    @property
-    def failure(self) -> FocuserError | None:
-        """Why the command did not do what it was told; None: it did. To be asked when it has ended or the patience is
-        over: what has not ended then has no answer."""
-        if self.done():
-            return cast("FocuserError | None", self.exception())
-        return no_answer(self.patience_s)
-
-
-class BegunMove(NamedTuple):
-    """A move that was handed to the worker."""
-
-    under_way: Ending
-    """It moves and the snapshot says so, or it has ended: then it ends in the same way, right after it."""
-    ended: Ending
-
-
-@dataclass(frozen=True)
-class _Task:
-    """One command for the worker."""
-
-    name: str
-    run: Callable[[], None]
-    ended: Ending
-    under_way: Ending
-    asker: Asker = NOBODY
-
-    def moves(self) -> None:
-        if not self.under_way.done():
-            self.under_way.resolve(None)
-
-    def end(self, outcome: FocuserError | None) -> None:
-        self.ended.resolve(outcome)
-        if not self.under_way.done():
-            self.under_way.resolve(outcome)
-
-
-class _Waiting(NamedTuple):
-    """A move that waits for the end of the holds.
-
-    Args:
-        task: the move.
-        until_s: how long, on the service's clock.
-    """
-
-    task: _Task
-    until_s: float
 
 
 class Focuser:
@@ -176,11 +109,13 @@ class Focuser:
         self.history = History(ledger, self._clock, lambda: self.holds.names())
         self.holds = Holds(shelf, self.history.moment, self.history.new_number, self.history.add)
         """Who holds it: to be read. They are granted and released by `hold` and `release`."""
+        self.temperature: Temperature | None = None
+        """What follows the temperature; None: nothing does. To be set once, before `start`."""
         self._commands = Commands(settings, port, keeper, self, self._clock, self._recording, self.history)
         # Shared between callers and the worker. Written under the lock; the worker's checkpoint only looks.
         self._attention = threading.Condition()
-        self._task: _Task | None = None
-        self._waiting: _Waiting | None = None
+        self._task: Task | None = None
+        self._waiting: WaitingMove | None = None
         self._stop: Ending | None = None
         self._stopped_by = NOBODY
         self._stop_asked_at = self.history.moment()
@@ -357,6 +292,56 @@ class Focuser:
         )
         return BegunMove(task.under_way, task.ended)
 
+    def begin_set_term(
+        self, name: object, mm: object, owner: object, ttl_s: object = None, asker: Asker = NOBODY
+    ) -> BegunMove:
+        """Set a term: move by as much as the sum of the base and of all terms changes. One that is set already is
+        replaced. It is set when the focuser stands at the sum: it and the target go to the disk together, and until
+        then nothing has changed.
+
+        Args:
+            name: of the term: 1 to 40 letters, digits, and `-`, `_` or `.`, such as filter.
+            mm: what it adds to the position, in mm, positive outward; 9 at most.
+            owner: whose it is, in its own word, as a name: no other may change or clear it.
+            ttl_s: how long it lasts, in seconds, up to `terms.LONGEST_TTL_S`; None: until it is cleared. When it is
+                over and nobody holds the focuser, that moves once. A stop ends that for good.
+            asker: who asks.
+
+        Raises:
+            InvalidArgumentError, OutsideLimitsError: an argument is none.
+            NotConnectedError, BusyError: nothing will move. (HeldError is a BusyError.)
+
+        Returns:
+            Two ends, as of `begin_move`; it may be InvalidArgumentError, too: the term is another owner's, or there are
+            `term.MOST_TERMS`.
+        """
+        return self.change_term(wanted(name, owner, mm, ttl_s), asker)
+
+    def begin_clear_term(self, name: object, owner: object, asker: Asker = NOBODY) -> BegunMove:
+        """Clear a term: move back by as much. To clear one that is not there moves nothing, or what a term's move that
+        was stopped has left. As `begin_set_term`."""
+        return self.change_term(unwanted(name, owner), asker)
+
+    def terms(self) -> tuple[Term, ...]:
+        """The terms that the target has in it: no lock, no I/O. What they add to is `base_mm` of the snapshot."""
+        return self._commands.snapshot.terms
+
+    def change_term(
+        self, change: Wanted, asker: Asker, require: Callable[[], None] = lambda: None
+    ) -> BegunMove:
+        """The same, of sound arguments. `require`: called right before anything moves; nothing does if it raises."""
+        require_not_followed(self.temperature, change.name, asker)
+        asker = replace(asker, why=change.words)
+        task = self._submit(
+            TERM_COMMAND,
+            lambda: self._commands.terms.change(change, asker, require),
+            self._move_patience_s,
+            needs_link=True,
+            asker=asker,
+            heeds_holds=True,
+        )
+        return BegunMove(task.under_way, task.ended)
+
     def begin_stop(self, by: str, door: str = "") -> Ending:
         """Halt any motion, homing included. It ends when standstill is confirmed.
 
@@ -447,8 +432,8 @@ class Focuser:
         asker: Asker = NOBODY,
         heeds_holds: bool = False,
         wait_s: float = 0.0,
-    ) -> _Task:
-        task = _Task(name, run, Ending(patience_s), Ending(patience_s), replace(asker, command=name))
+    ) -> Task:
+        task = Task(name, run, Ending(patience_s), Ending(patience_s), replace(asker, command=name))
         with self._attention, self._counted():
             if self._closing:
                 raise NotConnectedError("the daemon is ending.")
@@ -464,7 +449,7 @@ class Focuser:
             if heeds_holds and (held := self._why_held()):
                 if wait_s <= 0 or self._waiting is not None:
                     raise held
-                self._waiting = _Waiting(task, self._clock.monotonic() + wait_s)
+                self._waiting = WaitingMove(task, self._clock.monotonic() + wait_s)
             else:
                 self._task = task
             self._attention.notify_all()
@@ -497,21 +482,27 @@ class Focuser:
             with self._attention:
                 if not (self._task or self._stop or self._closing):
                     self._attention.wait(self._commands.rest_s(self._hold_ends_in_s(REST_PERIOD_S)))
-                overdue = self._let_waiting_in()
-                task, stop = self._task, self._stop
-            if overdue:
-                refusal = self.holds.why_held() or BusyError("others held the focuser for too long.")
-                self.counters.refuse(refusal.code)
-                overdue.task.end(refusal)
-            if task:
-                self._perform(task)
-            elif stop:
-                self._answer_stop(stop)
-            elif not self._closing:
-                self._tend(self._commands.watch_rest)
+            self._turn()
         self._attempt(self._commands.leave)
         self.history.ends()
         self._dismiss()
+
+    def _turn(self) -> None:
+        """Do what there is to do now, or look after the focuser at rest."""
+        with self._attention:
+            overdue = self._let_waiting_in()
+            self._let_overdue_terms_go()
+            task, stop = self._task, self._stop
+        if overdue:
+            refusal = self.holds.why_held() or BusyError("others held the focuser for too long.")
+            self.counters.refuse(refusal.code)
+            overdue.task.end(refusal)
+        if task:
+            self._perform(task)
+        elif stop:
+            self._answer_stop(stop)
+        elif not self._closing:
+            self._tend(self._commands.watch_rest)
 
     def _hold_ends_in_s(self, longest_s: float) -> float:
         """How long a move that waits has nothing to do, in seconds."""
@@ -520,7 +511,7 @@ class Focuser:
         due_s = min(self.holds.ends_in_s or 0.0, self._waiting.until_s - self._clock.monotonic())
         return min(longest_s, max(0.0, due_s))
 
-    def _let_waiting_in(self) -> _Waiting | None:
+    def _let_waiting_in(self) -> WaitingMove | None:
         """A move that waits comes before all others once nobody holds the focuser. One that has waited for too long is
         given back."""
         waiting = self._waiting
@@ -535,7 +526,20 @@ class Focuser:
         self._waiting = None
         return waiting
 
-    def _perform(self, task: _Task) -> None:
+    def _let_overdue_terms_go(self) -> None:
+        """What a term that is over has added is taken back once nobody holds the focuser and nobody else wants it."""
+        busy = self._task or self._stop or self._waiting or self._closing
+        if not busy and self._commands.terms.are_overdue() and not self.holds.living():
+            patience_s = self._move_patience_s
+            self._task = Task(
+                TERM_END,
+                self._commands.terms.expire,
+                Ending(patience_s),
+                Ending(patience_s),
+                Asker(why=TERM_END, command=TERM_END),
+            )
+
+    def _perform(self, task: Task) -> None:
         _log.debug("%s begins", task.name)
         self.history.asked(task.asker)
         outcome = self._attempt(task.run)
@@ -656,10 +660,3 @@ def _stopped(by: str) -> StoppedError:
 def slow_closing_proof_s(answer_s: float) -> float:
     """How much longer the proof of a halt may take at the daemon's end if an answer takes so long; both in seconds."""
     return 0.0 if answer_s <= PROMPT_ANSWER_S else min(PROVING_ANSWERS * answer_s, LONGEST_SLOW_PROOF_S)
-
-
-def no_answer(patience_s: float) -> HaltFailedError:
-    """What to say of a worker that has not answered for so long, in seconds."""
-    return HaltFailedError(
-        f"the focuser's thread gave no answer for {patience_s:.0f} s. Look at the daemon's log; restart it."
-    )

@@ -61,6 +61,12 @@ class Asker:
 
 
 NOBODY = Asker()
+# What the motions of terms are called as commands.
+TERM_COMMAND, TERM_END = "a term's move", "the end of a term"
+
+
+def _touches(asker: Asker) -> bool:
+    return asker.command not in ("", TERM_COMMAND, TERM_END)
 
 
 def _harmless(tell: Told) -> Told:
@@ -141,6 +147,7 @@ class History:
         self._last: Moment | None = None
         self._broken_boot_s = 0.0
         self._beaten_s = 0.0
+        self._touched_s = clock.monotonic()
         self.now = Now()
         """What is known of this run, for any thread."""
 
@@ -171,10 +178,17 @@ class History:
         """As of a Ledger."""
         return self._ledger.ask(question)
 
+    def left_alone_s(self) -> float:
+        """How long ago somebody last had the focuser move or stop, by whatever way in, in seconds; this daemon's own
+        beginning counts as well. Terms do not count."""
+        return 0.0 if _touches(self._asker) else self._clock.monotonic() - self._touched_s
+
     # What happens, on the thread that owns the port
 
     def asked(self, asker: Asker) -> None:
         """A command begins, or nobody's does."""
+        if _touches(self._asker):
+            self._touched_s = self._clock.monotonic()
         self._asker = asker
 
     @_harmless
@@ -239,6 +253,7 @@ class History:
             to_steps: where the motor stands, in steps out.
             failure: why standstill could not be proven; empty if it was.
         """
+        self._touched_s = self._clock.monotonic()
         self.add(
             Motion(
                 0,

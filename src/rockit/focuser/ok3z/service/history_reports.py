@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..errors import InvalidArgumentError
 from ..storage.history_file import MOVING_KINDS as MOVING_KINDS
 from ..storage.history_file import Moment
 from ..storage.history_file import Motion as Motion
+from ..storage.term import Term
 from .history import Now
 from .moved import UNKNOWN, Verdict
 from .status import Snapshot
@@ -19,6 +21,8 @@ from .status import Snapshot
 MOST_ROWS = 1000
 MOST_ROWS_OF_STRANGERS = 100
 MOST_WHY_LETTERS = 200
+# Of a text in a FITS header.
+MOST_CARD_LETTERS = 68
 LONGEST_WAIT_S = 3600.0
 _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d(?:\.\d{1,12})?))?)?\s?(?:Z|[+-]00:?00|UTC)?", re.ASCII
@@ -116,10 +120,22 @@ def header(snapshot: Snapshot, now: Now, moment: Moment, holds: str) -> dict[str
         target = snapshot.target
         if target is not None:
             cards["FOCTARG"] = _mm(target.steps) if target.asked_mm is None else target.asked_mm
+        if snapshot.base_mm is not None:
+            cards["FOCBASE"] = snapshot.base_mm
+        cards["FOCTERMS"] = snapshot.terms_mm
+        cards["FOCTLIST"] = _list(snapshot.terms)
     if now.last_end is not None and not snapshot.motor_may_run:
         cards["FOCMOVED"] = utc(now.last_end)
         cards["FOCSETTL"] = round(moment.boot_s - now.last_end.boot_s, 3)
     return cards
+
+
+def _list(terms: Sequence[Term]) -> str:
+    """The terms, as many as a card holds."""
+    told = [f"{term.name} {term.mm:+.4f}" for term in terms]
+    while len(text := ", ".join(told)) > MOST_CARD_LETTERS:
+        told = [*told[:-2], "..."]
+    return text
 
 
 def utc(moment: Moment) -> str:

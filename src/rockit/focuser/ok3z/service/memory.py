@@ -21,6 +21,7 @@ from ..driver.whereabouts import Sighting
 from ..storage.state_file import MOST_POWER_UP_REGISTERS, Entry
 from .resume_proof import HAND_TRAVEL_STEPS
 from .status import Confidence, notable_ratio
+from .terms import Sum
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class Memory:
         self.position = Position()
         """Where the focuser is now, if that is known."""
         self._before_homing = self.entry
+        self._coming = Sum()
         self.is_watched = False
         """Whether this process knows the position of itself, and has watched the focuser whenever there was a link."""
         self.sighting: Sighting | None = None
@@ -94,6 +96,11 @@ class Memory:
         entry = self.entry
         return None if entry.target_steps is None else Target(entry.target_steps, entry.target_mm)
 
+    @property
+    def sum(self) -> Sum:
+        """The base and the terms of where the focuser shall stand."""
+        return Sum(self.entry.base_mm, self.entry.terms)
+
     def target_at(self, here_steps: int) -> Target:
         """The target of a focuser that stands there: what was asked for if it is where that led to."""
         target = self.target
@@ -114,13 +121,24 @@ class Memory:
 
     # What happens
 
+    def heads_for(self, coming: Sum) -> None:
+        """The next target that is reached is this sum; without a base it takes up the difference. Until then the terms
+        are those of before, and so is the base if it stays."""
+        self._coming = coming
+
+    def takes(self, settled: Sum) -> None:
+        """The base and the terms are these, wherever the focuser stands."""
+        self._keep(replace(self.entry, terms=settled.terms, base_mm=settled.base_mm), durable=False)
+
     def set_out(self, registers: list[int]) -> Callable[[], None]:
         """The motor is about to run past these registers, from a known position.
 
         Returns:
             What waits until that is kept; to be called before the motor starts.
         """
-        self.entry = replace(self.entry, way=tuple(registers), near_switch=False)
+        self.entry = replace(
+            self.entry, way=tuple(registers), near_switch=False, base_mm=self._coming.base_mm
+        )
         return self._keeper.write_ahead(self.entry)
 
     def stands(self, axis: Axis, reached: Target | None = None, durable: bool = False) -> None:
@@ -131,6 +149,9 @@ class Memory:
             durable: be sure that it is kept before going on.
         """
         target = reached or self.target
+        settled = self._coming.at(reached.mm) if reached else self.sum
+        # Whoever hears that a term is set may rely on it.
+        durable = durable or settled.terms != self.entry.terms
         entry = replace(
             self.entry,
             origin_register=self.position.origin_register,
@@ -141,6 +162,8 @@ class Memory:
             target_steps=target.steps if target else None,
             target_mm=target.asked_mm if target else None,
             near_switch=axis.is_near_switch,
+            terms=settled.terms,
+            base_mm=settled.base_mm,
         )
         self._keep(entry, durable)
 
@@ -155,6 +178,7 @@ class Memory:
             way=(),
             homed_at=None,
             homings=self.entry.homings + 1,
+            base_mm=None,
         )
         self._keep(unknown, durable=True)
 
@@ -208,7 +232,8 @@ class Memory:
         self.position.forget()
         if axis is not None:
             self.found_elsewhere(axis)
-        self._keep(replace(self.entry, origin_register=None, register=None, homed_at=None), durable=False)
+        unknown = replace(self.entry, origin_register=None, register=None, homed_at=None, base_mm=None)
+        self._keep(unknown, durable=False)
 
     def found_elsewhere(self, axis: Axis) -> None:
         """The motor is not where it was left: where it stands may be the register of a power cut."""

@@ -279,6 +279,8 @@ class Publisher:
                 audit=self.audit,
                 state_file_problem=self._memory.problem,
                 ratios=self._memory.entry.ratios,
+                terms=self._memory.entry.terms,
+                base_mm=None if self.setpoint is None else self._memory.sum.at(self.setpoint.mm).base_mm,
             )
         )
 

@@ -8,6 +8,7 @@ from ..constants import FocuserStatus
 from ..driver.planning import Leg, Target
 from ..driver.position import Trust as Trust
 from ..driver.rates import Ratios
+from ..storage.term import Term, terms_mm
 from .states import MAY_RUN
 from .states import State as State
 
@@ -88,6 +89,8 @@ class Snapshot:
         target_mm: what was asked for, in mm; None if nobody asked, as after a stop: it shall stand where it stands.
         change: grows with each snapshot that tells its readers something new, which a later reading of the same is not.
         ratios: how fast the motor was seen to run when it was last homed; None if that was never measured.
+        terms: the corrections that the target has in it.
+        base_mm: what they add to, in mm; None if it is not known where the focuser shall stand.
     """
 
     state: State = State.DISCONNECTED
@@ -108,11 +111,18 @@ class Snapshot:
     target_mm: float | None = None
     change: int = 0
     ratios: Ratios | None = None
+    terms: tuple[Term, ...] = ()
+    base_mm: float | None = None
 
     @property
     def target(self) -> Target | None:
         """Where it shall stand; None if unknown."""
         return None if self.target_steps is None else Target(self.target_steps, self.target_mm)
+
+    @property
+    def terms_mm(self) -> float:
+        """What the terms add up to, in mm."""
+        return terms_mm(self.terms)
 
     @property
     def status(self) -> int:
@@ -147,4 +157,5 @@ class Snapshot:
             motion_unproven=self.motor_may_run,
             confidence=Confidence(Trust.UNKNOWN, reason),
             stopped=False,
+            base_mm=None,
         )

@@ -20,6 +20,8 @@ from typing import Any, Callable, TypeVar
 from urllib.parse import quote
 
 from ..driver.rates import Ratios
+from . import term
+from .term import Term
 
 Value = TypeVar("Value")
 
@@ -89,6 +91,8 @@ class Entry:
         found_registers: where it was found when nothing was known of it, perhaps after a power cut; the newest last.
         answer_s: how long the controller usually takes for an answer; None if that was never measured.
         refresh_s: how often it renews the register that it tells, 0 if whenever it is asked; None as above.
+        terms: what the target has in it of each program's correction.
+        base_mm: what the terms add to, in mm; None: what they leave over of where the focuser stands.
     """
 
     port: str
@@ -106,6 +110,8 @@ class Entry:
     found_registers: tuple[int, ...] = ()
     answer_s: float | None = None
     refresh_s: float | None = None
+    terms: tuple[Term, ...] = ()
+    base_mm: float | None = None
 
 
 # Where it is
@@ -167,6 +173,8 @@ def encode(entry: Entry, daemon: str, written_at: datetime) -> bytes:
         "near_switch": entry.near_switch,
         "answer_s": entry.answer_s,
         "refresh_s": entry.refresh_s,
+        "terms": term.written(entry.terms),
+        "base_mm": entry.base_mm,
     }
     values["sha256"] = _digest(values)
     content = f"{json.dumps(values, indent=2)}\n".encode("ascii")
@@ -229,6 +237,8 @@ def _entry(values: Mapping[str, Any]) -> Entry:
         found_registers=_registers(values["found_registers"]),
         answer_s=_or_none(_seconds, values.get("answer_s")),
         refresh_s=_or_none(_seconds, values.get("refresh_s")),
+        terms=term.read(values.get("terms", [])),
+        base_mm=_or_none(_base, values.get("base_mm")),
     )
 
 
@@ -258,6 +268,10 @@ def _ratio(value: object) -> float:
 
 def _length(value: object) -> float:
     return _number(value, 0.0, LONGEST_LENGTH_MM, "a length in mm")
+
+
+def _base(value: object) -> float:
+    return _number(value, -LONGEST_LENGTH_MM, LONGEST_LENGTH_MM, "a length in mm")
 
 
 def _number(value: object, lowest: float, highest: float, expected: str) -> float:

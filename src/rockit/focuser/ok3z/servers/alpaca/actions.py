@@ -9,14 +9,18 @@ from concurrent.futures import Future
 from typing import Any, Callable
 
 from ...errors import FocuserError, InvalidArgumentError
-from ...service import history_reports
-from ...service.focuser import Focuser
+from ...service import history_reports, outcomes, terms
+from ...service.focuser import BegunMove, Focuser
 from ...service.history import Asker
 from ...service.history_reports import Motion
+from ...service.temperature import REFERENCE_PATIENCE_S, UNANSWERED, begin_set_reference
+from ..http.awaiting import Calls, Told
 from .responses import UnknownActionError
 
 DOOR = "alpaca"
 MOST_LETTERS = 2000
+# Of the changes of terms one does the work and the others are refused at once, so this is more than enough.
+MOST_CALLS = 4
 # How long a question waits for the disk of the history, in seconds.
 PATIENCE_S = 0.8
 
@@ -32,6 +36,7 @@ class Actions:
 
     def __init__(self, focuser: Focuser) -> None:
         self._focuser = focuser
+        self._calls = Calls(focuser, MOST_CALLS)
         self._actions: Mapping[str, tuple[Action, Mapping[str, bool]]] = {
             # With the names of its parameters, and whether each must be there.
             "moved_between": (self._moved_between, {"t0": True, "t1": True}),
@@ -40,6 +45,10 @@ class Actions:
             "hold": (self._hold, {"name": True, "seconds": True, "token": False}),
             "release": (self._release, {"token": True}),
             "holds": (self._holds, {}),
+            "set_term": (self._set_term, {"name": True, "mm": True, "owner": True, "ttl": False}),
+            "clear_term": (self._clear_term, {"name": True, "owner": True}),
+            "terms": (self._terms, {}),
+            "set_reference": (self._set_reference, {"why": False}),
         }
 
     @property
@@ -100,8 +109,44 @@ class Actions:
         self._focuser.release(values["token"])
         return json.dumps(0)
 
+    async def _set_reference(self, values: dict[str, Any], address: str) -> str:
+        why = history_reports.why_of(values.get("why", ""))
+        done = begin_set_reference(self._focuser.temperature, Asker(address, DOOR, why))
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(done), REFERENCE_PATIENCE_S)
+        except asyncio.TimeoutError:
+            raise FocuserError(UNANSWERED) from None
+        return json.dumps(0)
+
     async def _holds(self, _: dict[str, Any], __: str) -> str:
         return json.dumps(self._focuser.holds.published())
+
+    async def _set_term(self, values: dict[str, Any], address: str) -> str:
+        return await self._change_term(
+            "set_term",
+            address,
+            lambda asker: self._focuser.begin_set_term(
+                values["name"], values["mm"], values["owner"], values.get("ttl"), asker
+            ),
+        )
+
+    async def _clear_term(self, values: dict[str, Any], address: str) -> str:
+        return await self._change_term(
+            "clear_term",
+            address,
+            lambda asker: self._focuser.begin_clear_term(values["name"], values["owner"], asker),
+        )
+
+    async def _change_term(self, name: str, address: str, begin: Callable[[Asker], BegunMove]) -> str:
+        """Answered when the focuser stands at the sum. Who goes away meanwhile stops nothing."""
+        told = Told(f"Alpaca {name}, asked by {address}", outcomes.arrived)
+        outcome = await self._calls.begin(lambda: begin(Asker(address, DOOR)).ended, told)
+        if outcome is not None:
+            raise outcome
+        return json.dumps(0)
+
+    async def _terms(self, _: dict[str, Any], __: str) -> str:
+        return json.dumps(terms.published(self._focuser.terms()))
 
 
 async def _answer(asked: Future[str]) -> str:

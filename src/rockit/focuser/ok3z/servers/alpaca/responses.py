@@ -65,6 +65,7 @@ ALPACA_NUMBER_OF: Mapping[type[FocuserError], int] = {
     errors.SettingsLostError: 0x538,
     errors.StalledError: 0x539,
     errors.InternalError: 0x540,
+    errors.ThermometerError: 0x550,
 }
 
 

@@ -37,6 +37,9 @@ KINDS = {
     "lost": "Position lost",
     "clock": "Clock set",
     "hold": "Held",
+    "reference": "Focus good",
+    "shadow": "Would move",
+    "term": "Term",
     "start": "focusd began",
     "end": "focusd ended",
 }
@@ -129,7 +132,8 @@ async def _answer(asked: Future[Any]) -> Any:
 
 def _night(rows: Sequence[Motion], may_control: bool) -> str:
     """The rest of a JSON object."""
-    shown = [_shown(row, may_control) for row in reversed(rows)]
+    # The temperature itself is for those who compute.
+    shown = [_shown(row, may_control) for row in reversed(rows) if row.kind != "temperature"]
     return json.dumps({"rows": shown, "points": _points(rows)})[1:]
 
 

@@ -205,4 +205,8 @@ class Panel:
     def _view(self, may_control: bool) -> dict[str, Any]:
         snapshot = self._seen or self._focuser.snapshot
         age_s = self._focuser.reading_age_s(snapshot)
-        return described(snapshot, age_s, self._now_s(), may_control, self._last_seen)
+        temperature = self._focuser.temperature
+        told = temperature.published(may_control) if temperature else None
+        return described(
+            snapshot, age_s, self._now_s(), may_control, self._last_seen, time.time(), temperature=told
+        )

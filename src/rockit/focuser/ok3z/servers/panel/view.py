@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from ...constants import STALE_READING_S, FocuserStatus, utc_for_people
 from ...driver.planning import mm_from_steps
 from ...errors import whole
 from ...service.status import Audit, Snapshot, State, Trust
+from ...service.terms import Term
 
 # States that the label (OFFLINE, IDLE, MOVING) says already, as in `focus status`.
 PLAIN_STATES = (State.DISCONNECTED, State.IDLE, State.MOVING)
@@ -46,6 +48,8 @@ def described(
     now_s: float,
     may_control: bool = False,
     last_seen: tuple[float, float] | None = None,
+    utc_s: float = 0.0,
+    temperature: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What the page shows of a snapshot.
 
@@ -55,6 +59,8 @@ def described(
         now_s: when it was looked at, on the clock of the history.
         may_control: whether it is for somebody who may read whole sentences.
         last_seen: the last position that was known, in mm, and when that was, on the clock of the history.
+        utc_s: when it was looked at, in Unix seconds.
+        temperature: what is published of the temperature; None if none is followed.
     """
     ready = snapshot.status != FocuserStatus.Disabled
     return {
@@ -77,6 +83,9 @@ def described(
         "homed": _homed(snapshot),
         "trust_reason": sentence(told(snapshot.confidence.reason, may_control)),
         "audit": _audit_sentence(snapshot.audit) if snapshot.audit else "",
+        "temperature": _temperature(temperature) if temperature else "",
+        "sum": _sum(snapshot, ready),
+        "terms": [_term(term, utc_s) for term in snapshot.terms],
     }
 
 
@@ -169,6 +178,36 @@ def _audit_sentence(audit: Audit) -> str:
     return (
         f"{when}: it stood {steps} of what it said." if audit.lost_steps else f"{when}: no steps were lost."
     )
+
+
+def _temperature(values: Mapping[str, Any]) -> str:
+    celsius = "" if values["celsius"] is None else f"{values['celsius']:.2f} °C. "
+    shadow = "" if values["active"] else "Nothing is moved for it (shadow): "
+    says = told(values["says"], True)
+    return f"{celsius}{shadow}{says if shadow else sentence(says)}"
+
+
+def _sum(snapshot: Snapshot, ready: bool) -> str:
+    """What the target is made of, if there are terms."""
+    if not snapshot.terms:
+        return ""
+    base = f"{snapshot.base_mm:.3f} mm" if ready and snapshot.base_mm is not None else "an unknown base"
+    return f"{base} and {snapshot.terms_mm:+.3f} mm of terms"
+
+
+def _term(term: Term, utc_s: float) -> str:
+    """A term in a line: name, mm, owner, and how long ago it was set."""
+    over = term.expires_at is not None and term.expires_at <= utc_s
+    age = f"{_age(utc_s - term.set_at)} old{', over' if over else ''}"
+    return f"{term.name} {term.mm:+.3f} mm, {term.owner}, {age}"
+
+
+def _age(seconds: float) -> str:
+    """An age in words, as exact as one wants to know it."""
+    for unit_s, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= unit_s:
+            return f"{seconds // unit_s:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
 
 
 def told(reason: str, may_control: bool) -> str:

@@ -27,10 +27,11 @@ from ...errors import (
     OutsideLimitsError,
     whole,
 )
-from ...service import history_reports, outcomes
+from ...service import history_reports, outcomes, terms
 from ...service.focuser import BegunMove, Ending, Focuser
 from ...service.history import Asker
 from ...service.status import Snapshot
+from ...service.temperature import REFERENCE_PATIENCE_S, UNANSWERED, begin_set_reference
 from .callers import Callers, Failure
 from .later import AtEnd, Later
 from .message import prepared
@@ -217,6 +218,39 @@ class PyroFocuser:
         return self._if_permitted(asked, let_go)
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
+    def set_term(self, name: Any, mm: Any, owner: Any, ttl: Any = None) -> Any:
+        """Set a term: what one program corrects (docs/terms.md); answered when the focuser stands at the sum. `ttl`:
+        for how many seconds."""
+        asked = self._asked("set_term")
+        return self._carry_out(
+            asked,
+            lambda: self._focuser.begin_set_term(name, mm, owner, ttl, asked.asker()).ended,
+            outcomes.arrived,
+        )
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def clear_term(self, name: Any, owner: Any) -> Any:
+        """Clear a term; answered when the focuser stands at the sum of the others."""
+        asked = self._asked("clear_term")
+        return self._carry_out(
+            asked,
+            lambda: self._focuser.begin_clear_term(name, owner, asked.asker()).ended,
+            outcomes.arrived,
+        )
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def set_reference(self, why: Any = "") -> Any:
+        """The focus is good now: corrections for the temperature count from here; answered when that is kept. Nothing
+        moves. `why`: for the history."""
+        asked = self._asked("set_reference")
+
+        def begin() -> AtEnd:
+            kept = begin_set_reference(self._focuser.temperature, asked.asker(history_reports.why_of(why)))
+            return AtEnd(kept, REFERENCE_PATIENCE_S, lambda: self._reference_set(asked, kept))
+
+        return self._if_permitted(asked, begin)
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
     def stop(self) -> Any:
         """Stop any movement; answered when standstill is confirmed. Whatever prevents that is a failure."""
         asked = self._asked("stop", is_stop=True)
@@ -253,6 +287,11 @@ class PyroFocuser:
     def holds(self) -> list[dict[str, str]]:
         """Who holds the focuser, and from when to when; open to every caller."""
         return self._focuser.holds.published()
+
+    @Pyro4.expose  # type: ignore[untyped-decorator]
+    def terms(self) -> list[dict[str, Any]]:
+        """The terms that the position has in it (docs/terms.md); open to every caller."""
+        return terms.published(self._focuser.terms())
 
     @Pyro4.expose  # type: ignore[untyped-decorator]
     def focus_header(self) -> dict[str, Any]:
@@ -326,7 +365,9 @@ class PyroFocuser:
         may_control = self._callers.may_control(address)
         now = datetime.now(timezone.utc)
         age_s = self._focuser.reading_age_s(snapshot)
-        answer = report(snapshot, age_s, now, may_control, self._alpaca_problem(), self._range_mm)
+        temperature = self._focuser.temperature
+        told = temperature.published(may_control) if temperature else None
+        answer = report(snapshot, age_s, now, may_control, self._alpaca_problem(), self._range_mm, told)
         failure = self._callers.last_failure(address)
         if failure is not None and failure.explains(whole(snapshot.reason)):
             answer["reason"] = failure.reason
@@ -422,6 +463,14 @@ class PyroFocuser:
         self._callers.succeeded(asked.address)
         self._log_end(asked, f"recorded in {written.result()}")
         return written.result()
+
+    def _reference_set(self, asked: _Asked, kept: Future[None]) -> int:
+        failure = kept.exception() if kept.done() else FocuserError(UNANSWERED)
+        if isinstance(failure, FocuserError):
+            return self._failed(asked, failure)
+        self._callers.succeeded(asked.address)
+        self._log_end(asked, "the focus is good at this temperature")
+        return CommandStatus.Succeeded
 
     def _succeeded(self, asked: _Asked, how: Callable[[Snapshot], str]) -> None:
         self._callers.succeeded(asked.address)

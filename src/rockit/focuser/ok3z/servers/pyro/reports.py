@@ -20,6 +20,7 @@ def report(
     may_control: bool = False,
     alpaca_problem: str = "",
     range_mm: float | None = None,
+    temperature: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The published dict of a snapshot. Keys of the contract first; the others are additions.
 
@@ -30,6 +31,7 @@ def report(
         may_control: whether it is for somebody who may read whole sentences.
         alpaca_problem: why Alpaca programs are not served though they should be; empty if they are.
         range_mm: the outermost position that may be asked for.
+        temperature: how the focus follows the temperature; None: it does not.
     """
     # In either case a plain str: serpent knows no others.
     told: Callable[[str], str] = whole if may_control else str
@@ -53,6 +55,10 @@ def report(
         answer["alpaca_problem"] = told(alpaca_problem)
     if range_mm is not None:
         answer["focus_range_mm"] = range_mm
+    if temperature is not None:
+        answer["temperature"] = temperature
+    answer["base_mm"] = None if snapshot.status == FocuserStatus.Disabled else snapshot.base_mm
+    answer["terms_mm"] = snapshot.terms_mm
     return answer | {"version": VERSION}
 
 

@@ -58,6 +58,11 @@ export class Values {
     put("trust-reason", status.trust_reason === status.reason ? "" : status.trust_reason);
     put("audit", status.audit);
     find("audit-row").hidden = !status.audit;
+    put("temperature", status.temperature);
+    find("temperature-row").hidden = !status.temperature;
+    put("sum", status.sum);
+    this.fill("terms", status.terms);
+    find("terms-row").hidden = !status.sum;
     putOrHide("reason", status.reason);
     this.warn(status.warnings);
     const old = status.age_s !== null && status.age_s > OLD_S;
@@ -79,13 +84,18 @@ export class Values {
   }
 
   warn(warnings) {
-    const list = find("warnings");
+    this.fill("warnings", warnings);
+  }
+
+  // A list, a line each.
+  fill(id, lines) {
+    const list = find(id);
     const before = [...list.children].map((item) => item.textContent);
-    if (before.join("\n") === warnings.join("\n")) return;
+    if (before.join("\n") === lines.join("\n")) return;
     list.replaceChildren(
-      ...warnings.map((warning) => {
+      ...lines.map((line) => {
         const item = document.createElement("li");
-        item.textContent = warning;
+        item.textContent = line;
         return item;
       }),
     );
