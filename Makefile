@@ -11,8 +11,8 @@ BIN := $(VENV)/bin
 # One that was made with other versions is made anew.
 INSTALLED := $(VENV)/.installed$(if $(CONSTRAINTS),-$(notdir $(CONSTRAINTS)))
 
-.PHONY: help demo test quick coverage test-bench test-packaging test-browser test-indi test-kstars pictures rpm completions lint types contracts suite bench \
-	soak format venv clean
+.PHONY: help demo test quick coverage test-bench test-packaging test-browser test-indi test-kstars test-monitoring \
+	pictures rpm completions lint types contracts suite bench fleet soak format venv clean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -43,7 +43,7 @@ lint: venv ## ruff
 	$(BIN)/ruff format --check . packaging/rpm/check-imports
 
 types: venv ## mypy
-	$(BIN)/mypy src common/src docs/examples bench tests common/tests browser indiserver conftest.py
+	$(BIN)/mypy src common/src docs/examples bench tests common/tests browser indiserver monitoring conftest.py
 	$(BIN)/mypy packaging/rpm packaging/repository packaging/completions
 
 contracts: venv ## who may import whom
@@ -82,6 +82,10 @@ test-indi: venv ## the INDI driver in Debian's indiserver, before its clients
 test-kstars: venv ## the INDI driver in KStars, without a screen
 	$(BIN)/pytest indiserver/test_kstars.py
 
+# With Debian's prometheus, which has promtool (.ci/run).
+test-monitoring: venv ## alerts and dashboard, with a real Prometheus
+	$(BIN)/pytest monitoring
+
 pictures: venv ## the pictures of the panel in docs/
 	$(BIN)/pytest browser/pictures.py
 
@@ -91,6 +95,11 @@ test-bench: venv ## the tests of bench/
 # ARGS="--page docs/performance.md" renews the published tables; ARGS=--quick is a smoke run.
 bench: test-bench ## how fast it is, once its own tests have passed
 	$(BIN)/python -m bench $(ARGS)
+
+# Many daemons on one machine (docs/scale.md). ARGS="--compare ../other/.venv/bin" measures another clone before and after.
+N ?= 100
+fleet: venv ## N daemons on this machine: start, memory, processor, a stop of all
+	$(BIN)/python bench/fleet.py $(N) $(ARGS)
 
 # For so many minutes (docs/reliability.md). A seed repeats a run.
 MINUTES ?= 5

@@ -186,7 +186,7 @@ class Page:
         details = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": mobile}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", details)
         self.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": mobile})
-        # The charts take their size from their place when a frame is drawn: what was measured before is not what is seen.
+        # The charts take their size from their place when a frame is drawn: measured before, they are not what is seen.
         drawn = "requestAnimationFrame(() => requestAnimationFrame(arguments[arguments.length - 1]))"
         self.driver.execute_async_script(drawn)
 

@@ -34,7 +34,7 @@ from tests.support.processes import run
 PACKAGE = PROJECT / "src/rockit/focuser/ok3z"
 PAGES = sorted(
     path
-    for where in ("*.md", "docs/**/*.md", "common/*.md", "tests/*.md", "tests/*/*.md")
+    for where in ("*.md", "docs/**/*.md", "common/*.md", "tests/*.md", "tests/*/*.md", "monitoring/**/*.md")
     for path in PROJECT.glob(where)
 )
 SOURCES = sorted([*PROJECT.glob("src/**/*.py"), *PROJECT.glob("common/src/**/*.py")])
@@ -232,6 +232,7 @@ def test_configuration_keys() -> None:
         "resume_max_age_h",
         "hand",
         "alpaca",
+        "metrics",
     }
     assert json.loads(blocks(page("docs/configuration.md"), "json")[0]) == example
 

@@ -10,7 +10,20 @@ from typing import Any
 import pytest
 
 from bench import __main__ as program
-from bench import alpaca, crowded, figures, idle, moves, rig, round_trips, startup, status, stop, wire_log
+from bench import (
+    alpaca,
+    crowded,
+    figures,
+    fleet,
+    idle,
+    moves,
+    rig,
+    round_trips,
+    startup,
+    status,
+    stop,
+    wire_log,
+)
 from bench.conditions import conditions
 from bench.crowd import crowd
 
@@ -275,3 +288,16 @@ def test_its_processes_end_with_it() -> None:
     with rig.rig() as ready, crowd("pyro", ready.port, 1, 10, silent=1):
         assert Path(f"/proc/{ready.pid}").exists()
     assert not Path(f"/proc/{ready.pid}").exists()
+
+
+@pytest.mark.parametrize("alpaca_too", [False, True])
+def test_a_fleet_is_measured_in_a_tiny_form(monkeypatch: pytest.MonkeyPatch, alpaca_too: bool) -> None:
+    monkeypatch.setattr(fleet, "SIMULATOR", f"{fleet.SIMULATOR}&time_scale=20")
+    monkeypatch.setattr(fleet, "SETTLED_S", 0.1)
+    monkeypatch.setattr(fleet, "REST_S", 0.5)
+    monkeypatch.setattr(fleet, "MOVING_S", 0.4)
+    found = fleet.measured(3, alpaca_too)
+    assert len(found) == 7
+    assert all(value > 0 for name, value in found.items() if "at rest" not in name)
+    assert found["a stop of all, median, s"] <= found["a stop of all, slowest, s"] < 20
+    assert found["threads of each"] == (9 if alpaca_too else 7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -123,3 +124,24 @@ def test_the_phone_book_can_be_shown(run_python: Callable[..., Any]) -> None:
     assert result.returncode == 0
     assert "PYRO:ngts_m06_focuser_daemon@10.2.5.115:9002" in result.stdout
     assert "NGTSDASNUC" in result.stdout
+
+
+def test_prometheus_is_given_the_daemons_that_it_can_scrape(
+    run_python: Callable[..., Any], tmp_path: Path
+) -> None:
+    site = {
+        "machines": {"Dome": "10.1.2.3"},
+        "daemons": {
+            "north": {"name": "north_daemon", "machine": "Dome", "port": 9005, "metrics": 11111},
+            "south": {"name": "south_daemon", "machine": "Dome", "port": 9006},
+        },
+    }
+    (tmp_path / "site.json").write_text(json.dumps(site))
+    result = run_python(
+        "-m", "rockit.common", "--targets", env={"ROCKIT_SITE_PATH": str(tmp_path / "site.json")}
+    )
+    assert result.returncode == 0
+    assert json.loads(result.stdout) == [{"targets": ["10.1.2.3:11111"], "labels": {"focuser": "north"}}]
+    wrong = run_python("-m", "rockit.common", "--target")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert wrong.stderr == "usage: python3 -m rockit.common [--targets]\n"

@@ -55,6 +55,22 @@ def test_a_daemon_may_run_on_a_built_in_machine() -> None:
     assert site.daemons["dome_focuser"].host == "127.0.0.1"
 
 
+def test_a_port_for_prometheus_may_be_added_to_built_in_daemons_too() -> None:
+    m06 = {"name": "ngts_m06_focuser_daemon", "machine": "NGTSDASNUC", "port": 9002, "metrics": 11111}
+    site = read({**GOOD, "daemons": {"dome_focuser": DOME, "ngts_m06_focuser": m06}})
+    assert {name: d.metrics_port for name, d in site.daemons.items()} == {
+        "dome_focuser": None,
+        "ngts_m06_focuser": 11111,
+    }
+
+
+def test_what_prometheus_scrapes_is_a_port_of_its_own() -> None:
+    said = "port 9005 of 10.1.2.3 belongs to the daemon dome_focuser already"
+    assert violations_of(with_daemon(metrics=9005)) == (f"daemons.dome_focuser: {said}",)
+    (said,) = violations_of(with_daemon(metrics=0))
+    assert said.startswith("daemons.dome_focuser.metrics: 0 is no port")
+
+
 def test_one_port_may_serve_on_two_machines() -> None:
     two = {"machines": {"A": "10.1.2.3", "B": "10.1.2.4"}}
     site = read({**two, "daemons": {"a": {**DOME, "machine": "A"}, "b": {**DOME, "machine": "B"}}})
@@ -165,7 +181,7 @@ def test_unknown_keys_are_named() -> None:
     document = {**with_daemon(prot=9005), "mashines": {}}
     assert violations_of(document) == (
         'the file: the key "mashines" is unknown (expected machines, daemons)',
-        'daemons.dome_focuser: the key "prot" is unknown (expected name, machine, port)',
+        'daemons.dome_focuser: the key "prot" is unknown (expected name, machine, port, metrics)',
     )
 
 

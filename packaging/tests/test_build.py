@@ -251,6 +251,8 @@ def test_each_package_has_the_licence_and_programs_have_their_documents(packages
         texts = {entry.path for entry in packages[name].entries() if "d" in entry.flags}
         assert {f"{folder}/README.md", f"{folder}/CHANGELOG.md"} <= texts
     assert f"{documents(SERVER)[0]}/docs/troubleshooting.md" in packages[SERVER].paths()
+    monitoring = {f"{documents(SERVER)[0]}/monitoring/{name}" for name in ("alerts.yml", "dashboard.json")}
+    assert monitoring <= set(packages[SERVER].paths())
     examples = {f"{documents(MODULE)[0]}/{name}" for name in ("python.md", "examples/focus_sweep.py")}
     assert examples <= set(packages[MODULE].paths())
 

@@ -106,7 +106,12 @@ def test_the_pythons_are_those_of_the_continuous_integration() -> None:
 
 def test_the_debian_packages_are_those_of_the_continuous_integration() -> None:
     script = (PROJECT / ".ci/run").read_text()
-    for array, one_of_them in (("DEBIAN", "createrepo-c"), ("BROWSER", "chromium")):
+    for array, one_of_them in (
+        ("DEBIAN", "createrepo-c"),
+        ("BROWSER", "chromium"),
+        ("INDI", "indi-bin"),
+        ("MONITORING", "prometheus"),
+    ):
         listed = re.search(rf"^{array}_PACKAGES=\((.*?)\)", script, re.MULTILINE | re.DOTALL)
 
         assert listed

@@ -156,6 +156,7 @@ def test_what_was_measured_is_kept_in_the_state_file(tmp_path: Path) -> None:
 # A night that does not
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("trial", MOVING, ids=lambda trial: trial.name)
 def test_ctrl_c_halts_in_each_trial_and_it_is_taken_up_again(make_night: MakeNight, trial: Any) -> None:
     night = make_night()

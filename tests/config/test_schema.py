@@ -30,9 +30,10 @@ def test_the_schema_states_what_the_registers_hold() -> None:
 def test_the_table_of_the_documentation_is_that_of_the_schema(write: Write, faults: Faults) -> None:
     text = page("docs/configuration.md")
     table = {row["Key"].strip("`"): row for row in rows(text, "Key", "Unit", "Allowed")}
-    alpaca = SCHEMA["properties"]["alpaca"]["properties"]
-    inner = {f"alpaca.{key}": alpaca[key] for key in alpaca}
-    rules_of = {**SCHEMA["properties"], **inner}
+    rules_of = {}
+    for key, rules in SCHEMA["properties"].items():
+        rules_of[key] = rules
+        rules_of.update({f"{key}.{inside}": inner for inside, inner in rules.get("properties", {}).items()})
     assert list(table) == list(rules_of)
     for place, row in table.items():
         rules = rules_of[place]
@@ -42,7 +43,9 @@ def test_the_table_of_the_documentation_is_that_of_the_schema(write: Write, faul
         key, _, key_inside = place.partition(".")
         (line,) = faults(write({key: json.dumps({key_inside: None}) if key_inside else "null"}))
         assert line.startswith(f"{place}: null was given; expected {row['Allowed']} (")
-    for place, rules in inner.items():
+    for place, rules in rules_of.items():
+        if "." not in place:
+            continue
         default = f"{json.dumps(rules['default'])} if it is left out".replace('"', "`")
         assert default in table[place]["Meaning"]
     assert json.loads(blocks(text, "json")[0]) == SITE

@@ -41,6 +41,7 @@ def test_the_site_in_the_types_that_the_daemon_computes_with() -> None:
         "hand": "keep",
         "resume_max_age_h": 24.0,
         "alpaca": None,
+        "metrics": None,
     }
     assert isinstance(config.serial_timeout_s, float)
     assert isinstance(config.acceleration_mm_sec_sec, float)

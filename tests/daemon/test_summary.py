@@ -37,6 +37,7 @@ def test_the_site_in_full() -> None:
         "port": "9002",
         "may control": "NGTSDASNUC (10.2.5.115)",
         "Alpaca": "off",
+        "metrics": "off",
         "serial port": "/dev/focuser at 38400 baud",
         "range": "0 to 6.000 mm",
         "overshoot goes to": "6.000 mm at most",

@@ -9,6 +9,7 @@ from typing import Any, Callable, cast
 import pytest
 
 from rockit.focuser.ok3z.servers.http.admission import MANNER, Bounds
+from rockit.focuser.ok3z.servers.metrics import Metrics
 from rockit.focuser.ok3z.servers.net.listener import listen
 from rockit.focuser.ok3z.servers.web import WebServer
 from rockit.focuser.ok3z.service.focuser import Focuser
@@ -33,6 +34,7 @@ def serve(focuser: MovingFocuser) -> Iterator[Callable[..., WebServer]]:
         host: str = LOOPBACK,
         find_own_names: Callable[[], list[str]] = lambda: ["nuc.example.org"],
         now_s: Callable[[], float] = time.monotonic,
+        metrics: Metrics | None = None,
         **bounds: Any,
     ) -> WebServer:
         server = WebServer(
@@ -45,6 +47,7 @@ def serve(focuser: MovingFocuser) -> Iterator[Callable[..., WebServer]]:
             machine_id="0123456789abcdef0123456789abcde0",
             host_names=["DomeNUC"],
             bounds=Bounds(**bounds),
+            metrics=metrics,
             find_own_names=find_own_names,
             now_s=now_s,
         )

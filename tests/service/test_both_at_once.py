@@ -97,6 +97,7 @@ def test_a_controller_that_cannot_take_both_is_asked_one_at_a_time(
     assert "fault" not in str(rig.announced)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("query", ["S001", "P081"])
 @pytest.mark.parametrize("after", [0, 1, 3])
@@ -116,6 +117,7 @@ def test_any_doubt_in_a_move_ends_it_for_this_link_and_costs_no_position(
     at_rest_at(rig, 0.9)
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("query", ["S001", "P081"])
 @pytest.mark.parametrize("after", [0, 1, 2])

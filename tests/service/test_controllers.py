@@ -171,6 +171,7 @@ class Night:
         self.require_truth()
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", CONTROLLERS)
 def test_a_whole_night(make_rig: Callable[..., Any], name: str) -> None:
     options = CONTROLLERS[name]

@@ -40,7 +40,7 @@ def inject(rig, name, **details):
 @pytest.mark.parametrize("query", ["S001", "P081"])
 @pytest.mark.parametrize("count", [1, 2])
 def test_one_bad_reply_anywhere_in_a_move_changes_nothing(make_rig, some_of, fault, query, count):
-    for after in some_of(range(36), every=6) if count == 1 else some_of(range(0, 36, 5), every=3):
+    for after in some_of(range(36), every=12) if count == 1 else some_of(range(0, 36, 5), every=5):
         rig = make_rig(start_mm=0.1, seed=after + 1)
         rig.home()
         inject(rig, fault, to=query, count=count, after=after)
@@ -53,7 +53,7 @@ def test_one_bad_reply_anywhere_in_a_move_changes_nothing(make_rig, some_of, fau
 @pytest.mark.parametrize("fault", REPLY_FAULTS)
 @pytest.mark.parametrize("query", ["S051", "S001", "P081"])
 def test_one_bad_reply_anywhere_in_homing_changes_nothing(make_rig, some_of, fault, query):
-    for after in some_of(range(30), every=6):
+    for after in some_of(range(30), every=12):
         rig = make_rig(start_mm=0.1, seed=after + 1)
         inject(rig, fault, to=query, after=after)
         rig.home()

@@ -124,6 +124,7 @@ def test_while_it_is_held_nothing_moves_and_the_refusal_says_until_when(bench):
         ):
             run()
     assert bench.model.carriage_mm == pytest.approx(0.0, abs=0.001)
+    assert bench.focuser.counters.refused == {"held": 2}
 
 
 def test_after_its_end_or_its_release_it_moves(bench):
@@ -158,6 +159,7 @@ def test_while_it_moves_nobody_is_promised_anything(bench):
     begun.under_way.result(BOUND_S)
     with pytest.raises(BusyError, match="a move is running, so nobody can be promised"):
         bench.focuser.hold("cam1", 60)
+    assert bench.focuser.counters.refused == {"busy": 1}
     bench.focuser.begin_stop("the test").result(BOUND_S)
 
 
@@ -258,6 +260,7 @@ def test_it_waits_no_longer_than_it_wanted(bench):
     with pytest.raises(HeldError):
         bench.move(2.0, wait_s=0.2)
     assert bench.focuser.holds.living()
+    assert bench.focuser.counters.refused == {"held": 1}
 
 
 def test_a_stop_ends_what_waits(bench):

@@ -320,7 +320,7 @@ def test_a_motor_that_a_lost_link_left_running_is_halted_whatever_the_text_was(m
     assert not rig.model.is_moving
 
 
-@pytest.mark.matrix
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize(
     "options",
     [

@@ -107,7 +107,7 @@ def where_a_power_cut_does_not_show(rig):
     assert rig.move(min(max(here_mm, 0.0), 4.0), exact=True) is None
 
 
-@pytest.mark.one_in(4)
+@pytest.mark.one_in(8)
 @pytest.mark.parametrize("code", ["P103", "P092", "P132", "P031", "E002", "P081"])
 @pytest.mark.parametrize(
     ("before", "command"),
@@ -198,7 +198,7 @@ def test_a_register_that_a_power_cut_changes_between_the_settings_and_the_run(ma
     assert_ends_well(rig)
 
 
-@pytest.mark.one_in(2)
+@pytest.mark.one_in(4)
 @pytest.mark.parametrize("beside_steps", [-260, -150, -60, -9, -8, 0, 8, 9, 30, 90])
 @pytest.mark.parametrize("leg_mm", [0.05, 0.3])
 def test_a_reset_as_a_move_begins_near_the_register_of_a_power_cut(make_rig, beside_steps, leg_mm):

@@ -11,6 +11,7 @@ from typing import Any, Callable
 
 from rockit.focuser.ok3z.driver.planning import Limits, requested_target, steps_from_mm
 from rockit.focuser.ok3z.errors import BusyError, FocuserError, NotConnectedError, StoppedError
+from rockit.focuser.ok3z.service.counters import Counters
 from rockit.focuser.ok3z.service.focuser import BegunMove, Ending
 from rockit.focuser.ok3z.service.history import NOBODY, Asker, Now
 from rockit.focuser.ok3z.service.holds import NO_SHELF, Holds
@@ -103,6 +104,7 @@ class FakeFocuser:
     def __init__(self) -> None:
         self.snapshot = Snapshot(state=State.IDLE, current_steps=10176, target_steps=10176, read_at_s=1.0)
         self.motions: Record = ()
+        self.counters = Counters(lambda: self.now_s)
         self.reading_s: float | None = 0.25
         self.now_s = 100.0
         self.calls: list[tuple[Any, ...]] = []

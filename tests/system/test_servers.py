@@ -42,10 +42,10 @@ def status_of(port: int, path: str) -> int:
         client.close()
 
 
-def with_aiohttp_of(daemon: Any, source: str) -> Any:
-    """A daemon that finds another aiohttp before the one that is installed."""
+def with_aiohttp_of(daemon: Any, source: str, library: str = "aiohttp") -> Any:
+    """A daemon that finds another aiohttp, or another of its libraries, before the one that is installed."""
     (daemon.folder / "other").mkdir()
-    (daemon.folder / "other/aiohttp.py").write_text(source)
+    (daemon.folder / f"other/{library}.py").write_text(source)
     daemon.environment["PYTHONPATH"] = str(daemon.folder / "other")
     return daemon
 
@@ -98,6 +98,39 @@ def test_a_library_that_cannot_be_used_is_named_with_what_to_install(
         )
     (port,) = run_all(daemon, "focusd", ("--print-port", path))
     assert (port.returncode, port.stdout) == (0, f"{daemon.address.port}\n"), "that needs no library"
+
+
+def test_prometheus_client_is_needed_for_metrics_alone(make_daemon: Any, run_all: RunAll) -> None:
+    absent = ABSENT.replace("aiohttp", "prometheus_client")
+    served = with_aiohttp_of(make_daemon(alpaca={}), absent, "prometheus_client").start()
+    assert status_of(served.alpaca.port, "/metrics") == 404
+    served.write_config(alpaca={}, metrics={})
+    path = str(served.config_path)
+    for run in run_all(served, "focusd", (path,), ("--check", path)):
+        assert (run.returncode, run.stdout) == (78, "")
+        assert run.stderr == (
+            "focusd: metrics is configured, which needs prometheus_client; it is not installed. On Enterprise Linux: "
+            "dnf install python3-prometheus_client (from EPEL). In a clone: make venv. Else: pip install "
+            "prometheus_client. Or remove metrics.\n"
+        )
+
+
+def test_prometheus_is_told_of_a_focuser_that_moves(make_daemon: Any) -> None:
+    daemon = make_daemon(alpaca={}, metrics={}).start()
+    assert daemon.call("initialize") == 0
+    assert daemon.call("set_focus", 0.25) == 0
+    assert daemon.call("set_focus", 99.0) != 0
+    client = HttpClient(daemon.alpaca.port)
+    try:
+        lines = client.ask("GET", "/metrics").body.decode().splitlines()
+    finally:
+        client.close()
+    assert {
+        "focuser_position_meters 0.00025",
+        'focuser_state{state="idle"} 1.0',
+        'focuser_moves_total{result="arrived"} 1.0',
+        'focuser_refused_calls_total{reason="outside_limits"} 1.0',
+    } <= set(lines)
 
 
 def test_which_versions_are_new_enough(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -302,3 +302,14 @@ def test_one_that_never_began_and_one_that_is_closed_twice_leave_nothing(serve: 
     served = serve()
     served.close()
     served.close()
+
+
+def test_of_several_daemons_on_one_machine_each_answers_who_asks_the_whole_network(
+    serve: Open, asker: socket.socket
+) -> None:
+    first = serve(port=11111)
+    for port in (11112, 11113):
+        serve(port=port, udp_port=first.udp_port)
+    asker.sendto(QUERY, ("127.255.255.255", first.udp_port))
+    answers = [heard(asker)[0] for _ in range(3)]
+    assert sorted(map(str, answers)) == [f"{{'AlpacaPort': {port}}}" for port in (11111, 11112, 11113)]

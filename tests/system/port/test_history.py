@@ -112,13 +112,14 @@ def test_one_waits_for_a_hold_and_who_knows_no_holds_sees_a_2(daemon: Any) -> No
     token = daemon.call("hold", "cam1", 60)
     with ThreadPoolExecutor(1) as threads:
         waits = threads.submit(daemon.call, "set_focus", 1.0, False, 30)
+        daemon.wait_for_log("a move waits for the end of the holds, up to 30 s")
         assert daemon.call("set_focus", 0.5) == 2
         assert daemon.call("audit") == 2
         assert daemon.call("initialize") == 8
         assert daemon.call("stop") == 0
         assert waits.result() == 1
-        again = threads.submit(daemon.call, "set_focus", 1.0, False, 30)
-        time.sleep(0.1)
+        again = threads.submit(daemon.call, "set_focus", 1.0, False, 20)
+        daemon.wait_for_log("a move waits for the end of the holds, up to 20 s")
         assert daemon.call("release", token) == 0
         assert again.result() == 0
     assert daemon.call("shutdown") == 0

@@ -12,14 +12,16 @@ DEFAULT_TIMEOUT_S = 5.0
 
 
 class RegisteredDaemon:
-    """A Pyro object by the name `name` at `host` (IPv4 text) and `port`."""
+    """A Pyro object by the name `name` at `host` (IPv4 text) and `port`. Prometheus scrapes it at `metrics_port` of
+    that host, unless that is None."""
 
-    __slots__ = ("host", "name", "port")
+    __slots__ = ("host", "metrics_port", "name", "port")
 
-    def __init__(self, name: str, host: str, port: int) -> None:
+    def __init__(self, name: str, host: str, port: int, metrics_port: int | None = None) -> None:
         self.name = name
         self.host = host
         self.port = port
+        self.metrics_port = metrics_port
 
     def __repr__(self) -> str:
         return f"RegisteredDaemon({self.name!r}, {self.host!r}, {self.port!r})"

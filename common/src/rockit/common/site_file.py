@@ -123,23 +123,29 @@ class _Check:
     def _daemon(self, name: str, value: object) -> None:
         where = f"daemons.{name}"
         self._name(where, name)
-        entry = self._object(value, where, required=("name", "machine", "port"))
+        entry = self._object(value, where, required=("name", "machine", "port"), optional=("metrics",))
         pyro_name = self._pyro_name(f"{where}.name", entry)
         host = self._host(f"{where}.machine", entry)
-        port = self._port(f"{where}.port", entry)
+        port = self._port(where, entry, "port")
+        metrics_port = self._port(where, entry, "metrics")
         if pyro_name is not None and host is not None and port is not None:
-            self._register(where, name, RegisteredDaemon(pyro_name, host, port))
+            self._register(where, name, RegisteredDaemon(pyro_name, host, port, metrics_port))
 
     def _register(self, where: str, name: str, daemon: RegisteredDaemon) -> None:
         known = built_in.DAEMONS.get(name)
-        if known is not None:
-            if known.uri != daemon.uri:
-                self._refuse(where, f"the built-in phone book has it as {known.uri}. Choose another name")
+        if known is not None and known.uri != daemon.uri:
+            self._refuse(where, f"the built-in phone book has it as {known.uri}. Choose another name")
             return
-        other = self._taken.setdefault((daemon.host, daemon.port), name)
-        if other != name:
-            self._refuse(where, f"port {daemon.port} of {daemon.host} belongs to the daemon {other} already")
+        self._take(where, (daemon.host, daemon.port), name)
+        if daemon.metrics_port is not None:
+            self._take(where, (daemon.host, daemon.metrics_port), f"{name} (metrics)")
         self.site.daemons[name] = daemon
+
+    def _take(self, where: str, address: tuple[str, int], owner: str) -> None:
+        host, port = address
+        other = self._taken.setdefault(address, owner)
+        if other != owner:
+            self._refuse(where, f"port {port} of {host} belongs to the daemon {other} already")
 
     def _name(self, where: str, name: str) -> None:
         if not _is_public_name(name):
@@ -167,12 +173,14 @@ class _Check:
             self._refuse(where, f"{_shown(value)} is no machine of the phone book (expected one of {known})")
         return None
 
-    def _port(self, where: str, entry: _Object) -> int | None:
-        value = entry.get("port")
+    def _port(self, where: str, entry: _Object, key: str) -> int | None:
+        value = entry.get(key)
         if isinstance(value, int) and not isinstance(value, bool) and value in _PORTS:
             return value
-        if "port" in entry:
-            self._refuse(where, f"{_shown(value)} is no port (expected a whole number from 1 to 65535)")
+        if key in entry:
+            self._refuse(
+                f"{where}.{key}", f"{_shown(value)} is no port (expected a whole number from 1 to 65535)"
+            )
         return None
 
     def _object(

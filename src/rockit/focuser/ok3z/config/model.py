@@ -47,6 +47,17 @@ class AlpacaAddress:
         return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
 
 
+@dataclass(frozen=True)
+class MetricsWanted:
+    """What Prometheus is told, at the port of `alpaca`.
+
+    Args:
+        process: of the process too: processor time, memory, open files.
+    """
+
+    process: bool
+
+
 @dataclass(frozen=True, init=False)
 class Config:
     """A configuration that passed every check; it never changes. Millimetres, seconds, mm/s and mm/s^2.
@@ -74,6 +85,7 @@ class Config:
     resume_max_age_h: float
     hand: str
     alpaca: AlpacaAddress | None
+    metrics: MetricsWanted | None
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         values = _checked_values(Path(path))
@@ -98,6 +110,7 @@ class Config:
             resume_max_age_h=float(values["resume_max_age_h"]),
             hand=values["hand"],
             alpaca=_alpaca_address(values.get("alpaca"), values["daemon"]),
+            metrics=_metrics_wanted(values.get("metrics")),
         )
 
     @classmethod
@@ -182,6 +195,12 @@ def _alpaca_address(values: dict[str, Any] | None, daemon: str) -> AlpacaAddress
     host = str(validation.address_of(complete["host"]))
     name = complete["name"].replace("{daemon}", daemon)
     return AlpacaAddress(host, int(complete["port"]), complete["discovery"], name)
+
+
+def _metrics_wanted(values: dict[str, Any] | None) -> MetricsWanted | None:
+    from . import validation
+
+    return None if values is None else MetricsWanted(**validation.with_defaults(values, "metrics"))
 
 
 def _checked_values(path: Path) -> dict[str, Any]:

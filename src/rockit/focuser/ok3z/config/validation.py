@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from ..driver import registers
 from ..errors import ConfigError
 from . import site
+from .plain import surely_keeps
 from .reader import Document, UnusableNumber, shown
 
 Location = tuple[Union[str, int], ...]
@@ -70,7 +71,11 @@ def violations(document: Document) -> list[Violation]:
     found += [*_of_host(values, faulty), *_of_names(values, faulty), *_of_serial_port(values, faulty)]
     # A relation between two values says nothing new if one of them is wrong by itself.
     faulty = {violation.location for violation in found}
-    found += [*_of_relations(values, {str(key) for key, *_ in faulty}), *_of_ports(values, faulty)]
+    found += [
+        *_of_relations(values, {str(key) for key, *_ in faulty}),
+        *_of_ports(values, faulty),
+        *_of_metrics(values, faulty),
+    ]
     found += [Violation(place, "is there more than once; expected once") for place in document.repeated_keys]
     return sorted(found)
 
@@ -129,7 +134,9 @@ def _of_inner_keys(values: Values, schema: Values) -> Iterator[Violation]:
 
 
 def _of_values(values: Values, schema: Values) -> Iterator[Violation]:
-    # Slow to import, and needed for a full check only.
+    if surely_keeps(values, schema):
+        return
+    # Slow to import, and large.
     import jsonschema
 
     # Whether the items of a list differ is a question of quadratic cost. One too many is as wrong as thousands.
@@ -256,6 +263,15 @@ def _of_ports(values: Values, faulty: set[Location]) -> Iterator[Violation]:
     if alpaca["port"] == daemon.port and _overlap(alpaca["host"], daemon.host):
         expected = f"another than that of {values['daemon']}, which is called at {daemon.host}:{daemon.port}"
         yield Violation(("alpaca", "port"), f"{daemon.port} was given; expected {expected}")
+
+
+def _of_metrics(values: Values, faulty: set[Location]) -> Iterator[Violation]:
+    if any(key == "metrics" for key, *_ in faulty):
+        return
+    if "metrics" in values and "alpaca" not in values:
+        yield Violation(
+            ("metrics",), "is served at the port of alpaca, which is left out; expected alpaca too"
+        )
 
 
 def _overlap(host: str, other: str) -> bool:

@@ -115,9 +115,11 @@ def _run(words: Sequence[str]) -> int:
     if options.commission:
         return _commission(config, options)
     if config.alpaca is not None and not options.print_port:
-        from .library import require_aiohttp
+        from .library import require_aiohttp, require_prometheus_client
 
         require_aiohttp()
+        if config.metrics is not None:
+            require_prometheus_client()
     if options.check:
         from .summary import forecast
 

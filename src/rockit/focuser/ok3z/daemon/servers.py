@@ -66,8 +66,10 @@ class Servers:
         self._listener = listener
         self._alpaca = None
         if config.alpaca is not None:
-            self._alpaca = AlpacaPort(config.alpaca, partial(_alpaca_server, config, focuser))
-        self.pyro = _pyro_server(config, listener, focuser, lambda: self.problem)
+            self._alpaca = AlpacaPort(
+                config.alpaca, partial(_alpaca_server, config, focuser, lambda: self.pyro.connections)
+            )
+        self.pyro: PyroServer = _pyro_server(config, listener, focuser, lambda: self.problem)
         self.pyro_thread = threading.Thread(target=self.pyro.serve_forever, name="pyro", daemon=True)
 
     @property
@@ -222,11 +224,19 @@ def _pyro_server(
     return server
 
 
-def _alpaca_server(config: Config, focuser: Focuser, listener: socket.socket) -> WebServer:
+def _alpaca_server(
+    config: Config, focuser: Focuser, pyro_connections: Callable[[], int], listener: socket.socket
+) -> WebServer:
     from ..servers.alpaca.management import machine_id
     from ..servers.web import WebServer
 
     assert config.alpaca is not None
+    metrics = None
+    if config.metrics is not None:
+        from ..servers.metrics import Metrics
+
+        metrics = Metrics(focuser, config.daemon.name, config.metrics.process)
+        metrics.connections["pyro"] = pyro_connections
     return WebServer(
         listener,
         focuser,
@@ -236,4 +246,5 @@ def _alpaca_server(config: Config, focuser: Focuser, listener: socket.socket) ->
         device_name=config.alpaca.name,
         machine_id=machine_id(),
         host_names=known_names(),
+        metrics=metrics,
     )

@@ -23,6 +23,7 @@ def forecast(config: Config) -> str:
         ("port", str(config.daemon.port)),
         ("may control", machines),
         ("Alpaca", _alpaca(config.alpaca)),
+        ("metrics", _metrics(config)),
         ("serial port", f"{config.serial_port} at {config.serial_baud} baud"),
         ("range", f"0 to {mm_from_steps(limits.range_steps):.3f} mm"),
         ("overshoot goes to", f"{mm_from_steps(limits.travel_steps):.3f} mm at most"),
@@ -52,3 +53,10 @@ def _alpaca(address: AlpacaAddress | None) -> str:
         return "off"
     discovery = "answers" if address.discovery else "does not answer"
     return f"{address.name}, at {address.url} on {address.host} ({discovery} programs that look for devices)"
+
+
+def _metrics(config: Config) -> str:
+    if config.alpaca is None or config.metrics is None:
+        return "off"
+    process = "of focuser and process" if config.metrics.process else "of the focuser"
+    return f"{process}, at {config.alpaca.url}metrics"

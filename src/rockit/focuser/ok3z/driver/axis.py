@@ -37,10 +37,12 @@ class Homing:
         begun_register: what the register was before it.
         first_end_register: where its first approach ended, if that can be compared with what the register was before
             it; None if it cannot.
+        scatter_steps: how far apart its approaches ended, of those that were seen; in steps.
     """
 
     begun_register: int
     first_end_register: int | None
+    scatter_steps: int = 0
 
 
 @dataclass
@@ -154,10 +156,11 @@ class Axis:
         undisturbed = before is None or is_at(before, begun_register)
         # Not before: what is stopped until here has moved nothing, and costs no position.
         self._position.forget()
-        first, *_ = self._homer.home()
+        first, *others = self._homer.home()
         self._position.found(self.standing.register, self._limits.backlash_steps)
         known = undisturbed and first.end is not End.UNSEEN and first.is_near(self.standing.register)
-        return Homing(begun_register, first.register if known else None)
+        ends = [one.register for one in (first, *others) if one.end is End.SEEN]
+        return Homing(begun_register, first.register if known else None, max(ends) - min(ends))
 
     # Resuming
 
@@ -186,6 +189,14 @@ class Axis:
         self._note_place()
 
     # Moving
+
+    def ideal_s(self, plan: Plan) -> float:
+        """How long the motor alone needs for the legs of a plan, in seconds."""
+        return sum(self._runs_s(plan))
+
+    def _runs_s(self, plan: Plan) -> list[float]:
+        drive = self._motor.leg_drive
+        return [drive.duration_s(steps) for steps in run_lengths(self.place_steps, plan)]
 
     def plan(self, target_steps: int) -> Plan:
         """The legs to a position within the limits from where the focuser stands.
@@ -232,8 +243,7 @@ class Axis:
             PositionLostError: it is not.
         """
         self._motor.look()
-        drive = self._motor.leg_drive
-        runs = [drive.duration_s(steps) for steps in run_lengths(self.place_steps, plan)]
+        runs = self._runs_s(plan)
         allowed_s = move_deadline_s(sum(runs), self._move_timeout_s)
         way = _Way(Allowance(allowed_s), self._move_timeout_s - allowed_s)
         may_start()

@@ -16,6 +16,7 @@ from .clock import Clock
 from .link import OWED_REPLY_S, Checkpoint, Link
 from .reading import Reading
 from .registers import HOMING_RUN_REGISTER, is_at
+from .tally import Tally
 
 _log = logging.getLogger(__name__)
 
@@ -55,9 +56,11 @@ class Answers:
 
     Args:
         longest_s: an answer is never waited for longer, unless SILENCE_S is more.
+        tally: counts them.
     """
 
-    def __init__(self, longest_s: float = SILENCE_S) -> None:
+    def __init__(self, longest_s: float = SILENCE_S, tally: Tally | None = None) -> None:
+        self.tally = tally or Tally()
         self._longest_s = max(SILENCE_S, longest_s)
         self._recent: deque[float] = deque(maxlen=ANSWERS_REMEMBERED)
 
@@ -166,6 +169,7 @@ class Controller:
         self._answers = answers or Answers()
         self._manner = manner or protocol.Manner()
         self._pairs = pairs or Pairs(link)
+        self.tally = link.tally = self._answers.tally
 
     def close(self) -> None:
         """Give the port back."""
@@ -331,6 +335,7 @@ class Controller:
             self._checkpoint,
         )
         at_s = self._clock.monotonic()
+        self.tally.reply_s.note(at_s - asked_s)
         try:
             return Reading(self._register(register), self._stands_still(state), at_s, asked_s)
         except MalformedReplyError as error:
@@ -396,7 +401,9 @@ class Controller:
         self._expect_owed()
         asked_s = self._clock.monotonic()
         reply = self._link.exchange(query, deadline_s, checkpoint)
-        self._answers.note(self._clock.monotonic() - asked_s)
+        took_s = self._clock.monotonic() - asked_s
+        self._answers.note(took_s)
+        self.tally.reply_s.note(took_s)
         return reply
 
     def go_to(self, register: int) -> None:

@@ -25,6 +25,7 @@ from .adapter import make_prompt
 from .clock import Clock
 from .protocol import QUERIES, Command, Query, Received, Reply, ReplyParser
 from .recorder import Recorder
+from .tally import Tally
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +76,8 @@ class Link:
         """How many replies came, to whatever question."""
         self.doubts = 0
         """How often something came that was not asked for, or an answer did not come."""
+        self.tally = Tally()
+        """Counts the same over all links."""
         # What was no frame since the last reply: a serial server may say why it hangs up.
         self._last_words = b""
         self.noise_sample = b""
@@ -237,7 +240,7 @@ class Link:
             checkpoint()
 
     def _expect_late(self, query: Query) -> None:
-        self.doubts += 1
+        self._doubted(1)
         self._watch_late(query)
 
     def _watch_late(self, query: Query) -> None:
@@ -341,13 +344,17 @@ class Link:
         return received.replies
 
     def _note_noise(self, data: bytes) -> None:
-        self.doubts += bool(data.strip())
+        self._doubted(bool(data.strip()))
         self.noise_sample = self.noise_sample or data
         self._last_words = (self._last_words + data)[:MAX_LAST_WORDS]
 
     def _doubt(self, reply: Reply) -> None:
         """Nobody asked for a reply. If its question was cut off it was known to come."""
-        self.doubts += reply.code not in self._abandoned
+        self._doubted(reply.code not in self._abandoned)
+
+    def _doubted(self, times: int) -> None:
+        self.doubts += times
+        self.tally.surprises["line"] += times
 
     def _drain(self) -> None:
         """Take what nobody asked for off the line, so that it answers nothing."""

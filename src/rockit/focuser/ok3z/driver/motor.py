@@ -302,6 +302,7 @@ class Motor:
             self._power_ups(),
             self._controller.answer_s,
             refresh=self._refresh,
+            tally=self._controller.tally,
         )
         ramp_steps = self._drive.ramp_steps(self._drive.speed_mm_sec)
         rate = RateWatch(start, target_register, speed_steps_s, ramp_steps, ratio, self._refresh)
@@ -373,6 +374,7 @@ class Motor:
             self._controller.answer_s,
             falls_back=True,
             refresh=self._refresh,
+            tally=self._controller.tally,
         )
         ramp_steps = self._drive.ramp_steps(speed_mm_sec)
         self._tracker = tracker

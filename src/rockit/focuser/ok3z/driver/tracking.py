@@ -15,6 +15,7 @@ from ..errors import PositionLostError
 from .reading import Reading
 from .refresh import Refresh
 from .registers import POSITION_TOLERANCE_STEPS, POWER_UP_REGISTER, is_at, near_power_up
+from .tally import Tally
 
 # Readings of one kind of surprise, in a row, that make it a fact.
 BELIEVED_READINGS = 3
@@ -57,6 +58,7 @@ class Tracker:
         answer_s: how long an answer of this controller takes, in seconds.
         falls_back: whether the motor may fall back a little when it comes to stand, as a limit switch lets it.
         refresh: how often the controller renews its register; None: whenever it is asked.
+        tally: counts what surprises.
     """
 
     def __init__(
@@ -69,7 +71,9 @@ class Tracker:
         answer_s: float = 0.0,
         falls_back: bool = False,
         refresh: Refresh | None = None,
+        tally: Tally | None = None,
     ) -> None:
+        self._tally = tally or Tally()
         self.last = start
         """The last reading that is believed."""
         self.shown = start
@@ -143,6 +147,7 @@ class Tracker:
         if surprise is None:
             self._believe(reading)
             return True
+        self._tally.surprises[surprise.name.lower()] += 1
         if surprise is not self._doubt:
             self._doubts = []
         self._doubt = surprise

@@ -10,11 +10,12 @@ import time
 from collections.abc import Collection
 from functools import partial
 from http import HTTPStatus
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler as WebHandler
 
+from ..errors import NotPermittedError
 from ..service.focuser import Focuser
 from .alpaca.actions import DOOR as ALPACA_DOOR
 from .alpaca.api import Api
@@ -29,6 +30,9 @@ from .http.handler import SERVER, Handler, is_last, plain, with_address
 from .net.log_throttle import LogThrottle
 from .panel.actions import DOOR as PANEL_DOOR
 from .panel.panel import PAGE_PATHS, Panel
+
+if TYPE_CHECKING:
+    from .metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +56,7 @@ class WebServer:
             from the daemon's name.
         host_names: names by which this machine is called, beside its own: those of the phone book.
         bounds: what clients may use up.
+        metrics: what Prometheus reads; None: nothing.
         find_own_names: finds this machine's own names; it may wait for a name server.
         now_s: a monotonic clock for the lines in the log, in seconds.
     """
@@ -68,6 +73,7 @@ class WebServer:
         machine_id: str = "",
         host_names: Collection[str] = (),
         bounds: Bounds | None = None,
+        metrics: Metrics | None = None,
         find_own_names: Callable[[], Collection[str]] = own_names,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,6 +84,7 @@ class WebServer:
         self._machine_id = machine_id
         self._focus_range_mm = focus_range_mm
         self._bounds = bounds or Bounds()
+        self._metrics = metrics
         self._find_own_names = find_own_names
         self._access = Access(control_ips, host_names, PAGE_PATHS)
         self._tally = LogThrottle("Alpaca port")
@@ -155,6 +162,8 @@ class WebServer:
                 self._tally,
                 self._now_s,
             )
+            if self._metrics is not None:
+                self._metrics.connections["alpaca"] = lambda: admission.connections
             try:
                 admission.open()
                 await end.wait()
@@ -174,14 +183,14 @@ class WebServer:
         may_control = self._access.may_control
         device = Device(self._focuser, jobs, Sessions(), may_control, self._device_name, self._focus_range_mm)
         management = management_values(self._name, device.name, self._machine_id)
-        api = Api(device, management, self._access, self._tally.count)
+        api = Api(device, management, self._access, self._count_refusal)
         panel = Panel(
             self._focuser,
             partial(stopped, self._focuser, PANEL_DOOR),
             may_control,
             device.name,
             self._focus_range_mm,
-            self._tally.count,
+            self._count_refusal,
         )
         application = web.Application(middlewares=[self._at_the_edge])
         # Of the types of its lists aiohttp has thought differently over time.
@@ -189,7 +198,13 @@ class WebServer:
         before_answers.append(_complete_head)
         application.add_routes(api.routes())
         panel.add_to(application)
+        if self._metrics is not None:
+            application.add_routes(self._metrics.routes())
         return application
+
+    def _count_refusal(self, kind: str) -> None:
+        self._tally.count(kind)
+        self._focuser.counters.refuse(NotPermittedError.code)
 
     @web.middleware
     async def _at_the_edge(self, request: web.Request, handler: WebHandler) -> web.StreamResponse:

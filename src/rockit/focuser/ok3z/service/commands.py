@@ -26,6 +26,7 @@ from ..errors import (
     joined,
 )
 from .aftermath import Aftermath
+from .counters import Counters
 from .failures import consequence_of
 from .fault_recording import FaultRecording
 from .history import NO_LEDGER, History
@@ -79,9 +80,25 @@ class Commands:
         self._follows_hand = False
         history = history or History(NO_LEDGER, clock)
         self._memory = Memory(settings.port_name, keeper, clock.utc_now)
-        self._publisher = Publisher(self._memory, clock.utc_now, recording, history, worker.changed)
+        self.counters = Counters(clock.monotonic)
+        """What was counted since this process began. Any thread may read it."""
+        self._publisher = Publisher(
+            self._memory,
+            clock.utc_now,
+            recording,
+            self.counters,
+            history,
+            worker.changed,
+        )
         self._session = Session(
-            settings, port, worker, clock, self._memory, self._progress, self._publisher.leg_begins
+            settings,
+            port,
+            worker,
+            clock,
+            self._memory,
+            self._progress,
+            self._publisher.leg_begins,
+            self.counters,
         )
         self._recovery = Recovery(settings, port, worker, clock, self._session, self._memory, self._publisher)
         self._aftermath = Aftermath(
@@ -227,7 +244,9 @@ class Commands:
         self._publisher.homing()
         self.terms.absorb()
         self._memory.homing()
-        self._memory.homed(axis, axis.home(), why_not_resumed)
+        homing = axis.home()
+        self.counters.homing_scatter_steps = homing.scatter_steps
+        self._memory.homed(axis, homing, why_not_resumed)
         self._publisher.stand(axis, reason="")
         self._announce(logging.INFO, "homed: the focuser stands at 0 mm")
 
@@ -311,6 +330,7 @@ class Commands:
         plan = axis.plan(target.steps)
         if plan.legs:
             self._publisher.moving(target)
+            self.counters.plans(axis.ideal_s(plan))
             self._worker.moves()
             # The disk and the look before the first leg take their time side by side.
             kept = self._memory.set_out(axis.registers_of(plan))
@@ -340,6 +360,7 @@ class Commands:
         self._publisher.homing()
         self._memory.homing()
         homing = self._home_again(axis)
+        self.counters.homing_scatter_steps = homing.scatter_steps
         self._memory.homed(axis, homing)
         # The register counts what was commanded. It grows inward: what had to be gone beyond is what was lost.
         end_register = homing.first_end_register

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Callable, TypeVar
 
@@ -23,10 +25,12 @@ from ..errors import (
     FocuserError,
     InternalError,
     NotConnectedError,
+    RequestError,
     StoppedError,
 )
 from ..storage.history_file import Motion
 from .commands import Commands
+from .counters import Counters
 from .fault_recording import NO_ARCHIVE, Archive, FaultRecording
 from .history import NO_LEDGER, NOBODY, Asker, History, Ledger
 from .holds import NO_SHELF, Holds, Shelf
@@ -158,6 +162,11 @@ class Focuser:
         """The last motions, the newest last: no lock, no I/O. Read after a snapshot they are not older than that."""
         motions = self._commands.motions
         return unanswered(motions) if self.snapshot.state is State.FAULT else motions
+
+    @property
+    def counters(self) -> Counters:
+        """What was counted since this process began: no lock, no I/O."""
+        return self._commands.counters
 
     def on_change(self, call: Callable[[], None]) -> None:
         """Have something called whenever the snapshot's `change` has grown: on the worker thread, so it must not wait.
@@ -303,12 +312,16 @@ class Focuser:
             Two ends, as of `begin_move`; it may be InvalidArgumentError, too: the term is another owner's, or there are
             `term.MOST_TERMS`.
         """
-        return self._change_term(wanted(name, owner, mm, ttl_s), asker)
+        with self._counted():
+            change = wanted(name, owner, mm, ttl_s)
+        return self._change_term(change, asker)
 
     def begin_clear_term(self, name: object, owner: object, asker: Asker = NOBODY) -> BegunMove:
         """Clear a term: move back by as much. To clear one that is not there moves nothing, or what a term's move that
         was stopped has left. As `begin_set_term`."""
-        return self._change_term(unwanted(name, owner), asker)
+        with self._counted():
+            change = unwanted(name, owner)
+        return self._change_term(change, asker)
 
     def terms(self) -> tuple[Term, ...]:
         """The terms that the target has in it: no lock, no I/O. What they add to is `base_mm` of the snapshot."""
@@ -360,7 +373,7 @@ class Focuser:
         Raises:
             NotConnectedError: the daemon is ending.
         """
-        with self._attention:
+        with self._attention, self._counted():
             if self._closing:
                 raise NotConnectedError("the daemon is ending.")
             return self.holds.grant(name, seconds, token, asker, self._what_moves())
@@ -418,7 +431,7 @@ class Focuser:
         wait_s: float = 0.0,
     ) -> Task:
         task = Task(name, run, Ending(patience_s), Ending(patience_s), replace(asker, command=name))
-        with self._attention:
+        with self._attention, self._counted():
             if self._closing:
                 raise NotConnectedError("the daemon is ending.")
             if self._task is not None or self._stop is not None:
@@ -437,7 +450,19 @@ class Focuser:
             else:
                 self._task = task
             self._attention.notify_all()
+            waits = self._waiting is not None and self._waiting.task is task
+        if waits:
+            _log.info("%s waits for the end of the holds, up to %g s", name, wait_s)
         return task
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count what the service refuses here. What was no argument is counted by whoever passed it on."""
+        try:
+            yield
+        except (BusyError, NotConnectedError) as refusal:
+            self.counters.refuse(refusal.code)
+            raise
 
     def _why_held(self) -> BusyError | None:
         if self._waiting is not None and not self.holds.living():
@@ -466,7 +491,9 @@ class Focuser:
             self._let_overdue_terms_go()
             task, stop = self._task, self._stop
         if overdue:
-            overdue.task.end(self.holds.why_held() or BusyError("others held the focuser for too long."))
+            refusal = self.holds.why_held() or BusyError("others held the focuser for too long.")
+            self.counters.refuse(refusal.code)
+            overdue.task.end(refusal)
         if task:
             self._perform(task)
         elif stop:
@@ -513,6 +540,8 @@ class Focuser:
         _log.debug("%s begins", task.name)
         self.history.asked(task.asker)
         outcome = self._attempt(task.run)
+        if isinstance(outcome, RequestError):
+            self.counters.refuse(outcome.code)
         stop = self._stop if isinstance(outcome, StoppedError) else None
         unhalted = self._settle(outcome)
         self.history.asked(NOBODY)
@@ -571,6 +600,7 @@ class Focuser:
         if unhalted:
             self.announce(logging.ERROR, f"stopped by {by.address}, without proof: {unhalted}")
             return
+        self.counters.stop_s.note(self.history.moment().boot_s - self._stop_asked_at.boot_s)
         self.announce(logging.INFO, f"stopped by {by.address} at {self._commands.where}")
 
     def _dismiss(self) -> None:

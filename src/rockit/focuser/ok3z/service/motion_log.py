@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, replace
+from typing import Callable
 
 MOST_MOTIONS = 30
 UNANSWERED = "nothing was heard of the focuser for too long."
@@ -61,9 +62,14 @@ Record = tuple[RecordedMotion, ...]
 
 
 class MotionLog:
-    """Keeps the record. Belongs to the thread that owns the port; `record` may be read by all."""
+    """Keeps the record. Belongs to the thread that owns the port; `record` may be read by all.
 
-    def __init__(self) -> None:
+    Args:
+        ended: is told each motion once, when it has a result.
+    """
+
+    def __init__(self, ended: Callable[[RecordedMotion], None] = lambda _: None) -> None:
+        self._ended = ended
         self.record: Record = ()
 
     def begins(self, homing: bool, began_at: str, from_steps: int | None, to_steps: int | None) -> None:
@@ -92,7 +98,10 @@ class MotionLog:
             self._replace_last(replace(self.record[-1], result=Result.UNSEEN, reason=reason))
 
     def _replace_last(self, motion: RecordedMotion) -> None:
+        was_running = self.record[-1].result is Result.RUNNING
         self.record = (*self.record[:-1], motion)
+        if was_running:
+            self._ended(motion)
 
 
 def unanswered(record: Record) -> Record:

@@ -14,6 +14,7 @@ from ..constants import UTC_FORMAT
 from ..driver.axis import Axis
 from ..driver.planning import Leg, Target, mm_from_steps
 from ..driver.reading import Progress, Reading
+from .counters import Counters
 from .fault_recording import FaultRecording
 from .history import History
 from .memory import Memory
@@ -32,6 +33,7 @@ class Publisher:
         memory: says what is thought of the position.
         utc_now: the time of day.
         recording: is told what is concluded, and when the motor stands.
+        counters: count what happens.
         history: is told what moves, and what is read at rest.
         changed: called after each snapshot that tells its readers something new.
     """
@@ -41,18 +43,20 @@ class Publisher:
         memory: Memory,
         utc_now: Callable[[], datetime],
         recording: FaultRecording,
+        counters: Counters,
         history: History,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._memory = memory
         self._utc_now = utc_now
         self._recording = recording
+        self._counters = counters
         self._history = history
         self._changed = changed
         self._machine = StateMachine()
         # What there is to say beside state and position; these come to it as it is put up.
         self._details = Snapshot()
-        self._motion_log = MotionLog()
+        self._motion_log = MotionLog(counters.motion_ended)
         self.audit: Audit | None = None
         """What the last audit found; stands in every snapshot from then on."""
         self.snapshot = Snapshot()
@@ -185,6 +189,7 @@ class Publisher:
 
     def link_lost(self, reason: str) -> None:
         """The link is lost, and shall come back."""
+        self._counters.link_losses += self.state is not State.RECONNECTING
         self._leave_sight(Event.LOSE_LINK, reason)
 
     def not_back(self, reason: str, running: bool) -> None:
@@ -213,6 +218,7 @@ class Publisher:
         self._happens(event, Snapshot(reason=reason))
 
     def _motion_begins(self, homing: bool, to_steps: int | None) -> None:
+        self._counters.motion_begins()
         now_utc = self._utc_now().strftime(UTC_FORMAT)
         self._motion_log.begins(homing, now_utc, self._details.current_steps, to_steps)
 
@@ -287,6 +293,7 @@ class Publisher:
         # First: whoever has read a snapshot finds the motions that belong to it.
         self.motions = self._motion_log.record
         self.snapshot = published
+        self._counters.published(published)
         self._history.published(published, self.motions)
         if is_news:
             self._changed()

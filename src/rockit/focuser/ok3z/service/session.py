@@ -14,6 +14,7 @@ from ..driver.planning import Leg
 from ..driver.reading import Progress, Reading
 from ..driver.refresh import Refresh
 from ..errors import FocuserError
+from .counters import Counters
 from .memory import Memory
 from .settings import Port, Settings, Worker
 
@@ -28,6 +29,7 @@ class Session:
         memory: what is known of this controller.
         notice: is told every reading while the motor runs; must not wait.
         leg_begins: is told each leg of a move as it begins; must not wait.
+        counters: count what comes over the wire.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Session:
         memory: Memory,
         notice: Callable[[Progress], None],
         leg_begins: Callable[[Leg], None],
+        counters: Counters,
     ) -> None:
         self._settings = settings
         self._port = port
@@ -51,7 +54,7 @@ class Session:
         self.axis: Axis | None = None
         """What moves; None without a link."""
         self._refresh = Refresh()
-        self._answers = Answers(settings.serial_timeout_s)
+        self._answers = Answers(settings.serial_timeout_s, counters.wire)
         self.has_had_link = False
         """Whether this process ever spoke to the controller."""
 

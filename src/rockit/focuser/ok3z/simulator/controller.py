@@ -48,7 +48,7 @@ class VirtualOK3Z:
 
     def advance(self) -> None:
         """Live up to now."""
-        self._now()
+        self._look()
 
     def add_listener(self, listener: Callable[[], None]) -> None:
         """Have `listener` called, under the lock, when a mishap or a write may have changed what comes next."""
@@ -130,8 +130,10 @@ class VirtualOK3Z:
         """When something can next be read, or happen on the line; None for never; may be in the past."""
         with self.condition:
             line = self._device.line
-            times = (line.next_byte_s, line.next_arrival_s, line.next_release_s)
-            return min((time_s for time_s in times if time_s is not None), default=None)
+            byte_s, due_s = line.next_byte_s, line.next_due_s
+            if byte_s is not None:
+                return min(byte_s, due_s)
+            return None if due_s == math.inf else due_s
 
     @property
     def is_hung_up(self) -> bool:
@@ -349,23 +351,24 @@ class VirtualOK3Z:
 
     # Inside
 
-    def _now(self) -> float:
-        with self.condition:
-            now_s = self.clock.monotonic()
-            self._device.advance(now_s)
-            if self._device.is_hung_up:
-                self._holder = None
-            return now_s
-
     def _look(self) -> Device:
-        self._now()
-        return self._device
+        with self.condition:
+            self._device.advance(self.clock.monotonic())
+            self._note_hang_up()
+            return self._device
 
     def _plugged(self) -> float:
-        now_s = self._now()
+        """Now, with all done that was due on the line."""
+        now_s = self.clock.monotonic()
+        self._device.advance_line(now_s)
         if self._device.is_hung_up:
+            self._note_hang_up()
             raise HungUpError("The virtual serial adapter has hung up; `return` plugs it in again.")
         return now_s
+
+    def _note_hang_up(self) -> None:
+        if self._device.is_hung_up:
+            self._holder = None
 
     @contextmanager
     def _changing(self) -> Iterator[Device]:

@@ -58,29 +58,36 @@ class Device:
 
     def advance(self, now_s: float) -> None:
         """Live up to now."""
-        while self._next_on_the_line(now_s):
-            pass
+        self.advance_line(now_s)
         self.firmware.advance(self._device_time(now_s))
+
+    def advance_line(self, now_s: float) -> None:
+        """Let happen what is due on the line. The mechanics say nothing by themselves: they live on once asked."""
+        while self._is_due(now_s) and self._next_on_the_line(now_s):
+            pass
+
+    def _is_due(self, now_s: float) -> bool:
+        # Asked at every look at the port.
+        return self.line.next_due_s <= now_s or bool(self._resets_s)
 
     def _next_on_the_line(self, now_s: float) -> bool:
         """Do the next thing that is due; whether there was one."""
-        arrival_s, release_s = self.line.next_arrival_s, self.line.next_release_s
-        due_s = min([now_s, *(time_s for time_s in (arrival_s, release_s) if time_s is not None)])
-        if self._resets_s and self._resets_s[0] <= due_s:
+        due_s = self.line.next_due_s
+        if self._resets_s and self._resets_s[0] <= min(now_s, due_s):
             self._reset(heapq.heappop(self._resets_s))
             return True
-        if release_s is not None and release_s <= now_s and (arrival_s is None or release_s <= arrival_s):
-            self.line.release_overtaken(release_s)
-            return True
-        arrived = self.line.arrived(now_s)
-        if arrived is None:
+        if due_s > now_s:
             return False
-        for byte in arrived.data:
+        if self.line.next_release_s == due_s:
+            self.line.release_overtaken(due_s)
+            return True
+        run = self.line.arrive()
+        for byte in run.data:
             line = self._splitter.push(byte)
             if line is not None:
-                self._hear(line, arrived)
-        if arrived.data.endswith((b"$", b"$\r")):
-            self._hear(self._splitter.end(), arrived)
+                self._hear(line, run)
+        if run.data.endswith((b"$", b"$\r")):
+            self._hear(self._splitter.end(), run)
         return True
 
     def _device_time(self, host_s: float) -> float:

@@ -6,12 +6,14 @@ import atexit
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from .control import ControlServer
 from .controller import VirtualOK3Z
 from .options import OptionError
+
+if TYPE_CHECKING:
+    from .control import ControlServer
 
 _lock = threading.Lock()
 _models: dict[str, VirtualOK3Z] = {}
@@ -85,6 +87,9 @@ def _make(url: str) -> VirtualOK3Z:
     except OptionError as error:
         raise OptionError(f"{error} Also possible in a URL: control=PATH.") from None
     if control:
+        # It brings asyncio, which few need.
+        from .control import ControlServer
+
         _servers.append(ControlServer(model, control))
     return model
 

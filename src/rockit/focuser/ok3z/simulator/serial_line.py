@@ -7,6 +7,7 @@ newline ends something worth waking up for.
 from __future__ import annotations
 
 import heapq
+import math
 import re
 from collections import deque
 from typing import NamedTuple
@@ -74,10 +75,8 @@ class SerialLine:
             self._to_device.append(Run(self._device_free_s, run, number > 0))
         return len(data)
 
-    def arrived(self, now_s: float) -> Run | None:
-        """The next run of bytes that has reached the controller."""
-        if not self._to_device or self._to_device[0].time_s > now_s:
-            return None
+    def arrive(self) -> Run:
+        """Take the next run of bytes for the controller off the line: it is due at `next_arrival_s`."""
         run = self._to_device.popleft()
         self._to_device_bytes -= len(run.data)
         return run
@@ -157,6 +156,12 @@ class SerialLine:
             self._to_host.popleft()
 
     # Time
+
+    @property
+    def next_due_s(self) -> float:
+        """When the next thing happens that is not the host's doing: an arrival or a release; infinite for never."""
+        due_s = self._to_device[0].time_s if self._to_device else math.inf
+        return min(due_s, self._overtaken[0][0]) if self._overtaken else due_s
 
     @property
     def next_arrival_s(self) -> float | None:

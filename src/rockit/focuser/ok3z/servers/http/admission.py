@@ -100,6 +100,11 @@ class Admission:
         self._welcoming: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
+    @property
+    def connections(self) -> int:
+        """How many connections there are."""
+        return sum(len(room) for room in self._rooms.values())
+
     def open(self) -> None:
         """Let clients in."""
         self._let_in()

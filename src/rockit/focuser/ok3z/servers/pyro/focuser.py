@@ -48,6 +48,12 @@ RECORD_PATIENCE_S = 3.0
 HISTORY_PATIENCE_S = 0.8
 DOOR = "pyro"
 
+# Of calls that do not come as far as the object.
+_REASONS: Mapping[object, str] = {
+    CommandStatus.Blocked: BusyError.code,
+    CommandStatus.InvalidControlIP: NotPermittedError.code,
+}
+
 # Total: a class that is not named is answered as the nearest of its ancestors is.
 COMMAND_STATUS_OF: Mapping[type[FocuserError], int] = {
     FocuserError: CommandStatus.Failed,
@@ -360,6 +366,7 @@ class PyroFocuser:
             self._refusals.say(
                 f"{method or 'a message'}, asked by {self._callers.named(address)}: refused: {why}"
             )
+        self._focuser.counters.refuse(_REASONS.get(answer, "malformed"))
         if method:
             status = answer if isinstance(answer, int) else CommandStatus.Failed
             self._callers.failed(address, self._failure(method, status, why, untold=True))
@@ -405,6 +412,9 @@ class PyroFocuser:
                 raise NotPermittedError(f"{asked.address} is not among control_machines.")
             return answer()
         except FocuserError as error:
+            if isinstance(error, (NotPermittedError, InvalidArgumentError)):
+                # What the service refuses it counts itself.
+                self._focuser.counters.refuse(error.code)
             return self._failed(asked, error)
         except Exception as error:
             _log.exception("a mistake in this program, in %s asked by %s", asked.command, asked.address)

@@ -91,6 +91,11 @@ class PyroServer:
         host, port = self._listener.getsockname()[:2]
         return host, port
 
+    @property
+    def connections(self) -> int:
+        """How many connections there are. Any thread may ask."""
+        return sum(len(room) for room in self._rooms.values())
+
     def serve_forever(self) -> None:
         """Serve until `finish` or `close`, which any other thread may call. Closes all sockets."""
         try:
