@@ -312,16 +312,12 @@ class Focuser:
             Two ends, as of `begin_move`; it may be InvalidArgumentError, too: the term is another owner's, or there are
             `term.MOST_TERMS`.
         """
-        with self._counted():
-            change = wanted(name, owner, mm, ttl_s)
-        return self._change_term(change, asker)
+        return self._change_term(wanted(name, owner, mm, ttl_s), asker)
 
     def begin_clear_term(self, name: object, owner: object, asker: Asker = NOBODY) -> BegunMove:
         """Clear a term: move back by as much. To clear one that is not there moves nothing, or what a term's move that
         was stopped has left. As `begin_set_term`."""
-        with self._counted():
-            change = unwanted(name, owner)
-        return self._change_term(change, asker)
+        return self._change_term(unwanted(name, owner), asker)
 
     def terms(self) -> tuple[Term, ...]:
         """The terms that the target has in it: no lock, no I/O. What they add to is `base_mm` of the snapshot."""
