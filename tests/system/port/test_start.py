@@ -52,7 +52,7 @@ def loading(make_daemon: Any, tmp_path: Path, request: pytest.FixtureRequest) ->
 
 @pytest.mark.parametrize(
     ("loading", "number"),
-    [("jsonschema", signal.SIGINT), ("serial", signal.SIGTERM), ("Pyro4", signal.SIGHUP)],
+    [("json", signal.SIGINT), ("serial", signal.SIGTERM), ("Pyro4", signal.SIGHUP)],
     indirect=["loading"],
 )
 def test_a_signal_while_focusd_starts_ends_it_in_order(loading: Any, number: int) -> None:
@@ -64,7 +64,7 @@ def test_a_signal_while_focusd_starts_ends_it_in_order(loading: Any, number: int
     daemon.assert_ended_well()
 
 
-@pytest.mark.parametrize("loading", ["jsonschema"], indirect=True)
+@pytest.mark.parametrize("loading", ["json"], indirect=True)
 @pytest.mark.parametrize(
     ("option", "number", "code"),
     [("--check", signal.SIGINT, 130), ("--print-port", signal.SIGTERM, -signal.SIGTERM)],
