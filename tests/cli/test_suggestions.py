@@ -39,6 +39,13 @@ MEANT = [
     ("set 2.5 --timout 3", "--timeout"),
     ("status --al", "--all"),
     ("--confg=x status", "--config"),
+    ("-config x status", "--config"),
+    ("-timeout 3 status", "--timeout"),
+    ("status -timeout=3", "--timeout"),
+    ("ste", "focus set"),
+    ("tsop", "focus stop"),
+    ("term filter 0,12 --owner me", "focus term filter 0.12 --owner me"),
+    ("term filter 0.12 mm --owner me", "focus term filter 0.12 --owner me"),
 ]
 
 
@@ -49,6 +56,12 @@ def test_what_was_meant_is_said(capsys: Any) -> None:
         assert f"id you mean `{meant}`?" in written.err, words
         assert written.err.count("\n") == 1, words
         assert written.out == ""
+
+
+def test_what_is_for_several_focusers_says_for_which_commands(capsys: Any) -> None:
+    for words in ("watch --all", "--all watch", "set 2 --daemon x", "--daemon=x set 2"):
+        assert main(words.split()) == 255, words
+        assert " is for status, json and stop." in capsys.readouterr().err, words
 
 
 def test_nothing_is_guessed_where_nothing_is_near(capsys: Any) -> None:

@@ -142,10 +142,13 @@ def _require_one_choice(options: Options) -> None:
     chosen = " and ".join(f"--{name}" for name in given)
     if options.means_several and len(given) > 1:
         raise UsageError(f"focus: {chosen} exclude each other. See `focus --help`.")
-    if options.means_several and options.command not in ("", None, *COMMANDS_FOR_SEVERAL):
-        raise UsageError(
-            f"focus {options.command}: {chosen} is for status, json and stop. See `focus --help`."
-        )
+    if options.means_several:
+        _require_several(options.command, chosen)
+
+
+def _require_several(command: str | None, chosen: str) -> None:
+    if command not in ("", None, *COMMANDS_FOR_SEVERAL):
+        raise UsageError(f"focus {command}: {chosen} is for status, json and stop. See `focus --help`.")
 
 
 def millimetres(options: Options) -> float:
@@ -190,17 +193,25 @@ def _require_known(words: Sequence[str]) -> None:
     command = ""
     while left:
         word = left.pop(0)
-        if word.startswith("--") and len(word) > 2:
-            if word.partition("=")[0] not in options:
+        if _looks_like_an_option(word):
+            name = word.partition("=")[0]
+            if name not in options:
                 meant = option_for(word, options)
                 hint = f" Did you mean `{meant}`?" if meant else ""
                 raise UsageError(f"focus: there is no option {word}.{hint} See `focus --help`.")
+            if name in ("--all", "--daemon"):
+                _require_several(command, name)
             if word in VALUED_OPTIONS:
                 del left[:1]
         elif not command and not word.startswith("-"):
             if word not in IN_ORDER:
                 raise UsageError(_no_such_command(word, left))
             command = word
+
+
+def _looks_like_an_option(word: str) -> bool:
+    # `-h` is one, and argparse's; `-config` is meant as one.
+    return word.startswith("-") and len(word) > 2 and not MEANT_AS_NEGATIVE.match(word)
 
 
 def _no_such_command(word: str, others: Sequence[str]) -> str:

@@ -37,13 +37,16 @@ def command_for(word: str) -> str:
         return SYNONYMS[lower]
     if lower and (begun := [command for command in IN_ORDER if command.startswith(lower)]):
         return begun[0]
+    # Fingers that were too fast.
+    if swapped := [command for command in IN_ORDER if sorted(command) == sorted(lower)]:
+        return swapped[0]
     near = get_close_matches(lower, [*IN_ORDER, *SYNONYMS], n=1, cutoff=0.7)
     return SYNONYMS.get(near[0], near[0]) if near else ""
 
 
 def option_for(word: str, known: Sequence[str]) -> str:
     """The option that a word will have meant; empty if none is near."""
-    name = word.partition("=")[0]
+    name = f"--{word.partition('=')[0].lstrip('-')}"
     begun = [option for option in known if option.startswith(name)]
     return (begun or get_close_matches(name, known, n=1, cutoff=0.7) or [""])[0]
 

@@ -12,6 +12,7 @@ from . import output
 from .answers import Answers
 from .arguments import NUMBER
 from .options import Options, UsageError
+from .suggestions import number_for
 
 Call = Callable[[FocuserClient, float], int]
 
@@ -39,9 +40,14 @@ def wanted(options: Options) -> Call:
             raise UsageError("focus term: --clear takes a name alone. Example: `focus term --clear filter`.")
         return _clearing(options.clear, options.owner)
     if len(words) != 2 or not NUMBER.fullmatch(words[1]):
-        raise UsageError(
-            "focus term: a name and a number of mm are needed. Example: `focus term filter 0.12 --owner me`."
+        meant = number_for(words[1:])
+        owner = f" --owner {options.owner}" if options.owner else ""
+        hint = (
+            f"Did you mean `focus term {words[0]} {meant}{owner}`?"
+            if meant
+            else "Example: `focus term filter 0.12 --owner me`."
         )
+        raise UsageError(f"focus term: a name and a number of mm are needed. {hint}")
     if not options.owner:
         raise UsageError("focus term: --owner is needed. Example: `focus term filter 0.12 --owner me`.")
     name, mm = words[0], float(words[1])
