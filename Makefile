@@ -31,10 +31,10 @@ demo: venv ## focusd on the virtual controller, and every command of focus
 test: lint types contracts suite ## all that a change must pass; FOCUSER_EVERY_CASE=1 has each matrix whole
 
 # What one waits for after each edit. Left out are matrices of which even `make test` has a sample, and all that starts a
-# process or opens a port.
+# process, opens a port or has threads. Of the service it has what makes and ends motions.
 PURE := tests/client tests/config tests/driver tests/indi/test_any_order.py tests/indi/test_device.py tests/indi/test_stream.py \
-	tests/service tests/servers/pyro/object tests/storage tests/test_constants.py \
-	tests/test_errors.py
+	tests/service/test_moves.py tests/service/test_stop.py tests/service/test_homing.py tests/service/test_faults.py \
+	tests/service/test_terms.py tests/servers/pyro/object tests/storage tests/test_constants.py tests/test_errors.py
 quick: lint types contracts ## in a minute: lint, types, contracts, pure rooms, and the driver without its matrices
 	$(BIN)/pytest $(SIDE_BY_SIDE) -q -m "not matrix" $(PURE)
 
