@@ -72,7 +72,7 @@ test-packaging: venv ## the packages, as root on Debian 12
 
 # With Debian's chromium and chromium-driver (.ci/run).
 test-browser: venv ## the panel in a real browser
-	$(BIN)/pytest browser
+	$(BIN)/pytest -n 2 browser
 
 # With Debian's indi-bin (.ci/run).
 test-indi: venv ## the INDI driver in Debian's indiserver, before its clients

@@ -13,6 +13,7 @@ from rockit.focuser.ok3z.errors import (
     InvalidArgumentError,
     NotConnectedError,
     OutsideLimitsError,
+    StalledError,
     StoppedError,
 )
 from rockit.focuser.ok3z.service.terms import LONGEST_TTL_S, unwanted, wanted
@@ -265,6 +266,33 @@ def test_a_stop_of_the_end_of_a_term_is_not_overruled(bench):
         bench.rest(30.0)
     assert bench.target_mm == here_mm
     assert (bench.terms, bench.base_mm) == ({}, 2.0)
+
+
+def test_after_a_stop_or_a_failure_no_end_of_a_term_moves_it(bench):
+    def in_a_move():
+        bench.stop_at(60)
+        assert isinstance(bench.move(4.5), StoppedError)
+        bench.at_checkpoint = lambda number: None
+
+    def at_rest():
+        stop = bench.focuser.begin_stop("somebody")
+        bench.focuser._turn()
+        assert stop.done()
+
+    def by_a_stall():
+        bench.rig.model.motor("frozen")
+        assert isinstance(bench.move(4.5), StalledError)
+        bench.rig.model.motor("works")
+
+    for ends in (in_a_move, at_rest, by_a_stall):
+        assert bench.move(2.0) is None
+        assert bench.set("filter", 0.5, ttl_s=60.0) is None
+        bench.rig.clock.sleep(59.5 if ends is not at_rest else 61.0)
+        ends()
+        here_mm = bench.target_mm
+        for _ in range(3):
+            bench.rest(30.0)
+        assert (bench.target_mm, bench.terms) == (here_mm, {}), ends.__name__
 
 
 def test_a_position_that_is_asked_for_takes_up_what_is_over(bench):

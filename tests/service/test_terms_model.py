@@ -186,6 +186,8 @@ class Life:
             self.is_as_expected(outcome, expected)
             return
         self.stands_elsewhere(action)
+        # Nothing moves it after a stop.
+        self.model.terms = self.model.living(self.now)
 
     def stands_elsewhere(self, action):
         """The term is as it was, and so is the base; of a position that was asked for as a whole it is what is left."""

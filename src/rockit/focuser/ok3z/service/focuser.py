@@ -24,6 +24,7 @@ from ..errors import (
     BusyError,
     FocuserError,
     InternalError,
+    LinkError,
     NotConnectedError,
     RequestError,
     StoppedError,
@@ -557,6 +558,9 @@ class Focuser:
             self._announce_stop(unhalted)
             stop.resolve(unhalted)
         task.end(outcome)
+        # A lost link is nobody's wish, and a refusal has moved nothing.
+        if outcome and not isinstance(outcome, (LinkError, RequestError)):
+            self._attempt(self._commands.terms.leave_be)
 
     def _answer_stop(self, stop: Ending) -> None:
         """Answer a stop that found no command running: halt all the same, and prove standstill."""
@@ -566,6 +570,7 @@ class Focuser:
             self._stop = None
         self._announce_stop(unhalted)
         stop.resolve(unhalted)
+        self._attempt(self._commands.terms.leave_be)
 
     def _tend(self, run: Callable[[], None]) -> None:
         self._settle(self._attempt(run))

@@ -118,6 +118,14 @@ class TermCommands:
             self.tell_ended()
             raise
 
+    def leave_be(self) -> None:
+        """Somebody has stopped the focuser, or a motion has failed. It is not moved again unasked: terms that are over
+        are gone, wherever it stands."""
+        if over := self._overdue():
+            self._memory.takes(self._memory.sum.without(over))
+            self._publisher.say(self._publisher.reason)
+            self.tell_ended()
+
     def absorb(self) -> None:
         """Nobody has asked for where the focuser is, or is about to be: the base takes it up, and terms that are over
         are gone."""
