@@ -18,7 +18,7 @@ from rockit.focuser.ok3z import BusyError, CallError, FocuserError, RemoteFocuse
 # Less is not worth a move.
 SMALLEST_MOVE_MM = 0.005
 # If this program dies, its correction ends by itself.
-TTL_S = 600.0
+TTL_S = 7200.0
 
 
 def altitude(path: Path) -> float | None:

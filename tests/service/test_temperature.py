@@ -120,6 +120,20 @@ def test_it_leaves_a_focuser_alone_that_somebody_moves_again_and_again() -> None
     assert len(one.focus.corrections) > done
 
 
+def test_what_is_absurd_does_not_become_true_by_being_said_for_hours() -> None:
+    one = night()
+    one.cool(9.0, HOUR_S)
+    one.rest(HOUR_S)
+    stood_mm, one.celsius = one.focus.at_mm, 2.0
+    for _ in range(6):
+        one.rest(HOUR_S)
+        assert one.status["state"] == "frozen"
+    assert one.focus.at_mm == stood_mm
+    one.celsius = 9.2
+    one.rest(HOUR_S)
+    assert one.status["state"] == "rests"
+
+
 @pytest.mark.parametrize("absurd", ABSURD, ids=lambda value: str(value)[:8])
 def test_an_absurd_thermometer_freezes_the_term_and_says_so_once(absurd: object) -> None:
     one = night()

@@ -338,6 +338,8 @@ def test_a_hand_at_the_controller_is_taken_up_by_the_base(bench):
     assert here_mm == pytest.approx(3.32, abs=0.001)
     assert bench.base_mm == pytest.approx(here_mm - 0.12, abs=1e-6)
     assert bench.keeper.kept.base_mm is None
+    # It has moved, and nobody's programs asked for it.
+    assert bench.focuser.history.left_alone_s() < 20.0
 
 
 def test_each_change_is_a_row_with_who_asked(bench):

@@ -134,6 +134,10 @@ def test_its_term_is_nobody_elses_while_it_is_active(bench: Bench) -> None:
     bench.follow(Rules(-0.05))
     bench.focuser.begin_set_term(TERM, 0.1, "me", asker=CAMERA).ended.result(BOUND_S)
     assert bench.at_mm == pytest.approx(2.1, abs=0.0003)
+    bench.follow(Rules(-0.05, active=True))
+    # Else nobody could: it is not this daemon's, and nobody else's.
+    bench.focuser.begin_clear_term(TERM, "me", asker=CAMERA).ended.result(BOUND_S)
+    assert bench.focuser.terms() == ()
 
 
 def test_nothing_moves_in_a_hold(bench: Bench) -> None:

@@ -53,6 +53,23 @@ def test_it_speaks_the_format_that_is_asked_for(wire: Any) -> None:
     assert {"focuser_moves", "focuser_build", "focuser_reply_seconds", "process_cpu_seconds"} <= names
 
 
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("application/openmetrics-text;version=abc", "application/openmetrics-text; version=1.0.0"),
+        ("Application/OpenMetrics-Text; version=9.9.9", "application/openmetrics-text; version=1.0.0"),
+        ("text/plain;version=x", "text/plain; version=0.0.4"),
+        ("text/plain;version=;escaping=;;,,", "text/plain; version=0.0.4"),
+        ("*/*", "text/plain; version=0.0.4"),
+    ],
+)
+def test_whatever_a_stranger_accepts_is_answered(wire: Any, accept: str, kind: str) -> None:
+    answer = wire.ask("GET", "/metrics", Accept=accept)
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith(kind)
+    assert "9.9.9" not in answer.headers["content-type"]
+
+
 def test_there_are_few_series_and_no_commands_among_them(wire: Any, focuser: MovingFocuser) -> None:
     answer = wire.ask("GET", "/metrics")
     samples = [line for line in answer.body.decode().splitlines() if not line.startswith("#")]

@@ -62,7 +62,7 @@ def file(focuser: Any, tmp_path: Path) -> Iterator[HistoryFile]:
         (NIGHT_S + 60, NIGHT_S + 20, "unknown"),
         *[
             (value, NIGHT_S, "unknown")
-            for value in ("soon", "", None, True, float("nan"), [], "2026-13-01T00:00:00Z")
+            for value in ("soon", "", None, True, float("nan"), 10**400, [], "2026-13-01T00:00:00Z")
         ],
     ],
 )

@@ -34,6 +34,8 @@ def _is_refusal(cls: object) -> bool:
 
 
 PATH = "/metrics"
+MEDIA_TYPE = "application/openmetrics-text"
+OPENMETRICS = f"{MEDIA_TYPE}; version=1.0.0"
 # As `driver.tally.Tally.surprises` has them.
 SURPRISES = ("ahead", "back", "astray", "line")
 MALFORMED = "malformed"
@@ -66,7 +68,9 @@ class Metrics:
         return [web.get(PATH, self._answer)]
 
     async def _answer(self, request: web.Request) -> web.Response:
-        encode, content_type = choose_encoder(", ".join(request.headers.getall("Accept", [])))
+        accepted = ", ".join(request.headers.getall("Accept", []))
+        # Not as it came: the library reads versions out of it, and fails at what is none.
+        encode, content_type = choose_encoder(OPENMETRICS if MEDIA_TYPE in accepted.lower() else "")
         headers = {
             "Content-Type": content_type,
             "Cache-Control": "no-store",

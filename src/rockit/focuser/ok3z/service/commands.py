@@ -78,7 +78,7 @@ class Commands:
         self._recording = recording
         self._announce = worker.announce
         self._follows_hand = False
-        history = history or History(NO_LEDGER, clock)
+        self._history = history = history or History(NO_LEDGER, clock)
         self._memory = Memory(settings.port_name, keeper, clock.utc_now)
         self.counters = Counters(clock.monotonic)
         """What was counted since this process began. Any thread may read it."""
@@ -433,6 +433,7 @@ class Commands:
             axis.follow_hand()
         finally:
             self._follows_hand = False
+            self._history.touched()
         self.terms.absorb()
         self._publisher.stand(axis, "", self._settings.limits.backlash_steps - axis.taken_up_steps)
         told = f"somebody drove the focuser at its controller from {was_at} to {self._publisher.where}"

@@ -331,7 +331,7 @@ class Focuser:
         self, change: Wanted, asker: Asker, require: Callable[[], None] = lambda: None
     ) -> BegunMove:
         """The same, of sound arguments. `require`: called right before anything moves; nothing does if it raises."""
-        require_not_followed(self.temperature, change.name, asker)
+        require_not_followed(self.temperature, change, asker)
         asker = replace(asker, why=change.words)
         task = self._submit(
             TERM_COMMAND,

@@ -179,11 +179,15 @@ class History:
         return self._ledger.ask(question)
 
     def left_alone_s(self) -> float:
-        """How long ago somebody last had the focuser move or stop, by whatever way in, in seconds; this daemon's own
-        beginning counts as well. Terms do not count."""
+        """How long ago somebody last had the focuser move or stop, by whatever way in or by hand, in seconds; this
+        daemon's own beginning counts as well. Terms do not count."""
         return 0.0 if _touches(self._asker) else self._clock.monotonic() - self._touched_s
 
     # What happens, on the thread that owns the port
+
+    def touched(self) -> None:
+        """Somebody has moved it who asked nobody: a hand at the controller."""
+        self._touched_s = self._clock.monotonic()
 
     def asked(self, asker: Asker) -> None:
         """A command begins, or nobody's does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any
 
@@ -34,8 +35,11 @@ def moment_of(name: str, value: object) -> float:
 
     Raises InvalidArgumentError.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        # An integer may be too large to be a float.
+        with suppress(OverflowError):
+            if math.isfinite(value):
+                return float(value)
     found = _ISO.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is not None:
         day, minute, second = found.groups()

@@ -36,6 +36,7 @@ from .history import NOBODY, Asker
 from .status import Snapshot, State, Trust
 from .temperature_model import Hysteresis, Reading, Rules, Smoothing, Told
 from .temperature_rows import Rows
+from .terms import Wanted
 
 _log = logging.getLogger(__name__)
 
@@ -412,9 +413,11 @@ def begin_set_reference(temperature: Temperature | None, asker: Asker) -> Future
     return temperature.begin_set_reference(asker)
 
 
-def require_not_followed(temperature: Temperature | None, name: str, asker: Asker) -> None:
-    """Raises InvalidArgumentError if a term is that of an active Temperature, and somebody else asks for it."""
-    if temperature and temperature.rules.active and name == TERM and asker.door != DOOR:
+def require_not_followed(temperature: Temperature | None, wanted: Wanted, asker: Asker) -> None:
+    """Raises InvalidArgumentError if a term is that of an active Temperature, and somebody else asks for it. What
+    somebody set before it was active, its owner may clear."""
+    is_ours = wanted.name == TERM and (wanted.mm is not None or wanted.owner == TERM)
+    if temperature and temperature.rules.active and is_ours and asker.door != DOOR:
         raise InvalidArgumentError("the term temperature is set by this daemon itself. Take another name.")
 
 

@@ -102,6 +102,8 @@ class Smoothing:
         """What the last reading was if it is not believed because it came too fast."""
         self._problem = ""
         self._trouble_s: float | None = None
+        self._jumped_at_s: float | None = None
+        """When the first of the readings came that are not believed because they came too fast."""
 
     def take(self, reading: Reading, at_s: float) -> None:
         """Believe a reading, or say why not."""
@@ -117,7 +119,10 @@ class Smoothing:
         self._problem = self._why_too_fast(celsius, at_s)
         if self._problem:
             self._trouble_s, self.jumped_to = at_s, celsius
+            if self._jumped_at_s is None:
+                self._jumped_at_s = at_s
             return
+        self._jumped_at_s = None
         self._stamp = reading.stamp
         self._believe(celsius, at_s)
 
@@ -128,7 +133,7 @@ class Smoothing:
     def accept_jump(self, at_s: float) -> None:
         """Somebody vouches for the temperature as it is read now: begin anew from there."""
         if self.jumped_to is not None:
-            self.celsius, self._read_at_s = None, None
+            self.celsius, self._read_at_s, self._jumped_at_s = None, None, None
             self._believe(self.jumped_to, at_s)
             self.jumped_to, self._problem, self._trouble_s = None, "", None
 
@@ -179,7 +184,9 @@ class Smoothing:
     def _why_too_fast(self, celsius: float, at_s: float) -> str:
         if self._read_at_s is None:
             return ""
-        passed_s = max(0.0, at_s - self._read_at_s)
+        # A lie becomes no truth by being told for long.
+        until_s = at_s if self._jumped_at_s is None else self._jumped_at_s
+        passed_s = max(0.0, until_s - self._read_at_s)
         if abs(celsius - self._track_c) <= JUMP_K + FASTEST_K_PER_S * passed_s:
             return ""
         return (

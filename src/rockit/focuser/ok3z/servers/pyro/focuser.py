@@ -465,7 +465,9 @@ class PyroFocuser:
         return written.result()
 
     def _reference_set(self, asked: _Asked, kept: Future[None]) -> int:
-        failure = kept.exception() if kept.done() else FocuserError(UNANSWERED)
+        # What was not answered in time shall not come true later, when another series may be under way.
+        late = kept.cancel() or not kept.done()
+        failure = FocuserError(UNANSWERED) if late else kept.exception()
         if isinstance(failure, FocuserError):
             return self._failed(asked, failure)
         self._callers.succeeded(asked.address)
