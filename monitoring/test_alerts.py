@@ -40,6 +40,7 @@ SHORTER = {
     "[30d:1h]": "[10m:1s]",
     "[7d]": "[10m]",
     "[1h]": "[12s]",
+    "[2h]": "[30s]",
     "[30m]": "[20s]",
     "[15m]": "[8s]",
 }
@@ -318,8 +319,16 @@ def test_each_alert_comes_and_goes(fleet: Fleet, prometheus: Prometheus) -> None
     assert {alert for alert, _ in seen} == set(ALERTS)
     look_at_the_dashboard(prometheus)
 
+    def come_back() -> None:
+        fleet["down"].start()
+        # Nobody has connected it since.
+        wait_until(
+            lambda: ("FocuserPositionUnknown", "down") in prometheus.firing(), "not connected", PATIENCE_S
+        )
+        bring_up(fleet["down"])
+
     side_by_side(
-        fleet["down"].start,
+        come_back,
         partial(bring_up, fleet["link"]),
         lambda: let_moves_arrive(fleet["moves"]),
         lambda: heal(fleet["wear"]),

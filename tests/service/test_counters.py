@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rockit.focuser.ok3z.driver.registers import STEPS_PER_MM
+from rockit.focuser.ok3z.errors import NoProgressError, StoppedError
 from rockit.focuser.ok3z.service.motion_log import Result
 from rockit.focuser.ok3z.service.status import State
 
@@ -54,6 +55,19 @@ def test_what_is_not_believed_at_once_counts_by_kind(rig):
     assert rig.move(5.0) is not None
     assert counters.wire.surprises["astray"] + counters.wire.surprises["back"] >= 1
     assert counters.moves[Result.FAILED] == 1
+
+
+def test_a_move_that_somebody_stopped_counts_apart_from_one_that_a_fault_ended(rig):
+    counters = rig.commands.counters
+    rig.interrupt_at(20)
+    assert isinstance(rig.move(2.0), StoppedError)
+    assert (counters.moves[Result.STOPPED], counters.moves[Result.SHORT]) == (1, 0)
+    # Both are short in the record.
+    assert rig.commands.motions[-1].result is Result.SHORT
+    rig.model.motor("frozen")
+    assert isinstance(rig.move(3.0), NoProgressError)
+    assert (counters.moves[Result.STOPPED], counters.moves[Result.SHORT]) == (1, 1)
+    assert sum(counters.moves.values()) == 2
 
 
 def test_a_switch_that_repeats_badly_shows_in_the_scatter(make_rig):

@@ -63,12 +63,14 @@ class Counters:
 
     def motion_ended(self, motion: RecordedMotion) -> None:
         """A motion has ended, or nobody sees it any more."""
+        # The record tells of both as short; who watches for faults must not take a stop for one.
+        result = Result.STOPPED if motion.was_stopped else motion.result
         if motion.homing:
-            self.homings[motion.result] += 1
+            self.homings[result] += 1
         # Else somebody drove it by hand.
         elif motion.to_steps is not None:
-            self.moves[motion.result] += 1
-            if motion.result is Result.ARRIVED and motion.ended_s is not None:
+            self.moves[result] += 1
+            if result is Result.ARRIVED and motion.ended_s is not None:
                 took_s = motion.ended_s - self._begun_s
                 self.move_s.note(took_s)
                 if self._ideal_s is not None:

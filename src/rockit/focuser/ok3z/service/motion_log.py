@@ -44,6 +44,8 @@ class RecordedMotion:
         result: what became of it.
         reason: one sentence for a human, if there is something to say of its end; as that of a snapshot.
         ended_s: when it was seen standing, on the service's clock; None while it runs, and if nobody saw that.
+        was_stopped: it was halted because somebody wanted that, and not after a fault, whether its position is known or
+            not.
     """
 
     number: int
@@ -55,6 +57,7 @@ class RecordedMotion:
     result: Result = Result.RUNNING
     reason: str = ""
     ended_s: float | None = None
+    was_stopped: bool = False
 
 
 Record = tuple[RecordedMotion, ...]
@@ -79,14 +82,28 @@ class MotionLog:
         motion = RecordedMotion(number, homing, began_at, from_steps, to_steps)
         self.record = (*self.record[1 - MOST_MOTIONS :], motion)
 
-    def stands(self, result: Result, at_steps: int | None, reason: str, ended_s: float | None) -> None:
+    def stands(
+        self,
+        result: Result,
+        at_steps: int | None,
+        reason: str,
+        ended_s: float | None,
+        was_stopped: bool = False,
+    ) -> None:
         """The motor is proven to stand. Ends the motion that runs; one that nobody has seen ending is found there."""
         if not self.record:
             return
         last = self.record[-1]
         if last.result is Result.RUNNING:
             self._replace_last(
-                replace(last, result=result, at_steps=at_steps, reason=reason, ended_s=ended_s)
+                replace(
+                    last,
+                    result=result,
+                    at_steps=at_steps,
+                    reason=reason,
+                    ended_s=ended_s,
+                    was_stopped=was_stopped,
+                )
             )
         elif last.result is Result.UNSEEN and last.at_steps is None and at_steps is not None:
             # Nothing else was begun since.

@@ -159,12 +159,12 @@ class Publisher:
         if axis.homed:
             self._memory.stands(axis, reached)
             here_steps = axis.steps_out(standing)
-            self._stands_at(standing, here_steps, reason, shortfall_steps)
+            self._stands_at(standing, here_steps, reason, shortfall_steps, stopped)
             self._history.stands(standing, here_steps, axis.surprises)
             return
         self._memory.stands_somewhere(axis)
         result = Result.STOPPED if stopped else Result.FAILED
-        self._motion_log.stands(result, None, reason or self.reason, standing.at_s)
+        self._motion_log.stands(result, None, reason or self.reason, standing.at_s, stopped)
         self._happens(
             Event.STAND_SOMEWHERE, Snapshot(reason=reason, read_at_s=standing.at_s, stopped=stopped)
         )
@@ -173,10 +173,12 @@ class Publisher:
         """It was halted where it stood, and stands there as it did."""
         self.stand(axis, self.reason, self._details.shortfall_steps)
 
-    def _stands_at(self, standing: Reading, here_steps: int, reason: str, shortfall_steps: int) -> None:
+    def _stands_at(
+        self, standing: Reading, here_steps: int, reason: str, shortfall_steps: int, stopped: bool
+    ) -> None:
         # A move that was halted has not arrived, wherever it stands: its caller was told so.
         result = Result.SHORT if self.state is State.STOPPING else Result.ARRIVED
-        self._motion_log.stands(result, here_steps, reason or self.reason, standing.at_s)
+        self._motion_log.stands(result, here_steps, reason or self.reason, standing.at_s, stopped)
         details = Snapshot(
             reason=reason,
             current_steps=here_steps,
