@@ -35,7 +35,7 @@ test: lint types contracts suite ## all that a change must pass; FOCUSER_EVERY_C
 PURE := tests/client tests/config tests/driver tests/indi/test_any_order.py tests/indi/test_device.py tests/indi/test_stream.py \
 	tests/service/test_moves.py tests/service/test_stop.py tests/service/test_homing.py tests/service/test_faults.py \
 	tests/service/test_terms.py tests/servers/pyro/object tests/storage tests/test_constants.py tests/test_errors.py
-quick: lint types contracts ## in a minute: lint, types, contracts, pure rooms, and the driver without its matrices
+quick: lint types contracts ## in a minute: lint, types, contracts, pure rooms, driver, and motions, without matrices
 	$(BIN)/pytest $(SIDE_BY_SIDE) -q -m "not matrix" $(PURE)
 
 lint: venv ## ruff

@@ -23,12 +23,14 @@ class PaperTemperature:
     def __init__(self, failure: FocuserError | None = None, hangs: bool = False) -> None:
         self.rules = Rules(-0.03)
         self.askers: list[Asker] = []
+        self.begun: list[Future[None]] = []
         self._failure = failure
         self._hangs = hangs
 
     def begin_set_reference(self, asker: Asker) -> Future[None]:
         self.askers.append(asker)
         done: Future[None] = Future()
+        self.begun.append(done)
         if self._failure is not None:
             done.set_exception(self._failure)
         elif not self._hangs:

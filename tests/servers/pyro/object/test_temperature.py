@@ -41,6 +41,8 @@ def test_what_hangs_is_a_failure(focuser: Any, service: Any, monkeypatch: pytest
     focuser.temperature = PaperTemperature(hangs=True)
     assert service.set_reference() == 1
     assert "does not answer" in service.last_failure()["reason"]
+    # It does not come true later.
+    assert focuser.temperature.begun[0].cancelled()
 
 
 def test_a_wrong_reason_a_stranger_and_a_focuser_that_follows_nothing(
